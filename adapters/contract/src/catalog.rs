@@ -1,0 +1,99 @@
+//! What an adapter crate offers to the daemon: how to build it from configuration, and which
+//! further powers it has. Owns the capability traits, one method each.
+
+use crate::{Adapter, AdapterError, BuildContext, ConfigError};
+use futures_util::future::BoxFuture;
+use riser_model::{Point, PointPath};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// One protocol as the daemon knows it; each adapter crate exports one as `KIND`.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    /// Value of `kind` in the configuration.
+    pub name: &'static str,
+    /// The commented sample, printed by `riserd sample-config`.
+    pub sample: &'static str,
+    /// Checks a table and builds the adapter, without opening anything.
+    pub build: fn(&toml::Table, &BuildContext) -> Result<Built, ConfigError>,
+    /// Makes the discovery capability, where the protocol has one.
+    pub discover: Option<fn() -> Box<dyn Discover>>,
+}
+
+/// A checked adapter, ready to run.
+pub struct Built {
+    /// The adapter.
+    pub adapter: Box<dyn Adapter>,
+    /// The points its configuration names, for `check-config` and for rules to refer to.
+    pub points: Vec<Point>,
+}
+
+/// Finds devices nobody has configured yet.
+pub trait Discover: Send + Sync {
+    /// Looks politely, sends each find as it comes, ends by itself or when cancelled.
+    fn discover(
+        &self,
+        request: DiscoverRequest,
+        found: mpsc::Sender<Found>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'static, Result<(), AdapterError>>;
+}
+
+/// Lists what a device holds.
+pub trait Browse: Send + Sync {
+    /// The children of a node; the empty path is the root.
+    fn browse(&self, path: String) -> BoxFuture<'static, Result<Vec<BrowseNode>, AdapterError>>;
+}
+
+/// Takes a still picture.
+pub trait Snapshot: Send + Sync {
+    /// The picture of a camera point, now.
+    fn snapshot(
+        &self,
+        camera: PointPath,
+    ) -> BoxFuture<'static, Result<SnapshotImage, AdapterError>>;
+}
+
+/// Where to look. Protocol-specific keys, checked by the adapter like its configuration.
+#[derive(Debug, Clone, Default)]
+pub struct DiscoverRequest {
+    /// Options, such as `hosts`, `units`, `rate`.
+    pub options: toml::Table,
+}
+
+/// One device somebody could add.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Where it is, such as `192.0.2.7:502 unit 3`.
+    pub address: String,
+    /// What it says it is: vendor, model, version, as far as known.
+    pub identity: Vec<(String, String)>,
+    /// Device profile that fits, if any.
+    pub profile: Option<String>,
+    /// How the profile was matched, or why none was, in words.
+    pub remark: String,
+    /// A configuration table that would add it.
+    pub config: toml::Table,
+}
+
+/// One entry of a browsable device.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BrowseNode {
+    /// Path to browse further.
+    pub path: String,
+    /// Name people read.
+    pub name: String,
+    /// The point it would become; `None` for a folder.
+    pub point: Option<Point>,
+    /// Why something is missing or odd, in words.
+    pub remark: Option<String>,
+}
+
+/// One still picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotImage {
+    /// Media type, such as `image/jpeg`.
+    pub media_type: String,
+    /// The octets.
+    pub data: Vec<u8>,
+}

@@ -1,0 +1,1 @@
+//! Modbus adapter: TCP, RTU, RTU over TCP and Modbus/TCP Security.

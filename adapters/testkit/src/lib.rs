@@ -1,0 +1,1 @@
+//! The contract suite every adapter runs, a scripted peer and the case runner.

@@ -1,0 +1,1 @@
+//! The cloud service: MQTT ingest, commit log, HTTP API, live stream and dashboard.

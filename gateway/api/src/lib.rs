@@ -1,0 +1,1 @@
+//! Local HTTP: routes, authentication, live stream and the embedded technician UI.

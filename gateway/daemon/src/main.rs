@@ -1,0 +1,3 @@
+//! The gateway daemon: command line, configuration, assembly of all parts.
+
+fn main() {}

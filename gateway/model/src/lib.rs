@@ -1,0 +1,37 @@
+//! The plain types every part of Riser speaks: ids, points, values, quality, samples, commands,
+//! alarms, time. Owns no I/O, no task and no clock; the wire, the database and the HTTP faces
+//! each convert from these at their own edge (`docs/architecture.md`).
+
+pub mod alarm;
+pub mod command;
+pub mod event;
+pub mod health;
+pub mod id;
+pub mod point;
+pub mod quality;
+pub mod role;
+pub mod sample;
+pub mod time;
+pub mod trend;
+pub mod unit;
+pub mod value;
+pub mod view;
+
+pub use alarm::{Acknowledgement, Alarm, AlarmId, AlarmPriority, AlarmState};
+pub use command::{
+    Author, AuthorKind, Command, CommandId, CommandRecord, CommandState, HeldBy, Outcome, Priority,
+};
+pub use event::{Event, PointDirectory};
+pub use health::{
+    Breaker, DeviceHealth, DeviceState, LaneHealth, LaneState, LinkState, LinkStatus,
+};
+pub use id::{GatewayId, Key, PointPath, Slot, TenantId};
+pub use point::{Access, Label, Limits, Point, ValueKind};
+pub use quality::{Level, Quality, Reason};
+pub use role::{Permission, Role};
+pub use sample::{Reading, Sample, ScanBatch};
+pub use time::{ClockState, Timestamp};
+pub use trend::{Bucket, Trend};
+pub use unit::Unit;
+pub use value::Value;
+pub use view::PointView;

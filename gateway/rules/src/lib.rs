@@ -1,0 +1,1 @@
+//! Pure rule evaluation: (state, batch, now) -> effects.

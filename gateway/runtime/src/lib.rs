@@ -1,0 +1,1 @@
+//! Intake, supervisor, commands and health: owns tasks and channels, knows only dyn Adapter.

@@ -1,0 +1,1 @@
+//! The only format on the link: protobuf envelopes, columnar sample batches, topics.

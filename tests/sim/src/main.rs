@@ -1,0 +1,3 @@
+//! A simulated small building behind real Modbus TCP servers on loopback.
+
+fn main() {}
