@@ -1,0 +1,230 @@
+// Runs what the Makefile names: set-up, builds, tests, lints, fuzzing. Owns the order of stages, the
+// retries of what a network can fail, and the closing count. Owns no test itself.
+// Node only, so a fresh machine with Rust and Node can start it before anything else is installed.
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const peers = process.env.RISER_PEERS ?? join(root, '.peers');
+const ci = !!process.env.CI;
+const env = { ...process.env, RISER_PEERS: peers, CARGO_TERM_COLOR: 'never', RUST_BACKTRACE: '1' };
+const count = { passed: 0, failed: 0, skipped: 0 };
+const failures = [];
+const started = Date.now();
+
+const say = (text) => console.log(`\n== ${text} [${((Date.now() - started) / 1000).toFixed(0)} s]`);
+
+/** Runs a command, passing its output through; resolves with exit code and everything printed. */
+function run(command, args, options = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, env: { ...env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    const take = (stream) => (chunk) => {
+      output += chunk;
+      if (!options.quiet) stream.write(chunk);
+    };
+    child.stdout.on('data', take(process.stdout));
+    child.stderr.on('data', take(process.stderr));
+    child.on('error', (error) => resolve({ code: 127, output: String(error) }));
+    child.on('close', (code, signal) => resolve({ code: code ?? (signal ? 1 : 0), output }));
+  });
+}
+
+/** A stage that is not a test but must succeed; what a network can fail is tried three times. */
+async function must(what, command, args, { tries = 1, ...options } = {}) {
+  for (let attempt = 1; ; attempt += 1) {
+    const { code, output } = await run(command, args, options);
+    if (code === 0) return output;
+    if (options.quiet) process.stderr.write(output);
+    if (attempt >= tries) {
+      console.error(`${what} failed: ${command} ${args.join(' ')} ended with ${code}`);
+      finish(1);
+    }
+    console.error(`${what}: attempt ${attempt} failed, trying again in ${attempt * 5} s`);
+    await new Promise((r) => setTimeout(r, attempt * 5000));
+  }
+}
+
+function finish(code) {
+  if (failures.length) console.log(`\nFailed:\n  ${failures.join('\n  ')}`);
+  process.exit(code);
+}
+
+const lines = (file) =>
+  readFileSync(join(root, file), 'utf8').split('\n').map((l) => l.trim()).filter((l) => l && !l.startsWith('#'));
+const which = (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+
+/** Debian packages of tests/peers/apt.txt that are missing. */
+async function setupPackages() {
+  const wanted = lines('tests/peers/apt.txt');
+  const missing = wanted.filter(
+    (p) => !spawnSync('dpkg-query', ['-W', '-f=${Status}', p]).stdout?.toString().includes('install ok installed'),
+  );
+  if (missing.length === 0) return;
+  if (!which('apt-get')) {
+    console.error(`SKIPPED: no apt-get here; peers that need ${missing.join(', ')} cannot run`);
+    if (ci) finish(1);
+    return;
+  }
+  const sudo = process.getuid() === 0 ? [] : ['sudo'];
+  const apt = (...args) => [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', ...args];
+  say(`installing Debian packages: ${missing.join(' ')}`);
+  for (const command of [apt('update'), apt('install', '-y', '--no-install-recommends', ...missing)]) {
+    await must('package installation', command[0], command.slice(1), { tries: 3, quiet: true });
+  }
+}
+
+/** A Python environment per list in tests/peers/*.txt (apt.txt is not one), made anew when its list changes. */
+async function setupPython() {
+  for (const file of readdirSync(join(root, 'tests/peers')).filter((f) => f.endsWith('.txt') && f !== 'apt.txt')) {
+    const home = join(peers, file.replace(/\.txt$/, ''));
+    const list = join('tests/peers', file);
+    const stamp = createHash('sha256').update(readFileSync(join(root, list))).digest('hex');
+    const mark = join(home, '.stamp');
+    if (existsSync(mark) && readFileSync(mark, 'utf8') === stamp) continue;
+    say(`installing Python peers of ${list}`);
+    mkdirSync(peers, { recursive: true });
+    await must('python environment', 'python3', ['-m', 'venv', home], { quiet: true });
+    const pip = ['-q', 'install', '--disable-pip-version-check', ...lines(list)];
+    await must('python packages', join(home, 'bin/pip'), pip, { tries: 3, quiet: true });
+    writeFileSync(mark, stamp);
+  }
+}
+
+async function setupNode() {
+  const lock = readFileSync(join(root, 'package-lock.json'));
+  const stamp = createHash('sha256').update(lock).digest('hex');
+  const mark = join(root, 'node_modules/.stamp');
+  if (existsSync(mark) && readFileSync(mark, 'utf8') === stamp) return;
+  say('installing web dependencies');
+  const npm = ['ci', '--no-audit', '--no-fund', '--no-progress'];
+  await must('npm ci', 'npm', npm, { tries: 3, quiet: true });
+  writeFileSync(mark, stamp);
+}
+
+async function ui() {
+  await setupNode();
+  say('building the web UIs');
+  await must('web build', 'npm', ['run', '--silent', 'build']);
+}
+
+/** Counts what `cargo test` prints. */
+function countCargo(output) {
+  for (const m of output.matchAll(/test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/g)) {
+    count.passed += Number(m[1]);
+    count.failed += Number(m[2]);
+    count.skipped += Number(m[3]);
+  }
+  for (const m of output.matchAll(/^test (.+) \.\.\. FAILED$/gm)) failures.push(m[1]);
+  count.skipped += (output.match(/^SKIPPED\b/gm) ?? []).length;
+}
+
+async function cargoTest(what, args) {
+  say(what);
+  const { code, output } = await run('cargo', ['test', '--no-fail-fast', ...args]);
+  countCargo(output);
+  if (code !== 0 && !/test result: FAILED/.test(output)) {
+    count.failed += 1;
+    failures.push(`${what}: cargo ended with ${code}`);
+  }
+}
+
+/** Runs a Node test runner whose JSON report is read by `read`. */
+async function webTest(what, args, read) {
+  say(what);
+  const { code, output } = await run('npm', args);
+  const seen = read(output);
+  count.passed += seen.passed;
+  count.failed += seen.failed;
+  count.skipped += seen.skipped;
+  if (code !== 0 && seen.failed === 0) count.failed += 1;
+  if (code !== 0) failures.push(what);
+}
+
+const number = (output, pattern) =>
+  [...output.replace(/\x1b\[[0-9;]*m/g, '').matchAll(pattern)].reduce((sum, m) => sum + Number(m[1]), 0);
+
+const readVitest = (output) => ({
+  passed: number(output, /^\s*Tests\s.*?(\d+) passed/gm),
+  failed: number(output, /^\s*Tests\s.*?(\d+) failed/gm),
+  skipped: number(output, /^\s*Tests\s.*?(\d+) skipped/gm),
+});
+const readPlaywright = (output) => ({
+  passed: number(output, /^\s*(\d+) passed/gm),
+  failed: number(output, /^\s*(\d+) failed/gm),
+  skipped: number(output, /^\s*(\d+) skipped/gm),
+});
+
+async function setup() {
+  await setupPackages();
+  await setupPython();
+}
+
+async function all() {
+  await setup();
+  await ui();
+  await webTest('web unit tests', ['test', '--silent'], readVitest);
+  say('building');
+  await must('build', 'cargo', ['build', '--workspace', '--bins', '--quiet']);
+  await cargoTest('unit, contract and peer tests', ['--workspace', '--exclude', 'riser-e2e']);
+  await cargoTest('end-to-end tests', ['-p', 'riser-e2e', '--', '--test-threads=1']);
+  await webTest('browser tests', ['run', '--silent', 'e2e'], readPlaywright);
+  say('done');
+  if (failures.length) console.log(`Failed:\n  ${failures.join('\n  ')}`);
+  console.log(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+  process.exit(count.failed === 0 && count.passed > 0 ? 0 : 1);
+}
+
+async function lint() {
+  await setupNode();
+  const steps = [
+    ['rustfmt', 'cargo', ['fmt', '--all', '--check']],
+    ['clippy', 'cargo', ['clippy', '--workspace', '--all-targets', '--quiet', '--', '-D', 'warnings']],
+    ['web lint', 'npm', ['run', '--silent', 'lint']],
+    ['house rules', 'cargo', ['test', '--quiet', '-p', 'riser-tidy']],
+  ];
+  for (const [what, command, args] of steps) {
+    say(what);
+    await must(what, command, args);
+  }
+  if (!which('cargo-deny')) {
+    say('installing cargo-deny');
+    await must('cargo-deny', 'cargo', ['install', '--locked', '--quiet', 'cargo-deny'], { tries: 3 });
+  }
+  say('licences, sources, duplicates');
+  await must('cargo deny', 'cargo', ['deny', 'check', '--hide-inclusion-graph', 'licenses', 'bans', 'sources']);
+  say('advisories');
+  const { code, output } = await run('cargo', ['deny', 'check', '--hide-inclusion-graph', 'advisories']);
+  if (code !== 0 && /fetch|clone|network|resolve host|connect/i.test(output) && !/error\[/.test(output)) {
+    console.error('SKIPPED advisories: the advisory database cannot be reached from here');
+  } else if (code !== 0) finish(1);
+  say('lint clean');
+}
+
+async function fuzz() {
+  if (!which('cargo-fuzz')) await must('cargo-fuzz', 'cargo', ['install', '--locked', '--quiet', 'cargo-fuzz'], { tries: 3 });
+  const seconds = process.env.FUZZ_SECONDS ?? '600';
+  for (const home of ['sync/wire', 'adapters/modbus'].filter((h) => existsSync(join(root, h, 'fuzz')))) {
+    const targets = (await must('fuzz list', 'cargo', ['fuzz', 'list', '--fuzz-dir', join(home, 'fuzz')], { quiet: true })).trim().split('\n');
+    for (const target of targets) {
+      say(`fuzzing ${home} ${target} for ${seconds} s`);
+      const args = ['fuzz', 'run', '--fuzz-dir', join(home, 'fuzz'), '-O', '--sanitizer', 'none', target, '--'];
+      await must(target, 'cargo', [...args, `-max_total_time=${seconds}`, '-rss_limit_mb=1024', '-print_final_stats=1'], {
+        env: { RUSTC_BOOTSTRAP: '1' },
+        quiet: true,
+      });
+    }
+  }
+  say('no finding');
+}
+
+const stages = { all, lint, ui, fuzz, setup };
+const stage = stages[process.argv[2]];
+if (!stage) {
+  console.error(`usage: node tests/run.mjs ${Object.keys(stages).join(' | ')}`);
+  process.exit(2);
+}
+await stage();
