@@ -168,9 +168,9 @@ async function all() {
   await ui();
   await webTest('web unit tests', ['test', '--silent'], readVitest);
   say('building');
-  await must('build', 'cargo', ['build', '--workspace', '--bins', '--quiet']);
-  await cargoTest('unit, contract and peer tests', ['--workspace', '--exclude', 'riser-e2e']);
-  await cargoTest('end-to-end tests', ['-p', 'riser-e2e', '--', '--test-threads=1']);
+  // One selection of packages for building and testing: another would build the crates twice.
+  await must('build', 'cargo', ['build', '--workspace', '--bins', '--tests', '--quiet']);
+  await cargoTest('unit, contract, peer, fault and end-to-end tests', ['--workspace']);
   await webTest('browser tests', ['run', '--silent', 'e2e'], readPlaywright);
   say('done');
   if (failures.length) console.log(`Failed:\n  ${failures.join('\n  ')}`);
