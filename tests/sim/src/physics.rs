@@ -235,8 +235,8 @@ impl Building {
     }
 
     fn rooms(&mut self, dt: f64, commands: &Commands) {
-        let sun = [0.0, 0.4, 1.0, 0.2];
-        for index in 0..ZONES {
+        // Part of the sun each zone's windows catch.
+        for (index, sun) in [0.0, 0.4, 1.0, 0.2].into_iter().enumerate() {
             let noise = self.noise();
             let phase =
                 (self.seconds / 2_700.0 + f64::from(u8::try_from(index).unwrap_or(0))).sin();
@@ -260,8 +260,7 @@ impl Building {
                 + 2.0 * noise)
                 .max(0.0);
             let air = zone.airflow / 620.0;
-            let gain =
-                1.6 * f64::from(u8::from(zone.occupied)) + 2.4 * sun[index] * (0.6 + 0.4 * phase);
+            let gain = 1.6 * f64::from(u8::from(zone.occupied)) + 2.4 * sun * (0.6 + 0.4 * phase);
             let losses = (self.outdoor - zone.temperature) * 0.09;
             let drive =
                 gain + losses + zone.reheat * 0.035 + (self.supply - zone.temperature) * 0.42 * air;
