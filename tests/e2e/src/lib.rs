@@ -1,1 +1,15 @@
-//! End-to-end tests: real processes, real peers.
+//! What the end-to-end tests stand on: real processes, a link that can be spoilt, a fake Modbus
+//! device that numbers every value it gives out, and clients for both HTTP faces. Owns no test.
+
+pub mod cloud;
+pub mod lab;
+pub mod local;
+pub mod numbered;
+pub mod peers;
+pub mod process;
+pub mod proxy;
+pub mod wait;
+
+pub use lab::Lab;
+pub use process::Process;
+pub use wait::{until, within};

@@ -40,7 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("riser-sim", &[]),
     ("riser-demo", &[]),
     ("riser-tidy", &[]),
-    ("riser-bench", &["riser-model", "riser-wire"]),
+    ("riser-bench", &["riser-e2e"]),
     ("riser-e2e", &["riser-model", "riser-wire", "riser-store"]),
 ];
 

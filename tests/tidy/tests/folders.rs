@@ -71,8 +71,10 @@ const PARTS: &[&str] = &["config", "codec", "client", "mapping", "poll", "adapte
 
 fn adapters() -> Vec<std::path::PathBuf> {
     std::fs::read_dir(root().join("adapters"))
-        .unwrap()
-        .map(|e| e.unwrap().path())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|e| e.path())
         .filter(|p| p.is_dir() && !p.ends_with("contract") && !p.ends_with("testkit"))
         .collect()
 }

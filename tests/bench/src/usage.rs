@@ -1,0 +1,63 @@
+//! What a process costs, as the kernel counts it. Owns the reading of `/proc`.
+
+use std::time::{Duration, Instant};
+
+/// Processor time and memory of one process since a moment.
+#[derive(Debug)]
+pub(crate) struct Usage {
+    process: u32,
+    ticks: u64,
+    began: Instant,
+}
+
+/// What a process cost over a stretch of time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cost {
+    /// User and system time.
+    pub(crate) cpu: Duration,
+    /// Wall time of the stretch.
+    pub(crate) wall: Duration,
+    /// Resident memory at its end, MiB.
+    pub(crate) rss: f64,
+}
+
+impl Cost {
+    /// Mean number of cores in use.
+    pub(crate) fn cores(&self) -> f64 {
+        self.cpu.as_secs_f64() / self.wall.as_secs_f64()
+    }
+
+    /// Microseconds of processor time for each of `things`.
+    pub(crate) fn micros_each(&self, things: f64) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / things
+    }
+}
+
+impl Usage {
+    /// Starts counting.
+    pub(crate) fn begin(process: u32) -> Self {
+        Self { process, ticks: ticks(process), began: Instant::now() }
+    }
+
+    /// The cost since the beginning.
+    pub(crate) fn cost(&self) -> Cost {
+        // USER_HZ is 100 on every Linux this runs on.
+        let cpu = Duration::from_millis((ticks(self.process) - self.ticks) * 10);
+        Cost { cpu, wall: self.began.elapsed(), rss: rss(self.process) }
+    }
+}
+
+/// User and system ticks of a process and its threads (proc(5), fields 14 and 15).
+fn ticks(process: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit(") ").next().unwrap_or_default();
+    after_name.split(' ').skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum()
+}
+
+/// Resident memory of a process in MiB.
+pub(crate) fn rss(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap_or_default();
+    let kib: f64 = line.split_whitespace().nth(1).and_then(|k| k.parse().ok()).unwrap_or(0.0);
+    kib / 1024.0
+}

@@ -1,0 +1,154 @@
+//! One real process under test: started, watched, killed, started again. Owns its log, so a failed
+//! test can show what the process said.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tokio::process::{Child, Command};
+
+/// A program with its arguments, running or not.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    program: PathBuf,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+/// Where the build put the product's programs: beside the test's own folder.
+///
+/// # Panics
+/// When the test binary has no path, which the operating system always gives.
+#[must_use]
+pub fn built(name: &str) -> PathBuf {
+    let mut folder = std::env::current_exe().expect("a running test has a path");
+    folder.pop();
+    if folder.ends_with("deps") {
+        folder.pop();
+    }
+    folder.join(name)
+}
+
+impl Process {
+    /// Prepares a process; its output is appended to `<folder>/<name>.log`.
+    #[must_use]
+    pub fn new(name: &str, program: PathBuf, folder: &Path) -> Self {
+        Self {
+            name: name.to_owned(),
+            program,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            log: folder.join(format!("{name}.log")),
+            child: None,
+        }
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn arguments<S: AsRef<str>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(|a| a.as_ref().to_owned()));
+        self
+    }
+
+    /// Adds an environment variable.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// When the program cannot be started, with what to build first.
+    #[expect(clippy::panic, reason = "a test without its program has failed")]
+    pub fn start(&mut self) {
+        assert!(self.child.is_none(), "{} is already running", self.name);
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log).expect("log file");
+        let copy = log.try_clone().expect("log file");
+        let child = Command::new(&self.program)
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(n, v)| (n, v)))
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(copy)
+            .kill_on_drop(true)
+            .spawn();
+        match child {
+            Ok(child) => self.child = Some(child),
+            Err(error) => panic!(
+                "{} cannot be started from {}: {error}; run `cargo build --workspace --bins --tests` first",
+                self.name,
+                self.program.display()
+            ),
+        }
+    }
+
+    /// Process id while running.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref().and_then(Child::id)
+    }
+
+    /// Ends it as a power cut would: SIGKILL, nothing flushed.
+    pub async fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().await.expect("SIGKILL is always delivered to an own child");
+        }
+    }
+
+    /// Ends it as an operator would: SIGTERM, then waits; answers how long it took.
+    ///
+    /// # Panics
+    /// When it does not end within ten seconds.
+    #[expect(clippy::panic, reason = "a process that does not end fails the test")]
+    pub async fn stop(&mut self) -> Duration {
+        let start = Instant::now();
+        if let Some(mut child) = self.child.take() {
+            let id = child.id().expect("a running child has an id").to_string();
+            let sent = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill");
+            assert!(sent.success());
+            if tokio::time::timeout(Duration::from_secs(10), child.wait()).await.is_err() {
+                panic!("{} did not end within 10 s of SIGTERM\n{}", self.name, self.tail());
+            }
+        }
+        start.elapsed()
+    }
+
+    /// Waits for it to end by itself; answers its exit code.
+    pub async fn wait(&mut self) -> Option<i32> {
+        let mut child = self.child.take()?;
+        child.wait().await.ok()?.code()
+    }
+
+    /// True while it runs.
+    pub fn running(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|c| matches!(c.try_wait(), Ok(None)))
+    }
+
+    /// Everything it has said.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The last lines it has said.
+    #[must_use]
+    pub fn tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+}
+
+/// A TCP port on loopback that nobody has right now.
+///
+/// # Panics
+/// When loopback has no free port.
+#[must_use]
+pub fn free_port() -> u16 {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
+    socket.local_addr().expect("a bound socket has an address").port()
+}
