@@ -244,7 +244,7 @@ impl<'a> Block<'a> {
             samples,
             total,
             mut cursor,
-        } = head;
+        } = *head;
         let when = Column::read(&mut cursor, series)?;
         let marks = Marks::new(cursor);
         Marks::skim(&mut cursor, total)?;
