@@ -128,14 +128,17 @@ impl Running {
         }
     }
 
-    /// Lets time pass. A delay that ran out counts before flapping settles, as it came first or
-    /// keeps the condition from being still.
+    /// Lets time pass. What is due happens in its order and at its own time, however late the
+    /// tick comes; a delay goes before the settling of a flap that is due at the same moment.
     pub(crate) fn tick(&mut self, now: Tick, sink: &mut Sink<'_>) {
-        if let Some(change) = self.detector.tick(now) {
-            self.apply(change, now, sink);
-        }
-        if self.flap.as_mut().is_some_and(|f| f.settles(now)) {
-            self.settle(sink);
+        while let Some(due) = self.deadline().filter(|due| *due <= now) {
+            if let Some(change) = self.detector.tick(due) {
+                self.apply(change, due, sink);
+            } else if self.flap.as_mut().is_some_and(|f| f.settles(due)) {
+                self.settle(sink);
+            } else {
+                return;
+            }
         }
     }
 
