@@ -5,8 +5,8 @@
 //! frame := "RF" version(1) header-length(u16 LE) header body crc32c(u32 LE, of all before it)
 //! ```
 
-use crate::limits::{MAX_BODY, MAX_FRAME, MAX_SAMPLES};
-use crate::{WireError, body, proto, zip};
+use crate::limits::{MAX_BODY, MAX_EVENT_FRAME, MAX_FRAME, MAX_SAMPLES};
+use crate::{WireError, body, census, proto, zip};
 use prost::Message;
 use riser_model::{ClockState, Event, Quality, Sample, ScanBatch, Slot, Timestamp, Value};
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ pub struct BatchHeader {
 /// Encodes scans into one frame. `header.samples` is taken from the scans, not from the header.
 ///
 /// The caller keeps to [`crate::limits::SOFT_SAMPLES`] and checks the length of the result
-/// against [`MAX_FRAME`]: no decoder takes a longer one.
+/// against [`MAX_FRAME`]: no decoder takes a longer one, nor a body above [`MAX_BODY`].
 #[must_use]
 pub fn encode_data(header: &BatchHeader, scans: &[ScanBatch]) -> Vec<u8> {
     let body::Written { octets, samples } = body::write(header.first_at, scans);
@@ -83,7 +83,8 @@ pub fn encode_data(header: &BatchHeader, scans: &[ScanBatch]) -> Vec<u8> {
     assemble(&header, proto::Layout::Columns, &octets)
 }
 
-/// Encodes one event into one frame.
+/// Encodes one event into one frame. Only a directory can come near [`MAX_EVENT_FRAME`]: some
+/// hundred thousand points.
 #[must_use]
 pub fn encode_event(header: &BatchHeader, event: &Event) -> Vec<u8> {
     let octets = proto::Event::from(event).encode_to_vec();
@@ -128,6 +129,7 @@ pub fn read_point(
 pub fn decode_event(frame: &[u8]) -> Result<(BatchHeader, Event), WireError> {
     let opened = Opened::open(frame)?;
     let body = opened.body(proto::Layout::Event)?;
+    census::check(&body)?;
     let event = Event::try_from(proto::Event::decode(&*body)?)?;
     Ok((opened.header, event))
 }
@@ -169,7 +171,7 @@ struct Opened<'a> {
 
 impl<'a> Opened<'a> {
     fn open(frame: &'a [u8]) -> Result<Self, WireError> {
-        WireError::check("length of a frame", frame.len(), MAX_FRAME)?;
+        WireError::check("length of a frame", frame.len(), MAX_EVENT_FRAME)?;
         let (signed, stated) = frame
             .split_last_chunk::<SUFFIX>()
             .ok_or(WireError::Truncated("frame"))?;
@@ -198,6 +200,9 @@ impl<'a> Opened<'a> {
             .ok_or(WireError::Truncated("frame header"))?;
         let wire = proto::FrameHeader::decode(header)?;
         let header = BatchHeader::try_from(&wire)?;
+        if header.stream == Stream::Data {
+            WireError::check("length of a data frame", frame.len(), MAX_FRAME)?;
+        }
         WireError::check("number of samples", header.samples as usize, MAX_SAMPLES)?;
         let body_length = wire.body_length as usize;
         WireError::check("length of a body", body_length, MAX_BODY)?;

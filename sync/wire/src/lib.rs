@@ -7,6 +7,7 @@
 //! `docs/spec/wire.md`.
 
 mod body;
+mod census;
 mod error;
 mod float;
 mod frame;

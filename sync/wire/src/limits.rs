@@ -5,12 +5,18 @@
 pub const SOFT_SAMPLES: usize = 4_096;
 /// Size in octets a writer should keep a frame below; split the scans and encode again if not.
 pub const SOFT_FRAME: usize = 256 * 1024;
-/// Longest frame or message a decoder takes, in octets.
+/// Longest data frame or message a decoder takes, in octets.
 pub const MAX_FRAME: usize = 1024 * 1024;
+/// Longest event frame a decoder takes, in octets: the directory of a very large gateway.
+pub const MAX_EVENT_FRAME: usize = 4 * 1024 * 1024;
 /// Longest body once decompressed, in octets.
 pub const MAX_BODY: usize = 16 * 1024 * 1024;
 /// Most samples in one frame.
 pub const MAX_SAMPLES: usize = 1_000_000;
+/// Most points in one directory.
+pub const MAX_POINTS: usize = 250_000;
+/// Most labels in one directory, of all points together.
+pub const MAX_LABELS: usize = 1_000_000;
 /// Most ranges above the contiguous mark in one durable message.
 pub const MAX_RANGES: usize = 256;
 /// Most points in one watch lease.

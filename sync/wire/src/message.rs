@@ -101,7 +101,6 @@ impl Up {
     /// decoded.
     pub fn decode(topic: UpTopic, payload: &[u8]) -> Result<Self, WireError> {
         use proto::up::Kind;
-        WireError::check("length of a message", payload.len(), MAX_FRAME)?;
         if matches!(topic, UpTopic::Event | UpTopic::Data) {
             let stream = if topic == UpTopic::Event {
                 Stream::Event
@@ -115,6 +114,7 @@ impl Up {
             }
             return Ok(Self::Batch(payload.to_vec()));
         }
+        WireError::check("length of a message", payload.len(), MAX_FRAME)?;
         match (topic, proto::Up::decode(payload)?.kind) {
             (UpTopic::Hello, Some(Kind::Hello(hello))) => Ok(Self::Hello(hello.try_into()?)),
             (UpTopic::Watch, Some(Kind::Watch(watch))) => Ok(Self::Watch(watch.try_into()?)),

@@ -18,18 +18,11 @@
 //!         | m * n tagged values                                               (form 4)
 //! ```
 
+mod parts;
 mod read;
+mod tagged;
 mod write;
 
-pub(crate) use read::{decode, quality, read_point};
+pub(crate) use parts::quality;
+pub(crate) use read::{decode, read_point};
 pub(crate) use write::{Written, write};
-
-/// Tags of values in a block of form `Tagged`.
-mod tag {
-    pub(super) const NONE: u8 = 0;
-    pub(super) const FALSE: u8 = 1;
-    pub(super) const TRUE: u8 = 2;
-    pub(super) const INT: u8 = 3;
-    pub(super) const FLOAT: u8 = 4;
-    pub(super) const TEXT: u8 = 5;
-}

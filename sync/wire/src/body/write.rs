@@ -1,7 +1,7 @@
 //! Scans to columns. Works in two passes: sort the readings by point and time, then put each
 //! point's run of readings into the block of its form and length.
 
-use super::tag;
+use super::tagged;
 use crate::float::{Chooser, Form};
 use crate::plane::{put_based, put_column};
 use crate::varint::{put, put_len, put_signed, zigzag};
@@ -184,7 +184,7 @@ impl Block {
         }
         if form == Form::Tagged {
             for entry in series {
-                put_tagged(&mut self.tagged, entry.reading.value.as_ref());
+                tagged::put(&mut self.tagged, entry.reading.value.as_ref());
             }
             return;
         }
@@ -251,26 +251,6 @@ impl Marks {
         for (code, present, run) in &self.runs {
             put(out, (run - 1) * 2 + u64::from(*present));
             out.push(*code);
-        }
-    }
-}
-
-fn put_tagged(out: &mut Vec<u8>, value: Option<&Value>) {
-    match value {
-        None => out.push(tag::NONE),
-        Some(Value::Bool(on)) => out.push(if *on { tag::TRUE } else { tag::FALSE }),
-        Some(Value::Int(integer)) => {
-            out.push(tag::INT);
-            put_signed(out, *integer);
-        }
-        Some(Value::Float(real)) => {
-            out.push(tag::FLOAT);
-            out.extend_from_slice(&real.to_bits().to_le_bytes());
-        }
-        Some(Value::Text(text)) => {
-            out.push(tag::TEXT);
-            put_len(out, text.len());
-            out.extend_from_slice(text.as_bytes());
         }
     }
 }

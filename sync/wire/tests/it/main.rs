@@ -1,4 +1,16 @@
 //! The wire format under test, as others use it.
 
+#[cfg(test)]
+mod bytes;
+#[cfg(test)]
+mod compat;
+#[cfg(test)]
 mod generate;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod round_trip;
+#[cfg(test)]
+mod size;
