@@ -109,6 +109,7 @@ pub struct Alarm {
     /// When the condition was met (source time of the sample).
     pub raised_at: Timestamp,
     /// The value that raised it.
+    #[schema(value_type = Option<crate::value::PointValue>)]
     pub value: Option<Value>,
     /// The limit it broke, in the point's unit.
     pub limit: Option<f64>,

@@ -101,6 +101,7 @@ pub struct Command {
     #[schema(value_type = String)]
     pub path: PointPath,
     /// The value to hold at `priority`; `None` releases that level.
+    #[schema(value_type = Option<crate::value::PointValue>)]
     pub value: Option<Value>,
     /// The level to write at.
     #[schema(value_type = u8)]
@@ -165,6 +166,7 @@ pub struct Outcome {
     /// What was tried, what came back, what to do; empty when applied.
     pub detail: String,
     /// What the device reported afterwards.
+    #[schema(value_type = Option<crate::value::PointValue>)]
     pub read_back: Option<Value>,
     /// Who holds the point, for `accepted_not_effective`.
     pub held_by: Option<HeldBy>,

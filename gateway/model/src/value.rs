@@ -20,6 +20,10 @@ pub enum Value {
     Text(Arc<str>),
 }
 
+/// [`Value`] under a name for `#[schema(value_type = …)]`: the OpenAPI derive takes any type called
+/// `Value` for free-form JSON and would leave the schema empty.
+pub type PointValue = Value;
+
 impl Value {
     /// The value as a real number, for limits, trends and conditions. Text has none.
     #[must_use]

@@ -13,6 +13,7 @@ pub struct PointView {
     /// Its number on the live stream of this gateway.
     pub slot: Slot,
     /// Present value; absent when nothing was ever read.
+    #[schema(value_type = Option<crate::value::PointValue>)]
     pub value: Option<Value>,
     /// How far to trust it.
     pub quality: Quality,
