@@ -1,0 +1,68 @@
+//! Brings a database file to the version of this program. Owns the numbered steps; `schema.sql`
+//! is the commented truth of the newest version, which a fresh file gets at once.
+
+use super::DbError;
+use rusqlite::Connection;
+
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// Step `n` brings version `n + 1` to `n + 2`. Empty while there is only version 1.
+const STEPS: &[&str] = &[];
+
+/// Version of the schema this program works with.
+pub const VERSION: i64 = 1 + STEPS.len() as i64;
+
+/// Creates or upgrades, in one transaction.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), DbError> {
+    let failed = DbError::sqlite("bring the database to this version");
+    let found: i64 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(&failed)?;
+    if found == VERSION {
+        return Ok(());
+    }
+    if found > VERSION {
+        return Err(DbError::Limit(format!(
+            "the database has version {found}, this program knows up to {VERSION}: it was written \
+             by a newer riser-cloud; start that one, or restore a backup"
+        )));
+    }
+    let tx = connection.transaction().map_err(&failed)?;
+    if found == 0 {
+        tx.execute_batch(SCHEMA).map_err(&failed)?;
+    } else {
+        let done = usize::try_from(found - 1).unwrap_or(usize::MAX);
+        for step in STEPS.iter().skip(done) {
+            tx.execute_batch(step).map_err(&failed)?;
+        }
+    }
+    tx.pragma_update(None, "user_version", VERSION)
+        .map_err(&failed)?;
+    tx.commit().map_err(&failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fresh_database_gets_the_newest_version_once() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        migrate(&mut connection).unwrap();
+        let version: i64 = connection
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(version, VERSION);
+    }
+
+    #[test]
+    fn a_database_of_a_newer_program_is_refused() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection
+            .pragma_update(None, "user_version", VERSION + 1)
+            .unwrap();
+        let error = migrate(&mut connection).unwrap_err();
+        assert!(error.to_string().contains("newer riser-cloud"), "{error}");
+    }
+}
