@@ -1,0 +1,178 @@
+// Alarms as a list: priority, message, where, the value against its limit, age, state, acknowledge.
+import { Button } from '@mantine/core';
+import { useMemo } from 'react';
+import { formatNumber } from '../format/number';
+import type { Alarm } from '../model';
+import { Link } from '../link';
+import { AlarmBadge } from '../status/AlarmBadge';
+import { DataTable, type Column } from '../table/DataTable';
+import { Age } from '../value/Age';
+import { ALARM_STATE_WORDS, byUrgency, isActive, needsAcknowledgement, PRIORITIES } from '../words/alarm';
+import { authorName } from '../words/command';
+import css from './alarms.module.css';
+
+/** An alarm, with the gateway it is from where there are several. */
+export type ListedAlarm = Alarm & { gateway?: string };
+
+interface AlarmListProps<T extends ListedAlarm> {
+  label: string;
+  alarms: readonly T[];
+  pointHref: (alarm: T) => string;
+  gatewayHref?: (gateway: string) => string;
+  /** Shows the most urgent so many only. */
+  limit?: number;
+  /** Leaves out the value and state, where space is short. */
+  compact?: boolean;
+  /** Absent where the person may not. */
+  onAcknowledge?: (alarm: T) => void;
+}
+
+/** The value that raised it and the limit it broke: `31.4, limit 30`. */
+function broke(alarm: Alarm): string {
+  const parts: string[] = [];
+  if (typeof alarm.value === 'number') parts.push(formatNumber(alarm.value, 1));
+  else if (typeof alarm.value === 'boolean') parts.push(alarm.value ? 'On' : 'Off');
+  else if (typeof alarm.value === 'string') parts.push(alarm.value);
+  if (typeof alarm.limit === 'number' && typeof alarm.value === 'number')
+    parts.push(`limit ${formatNumber(alarm.limit, 1)}`);
+  return parts.join(', ');
+}
+
+function StateCell({ alarm }: { alarm: Alarm }) {
+  const taken = alarm.acknowledged;
+  return (
+    <span className={css.state}>
+      <span className={needsAcknowledgement(alarm.state) ? css.waiting : undefined}>
+        {ALARM_STATE_WORDS[alarm.state]}
+      </span>
+      {taken && (
+        <span className={css.note} title={taken.comment || undefined}>
+          {authorName(taken.by)}, <Age at={taken.at} ago />
+          {taken.comment && `: ${taken.comment}`}
+        </span>
+      )}
+      {!taken && alarm.cleared_at && (
+        <span className={css.note}>
+          ended <Age at={alarm.cleared_at} ago />
+        </span>
+      )}
+    </span>
+  );
+}
+
+function Acknowledge<T extends ListedAlarm>({
+  alarm,
+  onAcknowledge,
+}: {
+  alarm: T;
+  onAcknowledge?: (alarm: T) => void;
+}) {
+  if (!onAcknowledge || !needsAcknowledgement(alarm.state)) return null;
+  return (
+    <Button
+      variant="default"
+      size="compact-sm"
+      className={css.acknowledge}
+      onClick={() => onAcknowledge(alarm)}
+    >
+      Acknowledge
+      <span className="r-visually-hidden">: {alarm.message}</span>
+    </Button>
+  );
+}
+
+export function AlarmList<T extends ListedAlarm>(props: AlarmListProps<T>) {
+  const { alarms, pointHref, gatewayHref, onAcknowledge, limit, compact = false } = props;
+  const ordered = useMemo(() => [...alarms].sort(byUrgency).slice(0, limit), [alarms, limit]);
+  const shown = useMemo<Column<T>[]>(() => {
+    const where = (alarm: T) => (
+      <span className={css.where}>
+        {alarm.gateway && gatewayHref && (
+          <Link href={gatewayHref(alarm.gateway)} className={css.gateway}>
+            {alarm.gateway}
+          </Link>
+        )}
+        <Link href={pointHref(alarm)} className={`${css.point} r-mono`}>
+          {alarm.path}
+        </Link>
+      </span>
+    );
+    const columns: Column<T>[] = [
+      {
+        key: 'priority',
+        title: 'Priority',
+        track: '104px',
+        render: (a) => <AlarmBadge priority={a.priority} filled={needsAcknowledgement(a.state)} />,
+        compare: (a, b) => PRIORITIES.indexOf(a.priority) - PRIORITIES.indexOf(b.priority),
+      },
+      {
+        key: 'message',
+        title: 'Alarm',
+        track: 'minmax(200px, 2.4fr)',
+        render: (a) => <span className={isActive(a.state) ? css.message : css.past}>{a.message}</span>,
+        compare: (a, b) => a.message.localeCompare(b.message),
+      },
+      {
+        key: 'where',
+        title: 'Point',
+        track: 'minmax(150px, 1.4fr)',
+        render: where,
+        compare: (a, b) => a.path.localeCompare(b.path),
+      },
+      {
+        key: 'value',
+        title: 'Value when raised',
+        track: '136px',
+        align: 'end',
+        wideOnly: true,
+        render: broke,
+      },
+      {
+        key: 'raised',
+        title: 'Raised',
+        track: '84px',
+        align: 'end',
+        render: (a) => <Age at={a.raised_at} />,
+        compare: (a, b) => b.raised_at - a.raised_at,
+      },
+      { key: 'state', title: 'State', track: 'minmax(170px, 1.5fr)', render: (a) => <StateCell alarm={a} /> },
+      {
+        key: 'act',
+        title: '',
+        track: onAcknowledge ? '116px' : '0px',
+        align: 'end',
+        render: (a) => <Acknowledge alarm={a} onAcknowledge={onAcknowledge} />,
+      },
+    ];
+    return compact ? columns.filter((c) => c.key !== 'value') : columns;
+  }, [pointHref, gatewayHref, onAcknowledge, compact]);
+
+  return (
+    <DataTable
+      label={props.label}
+      rows={ordered}
+      columns={shown}
+      rowKey={(a) => a.id}
+      card={(a) => (
+        <div className={css.card}>
+          <div className={css.cardHead}>
+            <AlarmBadge priority={a.priority} filled={needsAcknowledgement(a.state)} />
+            <Age at={a.raised_at} ago />
+          </div>
+          <Link href={pointHref(a)} className={css.cardMessage}>
+            {a.message}
+          </Link>
+          <div className={css.note}>
+            {a.gateway && `${a.gateway} · `}
+            {a.path}
+            {broke(a) && ` · ${broke(a)}`}
+          </div>
+          <div className={css.cardFoot}>
+            <StateCell alarm={a} />
+            <Acknowledge alarm={a} onAcknowledge={onAcknowledge} />
+          </div>
+        </div>
+      )}
+    />
+  );
+}

@@ -1,0 +1,25 @@
+// Says that the page has lost its live stream, how old it is, and what still works.
+import { WifiOff } from 'lucide-react';
+import { useNow } from '../clock';
+import { formatSpan } from '../format/time';
+import { useFeedStatus } from '../live/LiveProvider';
+import css from './states.module.css';
+
+/** A short hiccup is not worth a banner. */
+const PATIENCE_MS = 2500;
+
+export function OfflineBanner({ server, still }: { server: string; still: string }) {
+  const status = useFeedStatus();
+  const now = useNow();
+  const gone = now - status.since;
+  if (status.state === 'open' || status.state === 'closed' || gone < PATIENCE_MS) return null;
+  return (
+    <div className={css.banner} role="status">
+      <WifiOff size={18} aria-hidden />
+      <span>
+        <strong>No connection to {server}.</strong> What is shown is{' '}
+        {formatSpan(Math.floor(gone / 1000) * 1000)} old. {still}
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,77 @@
+// The gateway's answers as queries: one key per thing, so the live stream can renew what it changed.
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { resolveRange, serverNow, type TrendRange } from '@riser/kit';
+import * as calls from './calls';
+
+export const keys = {
+  setup: ['setup'],
+  session: ['session'],
+  overview: ['overview'],
+  points: ['points'],
+  devices: ['devices'],
+  lanes: ['lanes'],
+  alarms: ['alarms'],
+  point: (path: string) => ['point', path],
+  commands: (path: string) => ['commands', path],
+  trend: (path: string) => ['trend', path],
+} as const;
+
+const OVERVIEW_EVERY_MS = 5000;
+const HEALTH_EVERY_MS = 5000;
+const ALARMS_EVERY_MS = 15_000;
+const PAGE = 200;
+const BUCKETS = 480;
+
+export const useOverview = () =>
+  useQuery({ queryKey: keys.overview, queryFn: calls.getOverview, refetchInterval: OVERVIEW_EVERY_MS });
+
+export const useDevices = () =>
+  useQuery({ queryKey: keys.devices, queryFn: calls.getDevices, refetchInterval: HEALTH_EVERY_MS });
+
+export const useLanes = () =>
+  useQuery({ queryKey: keys.lanes, queryFn: calls.getLanes, refetchInterval: HEALTH_EVERY_MS });
+
+export function useAlarms(state: 'open' | 'all') {
+  return useQuery({
+    queryKey: [...keys.alarms, state],
+    queryFn: () => calls.getAlarms(state, state === 'open' ? 500 : 1000),
+    refetchInterval: ALARMS_EVERY_MS,
+  });
+}
+
+export function usePoints(filter: { search: string; device: string; quality: string }) {
+  return useInfiniteQuery({
+    queryKey: [...keys.points, filter],
+    queryFn: ({ pageParam }) => calls.getPoints({ ...filter, limit: PAGE, offset: pageParam }),
+    initialPageParam: 0,
+    getNextPageParam: (last, pages) => {
+      const loaded = pages.reduce((n, p) => n + p.points.length, 0);
+      return last.points.length > 0 && loaded < last.total ? loaded : undefined;
+    },
+    placeholderData: keepPreviousData,
+  });
+}
+
+export const usePoint = (path: string) =>
+  useQuery({
+    queryKey: keys.point(path),
+    queryFn: () => calls.getPoint(path),
+    refetchInterval: HEALTH_EVERY_MS,
+  });
+
+export const useCommands = (path: string) =>
+  useQuery({ queryKey: keys.commands(path), queryFn: () => calls.getCommands(path, 20) });
+
+/** A trend, asked again as often as its buckets are wide while it follows the clock. */
+export function useTrend(path: string, range: TrendRange) {
+  const length = range.kind === 'last' ? range.ms : range.to - range.from;
+  return useQuery({
+    queryKey: [...keys.trend(path), range],
+    queryFn: () => {
+      const { from, to } = resolveRange(range, serverNow());
+      return calls.getTrend(path, Math.round(from), Math.round(to), BUCKETS);
+    },
+    refetchInterval: range.kind === 'last' ? Math.min(60_000, Math.max(2000, length / BUCKETS)) : false,
+    placeholderData: keepPreviousData,
+  });
+}

@@ -1,0 +1,117 @@
+// Alarms: what is open, what has been, and taking them.
+import { NativeSelect, SegmentedControl } from '@mantine/core';
+import {
+  AcknowledgeDialog,
+  AlarmList,
+  BoneRows,
+  EmptyState,
+  ErrorState,
+  formatCount,
+  messageOf,
+  needsAcknowledgement,
+  PageHeader,
+  Panel,
+  PRIORITIES,
+  PRIORITY_WORDS,
+  WHO_CAN_OPERATE,
+  type Alarm,
+} from '@riser/kit';
+import { CircleCheck } from 'lucide-react';
+import { useState } from 'react';
+import { useAcknowledge } from '../alarms/useAcknowledge';
+import { useAlarms } from '../api/queries';
+import { pointHref } from '../points/WhyHost';
+import { useMay } from '../session/session';
+import { useUrl } from '../useUrl';
+import css from './AlarmsPage.module.css';
+
+export default function AlarmsPage() {
+  const [url, setUrl] = useUrl();
+  const state = url.get('state') === 'all' ? 'all' : 'open';
+  const priority = url.get('priority') ?? '';
+  const alarms = useAlarms(state);
+  const mayAcknowledge = useMay('acknowledge');
+  const [taking, setTaking] = useState<Alarm | null>(null);
+  const acknowledge = useAcknowledge();
+  const all = alarms.data ?? [];
+  const shown = priority ? all.filter((a) => a.priority === priority) : all;
+  const waiting = all.filter((a) => needsAcknowledgement(a.state)).length;
+  return (
+    <>
+      <PageHeader
+        title="Alarms"
+        subtitle={
+          alarms.data
+            ? waiting > 0
+              ? `${formatCount(waiting)} not acknowledged`
+              : 'Nothing waits to be acknowledged'
+            : ' '
+        }
+      />
+      <div className={css.filters}>
+        <SegmentedControl
+          aria-label="Which alarms"
+          value={state}
+          onChange={(next) => setUrl({ state: next === 'all' ? 'all' : null })}
+          data={[
+            { value: 'open', label: 'Open' },
+            { value: 'all', label: 'With history' },
+          ]}
+        />
+        <NativeSelect
+          aria-label="Priority"
+          value={priority}
+          onChange={(event) => setUrl({ priority: event.currentTarget.value })}
+        >
+          <option value="">Every priority</option>
+          {PRIORITIES.map((p) => (
+            <option key={p} value={p}>
+              {PRIORITY_WORDS[p].name}
+            </option>
+          ))}
+        </NativeSelect>
+      </div>
+      <Panel flush>
+        {alarms.isPending && <BoneRows />}
+        {alarms.error && !alarms.data && (
+          <ErrorState
+            what="Alarms could not be fetched"
+            message={messageOf(alarms.error)}
+            onRetry={() => void alarms.refetch()}
+          />
+        )}
+        {alarms.data && shown.length === 0 && <NoAlarms state={state} filtered={priority !== ''} />}
+        {shown.length > 0 && (
+          <AlarmList
+            label={state === 'open' ? 'Open alarms, most urgent first' : 'Alarms with history'}
+            alarms={shown}
+            pointHref={pointHref}
+            onAcknowledge={mayAcknowledge ? setTaking : undefined}
+          />
+        )}
+      </Panel>
+      {!mayAcknowledge && waiting > 0 && (
+        <p className={css.note}>Your role cannot acknowledge alarms. {WHO_CAN_OPERATE}</p>
+      )}
+      <AcknowledgeDialog alarm={taking} onClose={() => setTaking(null)} acknowledge={acknowledge} />
+    </>
+  );
+}
+
+function NoAlarms({ state, filtered }: { state: 'open' | 'all'; filtered: boolean }) {
+  if (filtered)
+    return (
+      <EmptyState title="No alarm of this priority">Choose another priority to see the others.</EmptyState>
+    );
+  if (state === 'all')
+    return (
+      <EmptyState title="No alarm was ever raised">
+        Rules raise alarms when a point leaves its limits.
+      </EmptyState>
+    );
+  return (
+    <EmptyState title="No open alarms" icon={CircleCheck}>
+      Every condition the rules watch is normal, and nothing waits to be acknowledged.
+    </EmptyState>
+  );
+}

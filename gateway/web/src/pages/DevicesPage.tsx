@@ -1,0 +1,120 @@
+// Devices by lane: what hangs on which bus or connection, and how well it answers.
+import { SegmentedControl } from '@mantine/core';
+import {
+  BoneRows,
+  EmptyState,
+  ErrorState,
+  formatCount,
+  LANE_WORDS,
+  messageOf,
+  PageHeader,
+  Panel,
+  StatusDot,
+  type DeviceHealth,
+  type LaneHealth,
+} from '@riser/kit';
+import { useDevices, useLanes } from '../api/queries';
+import { DeviceTable } from '../devices/DeviceTable';
+import { Utilisation } from '../devices/LaneTable';
+import css from '../devices/devices.module.css';
+import { useUrl } from '../useUrl';
+
+const STATES = [
+  { value: '', label: 'All' },
+  { value: 'online', label: 'Online' },
+  { value: 'degraded', label: 'Degraded' },
+  { value: 'offline', label: 'Offline' },
+  { value: 'unknown', label: 'Not heard' },
+];
+
+export default function DevicesPage() {
+  const devices = useDevices();
+  const lanes = useLanes();
+  const [url, setUrl] = useUrl();
+  const state = url.get('state') ?? '';
+  const all = devices.data ?? [];
+  const shown = state ? all.filter((d) => d.state === state) : all;
+  return (
+    <>
+      <PageHeader
+        title="Devices"
+        subtitle={
+          devices.data ? `${formatCount(all.length)} on ${formatCount(lanes.data?.length ?? 0)} lanes` : ' '
+        }
+      />
+      <SegmentedControl
+        className={css.filters}
+        aria-label="State"
+        value={state}
+        onChange={(next) => setUrl({ state: next })}
+        data={STATES}
+      />
+      {devices.isPending && (
+        <Panel flush>
+          <BoneRows />
+        </Panel>
+      )}
+      {devices.error && !devices.data && (
+        <Panel>
+          <ErrorState
+            what="Devices could not be fetched"
+            message={messageOf(devices.error)}
+            onRetry={() => void devices.refetch()}
+          />
+        </Panel>
+      )}
+      {devices.data && shown.length === 0 && (
+        <Panel>
+          <EmptyState title={state ? 'No device is in this state' : 'No devices yet'}>
+            {state
+              ? 'Choose another state to see the others.'
+              : 'Add a device to the configuration and start the gateway again; it appears here with its lane.'}
+          </EmptyState>
+        </Panel>
+      )}
+      {byLane(shown).map(([name, group]) => (
+        <Lane key={name} name={name} devices={group} lane={lanes.data?.find((l) => l.lane === name)} />
+      ))}
+    </>
+  );
+}
+
+function byLane(devices: readonly DeviceHealth[]): [string, DeviceHealth[]][] {
+  const groups = new Map<string, DeviceHealth[]>();
+  for (const d of devices) groups.set(d.lane, [...(groups.get(d.lane) ?? []), d]);
+  return [...groups].sort(([a], [b]) => a.localeCompare(b));
+}
+
+function Lane({
+  name,
+  lane,
+  devices,
+}: {
+  name: string;
+  lane: LaneHealth | undefined;
+  devices: DeviceHealth[];
+}) {
+  return (
+    <Panel flush className={css.lane}>
+      <div className={css.laneHead}>
+        <div>
+          <h2 className={`${css.laneName} r-mono`}>{name}</h2>
+          {lane && (
+            <div className={css.laneFacts}>
+              <span>{formatCount(lane.requests)} requests</span>
+              <span>{formatCount(lane.timeouts)} time-outs</span>
+              <span>{formatCount(lane.desyncs)} stray answers</span>
+              <span>{formatCount(lane.overruns)} late scans</span>
+            </div>
+          )}
+        </div>
+        {lane && <StatusDot state={LANE_WORDS[lane.state]} strong />}
+        {lane && <Utilisation lane={lane} />}
+        {lane?.last_error && lane.state !== 'up' && (
+          <div className={css.laneError}>Last error: {lane.last_error}</div>
+        )}
+      </div>
+      <DeviceTable devices={devices} label={`Devices on ${name}`} />
+    </Panel>
+  );
+}
