@@ -20,7 +20,8 @@ CREATE TABLE user (
   name          TEXT NOT NULL,
   role          TEXT NOT NULL,             -- riser_model::Role in snake_case
   password_hash TEXT NOT NULL,             -- Argon2id, PHC string
-  failed        INTEGER NOT NULL DEFAULT 0,-- wrong passwords in a row
+  failed        INTEGER NOT NULL DEFAULT 0,-- wrong passwords since failed_at
+  failed_at     INTEGER,                   -- the first of them; NULL when there are none
   locked_until  INTEGER,                   -- NULL when not locked
   created_at    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -84,6 +85,8 @@ CREATE TABLE point (
   definition  TEXT NOT NULL,               -- JSON: Point
   UNIQUE (gateway, path)
 ) STRICT;
+
+CREATE INDEX point_present ON point(gateway, path) WHERE present = 1;
 
 -- Which point a slot means in an epoch; never reused, so batches stay readable for ever.
 CREATE TABLE slot (
