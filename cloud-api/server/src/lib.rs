@@ -6,4 +6,5 @@ pub mod db;
 pub mod http;
 pub mod ingest;
 pub mod live;
+pub mod pki;
 pub mod tenancy;

@@ -5,23 +5,46 @@
 //! writer is the only one that writes, so there is no lock to wait for; every queue is bounded.
 
 mod alarms;
+mod append;
 mod commands;
+mod directory;
+mod durable;
 mod error;
 mod events;
 mod gateways;
 mod inbox;
+mod latest;
+mod log;
 mod migrate;
+mod quarantine;
+mod read_fleet;
+mod read_history;
+mod read_records;
 mod readers;
+mod scope;
 mod text;
+mod tokens;
+mod users;
 mod writer;
 
 pub use alarms::Taken;
 pub use commands::Issued;
+pub use durable::{GAPS_MAX, RangeSet};
 pub use error::DbError;
 pub use events::{CloudEvent, GatewayChange, Origin, SLOT_MAX, SlotPaths, ValueBatch, ValueLane};
+pub use log::{Batch, Commit, CommitLog, Committed, Content};
 pub use migrate::VERSION;
+pub use quarantine::{Poison, PoisonNote};
+pub use read_fleet::{GatewayState, LatestRow, PointQuery, TenantRow};
+pub use read_history::{Observed, PointRef, SamplePage, Span};
+pub use read_records::AlarmQuery;
+pub use scope::Sought;
 pub use text::{quality_from_column, value_from_columns};
+pub use tokens::{Renewed, TokenHash};
+pub use users::{Account, NewUser, Settled};
 
+use append::Parts;
+use directory::Directories;
 use inbox::Inbox;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::File;
@@ -45,6 +68,7 @@ struct Shared {
     writer: mpsc::Sender<Order>,
     readers: mpsc::Sender<readers::Read>,
     events: broadcast::Sender<CloudEvent>,
+    directories: Arc<Directories>,
     figures: Arc<Figures>,
     path: PathBuf,
     /// Held for as long as the database is open: a second service on the same folder must not
@@ -144,6 +168,7 @@ impl Db {
             writer: sender,
             readers,
             events,
+            directories: Arc::default(),
             figures,
             path,
             _lock: lock,
@@ -174,6 +199,14 @@ impl Db {
         let sent = self.0.writer.send(Order::Work(job)).await;
         sent.map_err(|_| DbError::Closed)?;
         answer.await.map_err(|_| DbError::Closed)?
+    }
+
+    fn parts(&self) -> Parts {
+        Parts {
+            events: self.0.events.clone(),
+            directories: Arc::clone(&self.0.directories),
+            figures: Arc::clone(&self.0.figures),
+        }
     }
 
     /// Runs a closure on a reader thread. It sees everything committed before the call.

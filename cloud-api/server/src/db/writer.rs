@@ -63,8 +63,7 @@ where
         let Some(work) = self.work.take() else {
             return false;
         };
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(connection, inbox)))
-            .unwrap_or_else(|panic| Err(DbError::Panicked(panic_text(panic.as_ref()))));
+        let outcome = guarded(|| work(connection, inbox));
         let keep = outcome.is_ok();
         self.outcome = Some(outcome);
         keep
@@ -80,6 +79,12 @@ where
         // Nobody waits any more: the work is done all the same.
         let _ = self.reply.send(outcome);
     }
+}
+
+/// Turns a panic of a job into its error, so that it harms nobody else.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, DbError>) -> Result<T, DbError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(DbError::Panicked(panic_text(panic.as_ref()))))
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
@@ -151,8 +156,6 @@ impl Writer {
         }
         if let Some(error) = &failure {
             self.abandon(error, done.len());
-        } else {
-            self.inbox.committed();
         }
         self.figures.count(done.len(), started.elapsed());
         for job in done {
