@@ -1,1 +1,29 @@
 //! Local HTTP: routes, authentication, live stream and the embedded technician UI.
+//!
+//! Owns who may do what over HTTP and how things look as JSON (`openapi.json` beside this crate is
+//! the whole contract). Reading, writing and storing are done by `riser-runtime` and
+//! `riser-store`; nothing here knows a protocol, a database or the cloud.
+
+mod auth;
+mod door;
+mod edge;
+mod face;
+mod live;
+mod metrics;
+mod refusal;
+mod routes;
+mod server;
+mod shape;
+mod ui;
+
+pub use auth::{AuthError, AuthSettings, ClaimCode, Passwords};
+pub use face::{Face, FaceParts, Identity};
+pub use live::{LiveMessage, LiveRequest, LiveValue};
+pub use refusal::{ErrorBody, ErrorDetail};
+pub use routes::{document, router};
+pub use server::{Listening, ServeError, TlsFiles, TlsProblem, bind, load_tls};
+pub use shape::{
+    AcknowledgeRequest, AlarmCounts, AlarmList, ClaimRequest, CommandList, DeviceCounts, DeviceList,
+    Disk, GatewayFacts, GatewayName, HealthReport, LaneList, LoginRequest, Overview, Person,
+    PointDetail, PointList, Setup, StoreFacts, WriteRequest,
+};

@@ -1,0 +1,173 @@
+//! What every route can reach. Owns nothing but the handles; cheap to clone.
+
+use crate::auth::{Accounts, AuthSettings, ClaimCode};
+use crate::shape::{GatewayFacts, GatewayName};
+use riser_model::{ClockState, GatewayId, LinkStatus, TenantId, Timestamp};
+use riser_runtime::Runtime;
+use riser_store::{Now, Store, StoreError};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use subtle::ConstantTimeEq;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Live sockets at once.
+pub(crate) const LIVE_SOCKETS: usize = 64;
+
+/// Which gateway this is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Its name within its tenant.
+    pub id: GatewayId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The name people read.
+    pub name: String,
+    /// Version of the software.
+    pub version: String,
+}
+
+/// What the HTTP face needs.
+pub struct FaceParts {
+    /// Which gateway this is.
+    pub identity: Identity,
+    /// Points, commands, alarms.
+    pub runtime: Runtime,
+    /// History, users, sessions.
+    pub store: Store,
+    /// Tells the time.
+    pub now: Now,
+    /// Tells how far the time is to be trusted.
+    pub clock_state: Arc<dyn Fn() -> ClockState + Send + Sync>,
+    /// The link to the cloud.
+    pub link: watch::Receiver<LinkStatus>,
+    /// Limits of logging in.
+    pub auth: AuthSettings,
+    /// The code that claims this unit; nobody can claim it without.
+    pub claim_code: Option<ClaimCode>,
+    /// What a program shows to read `/metrics`; without it only persons may.
+    pub metrics_token: Option<String>,
+    /// Closes live sockets when the gateway goes down.
+    pub stop: CancellationToken,
+}
+
+/// What every route can reach.
+#[derive(Clone)]
+pub struct Face(Arc<Inner>);
+
+struct Inner {
+    parts: FaceParts,
+    accounts: Accounts,
+    metrics_token: Option<[u8; 32]>,
+    started_at: Timestamp,
+    live_sockets: Arc<Semaphore>,
+}
+
+impl Face {
+    /// Looks whether the gateway has been claimed and is ready then.
+    ///
+    /// # Errors
+    /// The users could not be read.
+    pub async fn open(mut parts: FaceParts) -> Result<Self, StoreError> {
+        let accounts = Accounts::open(
+            parts.store.clone(),
+            Arc::clone(&parts.now),
+            parts.auth,
+            parts.claim_code.take(),
+        )
+        .await?;
+        let metrics_token = parts.metrics_token.take().filter(|token| !token.is_empty());
+        Ok(Self(Arc::new(Inner {
+            started_at: (parts.now)(),
+            metrics_token: metrics_token.map(|token| digest(&token)),
+            live_sockets: Arc::new(Semaphore::new(LIVE_SOCKETS)),
+            accounts,
+            parts,
+        })))
+    }
+
+    /// Whether somebody owns this gateway; changes once, from false to true.
+    #[must_use]
+    pub fn claimed(&self) -> watch::Receiver<bool> {
+        self.0.accounts.claimed()
+    }
+
+    /// Marks cookies `Secure`: browsers reach this face by TLS.
+    pub fn served_by_tls(&self) {
+        self.0.accounts.set_secure();
+    }
+
+    pub(crate) fn accounts(&self) -> &Accounts {
+        &self.0.accounts
+    }
+
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.0.parts.runtime
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.parts.store
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.0.parts.now)()
+    }
+
+    pub(crate) fn link(&self) -> watch::Receiver<LinkStatus> {
+        self.0.parts.link.clone()
+    }
+
+    pub(crate) fn stop(&self) -> CancellationToken {
+        self.0.parts.stop.clone()
+    }
+
+    pub(crate) fn live_sockets(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.live_sockets)
+    }
+
+    pub(crate) fn started_at(&self) -> Timestamp {
+        self.0.started_at
+    }
+
+    /// Compares in constant time; digests have one length whatever was given.
+    pub(crate) fn is_metrics_token(&self, given: Option<&str>) -> bool {
+        match (self.0.metrics_token, given) {
+            (Some(own), Some(given)) => own.ct_eq(&digest(given)).into(),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn gateway_name(&self) -> GatewayName {
+        let identity = &self.0.parts.identity;
+        GatewayName {
+            id: identity.id.clone(),
+            name: identity.name.clone(),
+            version: identity.version.clone(),
+        }
+    }
+
+    pub(crate) fn gateway_facts(&self) -> GatewayFacts {
+        let identity = &self.0.parts.identity;
+        GatewayFacts {
+            id: identity.id.clone(),
+            name: identity.name.clone(),
+            tenant: identity.tenant.clone(),
+            version: identity.version.clone(),
+            started_at: self.0.started_at,
+            now: self.now(),
+            clock: (self.0.parts.clock_state)(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Face {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Face")
+            .field("identity", &self.0.parts.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+fn digest(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
