@@ -31,7 +31,7 @@ pub use quality::{Level, Quality, Reason};
 pub use role::{Permission, Role};
 pub use sample::{Reading, Sample, ScanBatch};
 pub use time::{ClockState, Timestamp};
-pub use trend::{Bucket, Trend};
+pub use trend::{Bucket, Trend, TrendBuilder};
 pub use unit::Unit;
 pub use value::Value;
 pub use view::PointView;

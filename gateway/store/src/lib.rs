@@ -1,1 +1,68 @@
 //! The only gateway crate that knows SQLite: state, history files, outbox, users, alarms.
+//!
+//! One thread writes, a few read. Samples wait in a bounded queue and go to disk in group commits,
+//! encoded once, in the octets that go up the link (`docs/adr/0006-store-encodes-once.md`). Events go
+//! first and alone. Nothing leaves the outbox before the cloud calls it durable.
+//!
+//! ```text
+//! append ──► intake ──► writer ──► history/<day>.db   batches, minute rollups
+//! append_event ──►          └────► state.db           events, marks, alarms, commands, points, users
+//! outbox ◄── recent (memory) or disk          trend, samples ◄── reader threads
+//! ```
+//!
+//! Files: `state.db` and one `history/<day>.db` a day; their tables are explained in `schema/`.
+//! Recovery: SQLite replays its log; numbers continue after the highest found; a damaged file is
+//! set aside (renamed) and a new epoch begins, so no number ever means two things; minute rollups
+//! of the last minutes are rebuilt from the batches. What was acknowledged survives a power cut.
+
+mod catalog;
+mod cells;
+mod check;
+mod claim;
+mod config;
+mod dayfile;
+mod documents;
+mod epoch;
+mod error;
+mod intake;
+mod marks;
+mod outbox;
+mod people;
+mod points;
+mod ranges;
+mod readers;
+mod recent;
+mod records;
+mod recover;
+mod retention;
+mod rollup;
+mod scan;
+mod series;
+mod shared;
+mod sqlite;
+mod state;
+mod stats;
+mod store;
+mod writer;
+
+pub use check::{CheckReport, check};
+pub use config::{FreeSpace, Now, StoreConfig};
+pub use documents::ConfigurationDocument;
+pub use error::{StoreError, StoreFull};
+pub use outbox::{DurableRanges, Occupancy, Outbox, OutboxBatch};
+pub use people::{Lockout, NewUser, Session, User};
+pub use points::Declared;
+pub use records::{AlarmFilter, CommandFilter};
+pub use recover::{Recovery, SetAside};
+pub use riser_wire::{Epoch, Stream};
+pub use stats::{DiskState, StoreStats};
+pub use store::{Store, StoreLate};
+
+/// A number of one stream in one numbering. Ordered within one epoch only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// The numbering.
+    pub epoch: Epoch,
+    /// The number, from 1; 0 is before the first.
+    pub seq: u64,
+}

@@ -1,0 +1,118 @@
+-- state.db: everything small that must survive. This file is the truth about its tables; the
+-- numbered steps that lead older files here are in ../migrations, and a test compares the two.
+-- Times are milliseconds since 1970 (UTC). Epochs and ids are 16 octets of a UUID.
+
+-- Numberings this store has used, the newest last. Sequence numbers of both streams are dense
+-- within one epoch; a new one begins whenever a number could repeat.
+CREATE TABLE epoch (
+  no       INTEGER PRIMARY KEY,
+  id       BLOB NOT NULL UNIQUE,
+  begun_at INTEGER NOT NULL,
+  reason   TEXT NOT NULL
+);
+
+-- Day files of history/ that must be there. The one with the highest `opened` was written last.
+-- `dropping` is set before a file is unlinked, so a crash in between is finished at opening.
+CREATE TABLE history_file (
+  name     TEXT PRIMARY KEY,
+  opened   INTEGER NOT NULL,
+  dropping INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+-- What is settled: durable in the cloud, or dropped here with a loss event. Inclusive ranges,
+-- disjoint. May lag behind what the cloud has said; that only causes harmless repeats.
+CREATE TABLE durable (
+  epoch  BLOB NOT NULL,
+  stream INTEGER NOT NULL, -- 1 event, 2 data
+  first  INTEGER NOT NULL,
+  last   INTEGER NOT NULL,
+  PRIMARY KEY (epoch, stream, first)
+) WITHOUT ROWID;
+
+-- What the cloud refused for good. Settled too. Data stays in its day file, an event is kept here.
+CREATE TABLE refused (
+  epoch  BLOB NOT NULL,
+  stream INTEGER NOT NULL,
+  seq    INTEGER NOT NULL,
+  at     INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  frame  BLOB,
+  PRIMARY KEY (epoch, stream, seq)
+) WITHOUT ROWID;
+
+-- Events of the newest epoch that are not durable yet, encoded as they go up.
+CREATE TABLE event (
+  seq   INTEGER PRIMARY KEY,
+  at    INTEGER NOT NULL,
+  frame BLOB NOT NULL
+);
+
+-- Points with their slots. AUTOINCREMENT: a slot is never given out twice. A retired point keeps
+-- its row, so its path finds its slot, and with it its history, should it come back.
+CREATE TABLE point (
+  slot    INTEGER PRIMARY KEY AUTOINCREMENT,
+  path    TEXT NOT NULL UNIQUE,
+  body    TEXT NOT NULL, -- riser_model::Point as JSON
+  retired INTEGER NOT NULL DEFAULT 0
+);
+
+-- Version of the table above; one row.
+CREATE TABLE directory (
+  one     INTEGER PRIMARY KEY CHECK (one = 1),
+  version INTEGER NOT NULL
+);
+INSERT INTO directory VALUES (1, 0);
+
+-- Alarms, open and over.
+CREATE TABLE alarm (
+  id        BLOB PRIMARY KEY,
+  path      TEXT NOT NULL,
+  open      INTEGER NOT NULL, -- 1 until the occurrence is over
+  raised_at INTEGER NOT NULL,
+  body      TEXT NOT NULL     -- riser_model::Alarm as JSON
+) WITHOUT ROWID;
+CREATE INDEX alarm_by_time ON alarm (open, raised_at);
+
+-- Commands with their latest outcome. The key makes a repeated command known for what it is.
+CREATE TABLE command (
+  id        BLOB PRIMARY KEY,
+  path      TEXT NOT NULL,
+  final     INTEGER NOT NULL, -- 1 once nothing more will happen
+  issued_at INTEGER NOT NULL,
+  body      TEXT NOT NULL     -- riser_model::CommandRecord as JSON
+) WITHOUT ROWID;
+CREATE INDEX command_by_path ON command (path, issued_at);
+CREATE INDEX command_by_time ON command (issued_at);
+
+-- People who may log in here.
+CREATE TABLE user (
+  name          TEXT PRIMARY KEY,
+  role          TEXT NOT NULL,
+  password_hash TEXT NOT NULL,              -- PHC string
+  failed        INTEGER NOT NULL DEFAULT 0, -- wrong passwords in a row
+  locked_until  INTEGER,
+  created_at    INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Logins; only a digest of the token is kept.
+CREATE TABLE session (
+  token_hash BLOB PRIMARY KEY,
+  user       TEXT NOT NULL REFERENCES user (name) ON DELETE CASCADE,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX session_by_user ON session (user);
+
+-- Configuration documents as they were applied, the newest last.
+CREATE TABLE configuration (
+  version    INTEGER PRIMARY KEY AUTOINCREMENT,
+  applied_at INTEGER NOT NULL,
+  sha256     BLOB NOT NULL,
+  body       TEXT NOT NULL
+);
+
+-- Single values, such as the claim code's hash.
+CREATE TABLE kv (
+  key   TEXT PRIMARY KEY,
+  value BLOB NOT NULL
+) WITHOUT ROWID;

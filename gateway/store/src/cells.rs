@@ -1,0 +1,383 @@
+//! The octets of a rollup row: up to 256 neighbouring points of one minute. Owns the layout; the
+//! decoder is total and bounded.
+//!
+//! ```text
+//! row    := zstd( 1, count n, offsets, counts, bads, tags, last_at, values )
+//! offset := gap to the offset before              one octet a cell, ascending
+//! count, bad                                      varint a cell
+//! tag    := 0..3 decimal scale 10^tag, 4 floats   one octet a cell with count > 0
+//! last_at := milliseconds into the minute         varint a cell with count > 0
+//! values := zigzag min, then for count > 1: max-min, zigzag last-min, zigzag sum-count*min
+//!         | 8 octets min, then for count > 1: 8 octets each of max, last, sum
+//! ```
+//!
+//! Scaled whole numbers are used only where min, max and last come back bit by bit and the sum to
+//! nine digits; they compress four times better than floats.
+
+use zstd::bulk::{Compressor, Decompressor};
+
+/// One point in one minute.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Cell {
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+    pub(crate) sum: f64,
+    pub(crate) last: f64,
+    /// Milliseconds into the minute of `last`.
+    pub(crate) last_at: u16,
+    pub(crate) count: u32,
+    pub(crate) bad: u32,
+}
+
+impl Cell {
+    pub(crate) const EMPTY: Self = Self {
+        min: f64::INFINITY,
+        max: f64::NEG_INFINITY,
+        sum: 0.0,
+        last: 0.0,
+        last_at: 0,
+        count: 0,
+        bad: 0,
+    };
+
+    /// Takes one sample; `None` is one without a usable value.
+    pub(crate) fn add(&mut self, last_at: u16, value: Option<f64>) {
+        let Some(x) = value else {
+            self.bad = self.bad.saturating_add(1);
+            return;
+        };
+        self.min = self.min.min(x);
+        self.max = self.max.max(x);
+        self.sum += x;
+        self.count = self.count.saturating_add(1);
+        if last_at >= self.last_at {
+            (self.last, self.last_at) = (x, last_at);
+        }
+    }
+
+    /// Takes what was added later to another cell of the same point and minute.
+    pub(crate) fn merge(&mut self, later: &Self) {
+        self.bad = self.bad.saturating_add(later.bad);
+        if later.count == 0 {
+            return;
+        }
+        if self.count == 0 || later.last_at >= self.last_at {
+            (self.last, self.last_at) = (later.last, later.last_at);
+        }
+        self.min = self.min.min(later.min);
+        self.max = self.max.max(later.max);
+        self.sum += later.sum;
+        self.count = self.count.saturating_add(later.count);
+    }
+}
+
+const VERSION: u8 = 1;
+const FLOATS: u8 = 4;
+const SCALES: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
+/// No row of 256 cells is longer than this before compression.
+const MAX_ROW: usize = 32 * 1024;
+
+/// `v * scale` as a whole number, where that loses nothing.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "bounded to 53 bits just before"
+)]
+fn scaled(v: f64, scale: f64) -> Option<i64> {
+    let n = (v * scale).round();
+    (n.abs() < 9e15 && (n / scale).to_bits() == v.to_bits()).then_some(n as i64)
+}
+
+/// The sum as a whole number, where nine digits of it survive.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "bounded to 62 bits just before"
+)]
+fn scaled_sum(sum: f64, scale: f64) -> Option<i64> {
+    let n = (sum * scale).round();
+    (n.abs() < 4e18 && (n / scale - sum).abs() <= sum.abs() * 1e-9).then_some(n as i64)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "written from numbers below 2^53, sums to 9 digits"
+)]
+fn unscaled(n: i64, scale: f64) -> f64 {
+    n as f64 / scale
+}
+
+fn tag(cell: &Cell) -> u8 {
+    let fits = |s: &f64| {
+        [cell.min, cell.max, cell.last]
+            .iter()
+            .all(|v| scaled(*v, *s).is_some())
+            && scaled_sum(cell.sum, *s).is_some()
+    };
+    let found = SCALES.iter().position(fits);
+    found.and_then(|i| u8::try_from(i).ok()).unwrap_or(FLOATS)
+}
+
+fn put(out: &mut Vec<u8>, mut n: u64) {
+    while n >= 0x80 {
+        out.push((n & 0x7f) as u8 | 0x80);
+        n >>= 7;
+    }
+    out.push((n & 0x7f) as u8);
+}
+
+fn zigzag(n: i64) -> u64 {
+    (n.cast_unsigned() << 1) ^ (n >> 63).cast_unsigned()
+}
+
+fn unzigzag(n: u64) -> i64 {
+    (n >> 1).cast_signed() ^ -((n & 1).cast_signed())
+}
+
+fn put_values(out: &mut Vec<u8>, cell: &Cell, tag: u8) {
+    let Some(scale) = SCALES.get(usize::from(tag)) else {
+        out.extend(cell.min.to_le_bytes());
+        if cell.count > 1 {
+            for v in [cell.max, cell.last, cell.sum] {
+                out.extend(v.to_le_bytes());
+            }
+        }
+        return;
+    };
+    let of = |v| scaled(v, *scale).unwrap_or(0);
+    let min = of(cell.min);
+    put(out, zigzag(min));
+    if cell.count > 1 {
+        let sum = scaled_sum(cell.sum, *scale).unwrap_or(0);
+        let base = min.wrapping_mul(i64::from(cell.count));
+        put(out, of(cell.max).wrapping_sub(min).cast_unsigned());
+        put(out, zigzag(of(cell.last).wrapping_sub(min)));
+        put(out, zigzag(sum.wrapping_sub(base)));
+    }
+}
+
+/// Encodes cells in ascending order of their offset.
+pub(crate) fn encode(cells: &[(u8, Cell)], zip: &mut Compressor<'_>) -> std::io::Result<Vec<u8>> {
+    let mut out = vec![VERSION];
+    put(&mut out, cells.len() as u64);
+    let mut before = 0;
+    for (offset, _) in cells {
+        out.push(offset.wrapping_sub(before));
+        before = *offset;
+    }
+    cells
+        .iter()
+        .for_each(|(_, c)| put(&mut out, u64::from(c.count)));
+    cells
+        .iter()
+        .for_each(|(_, c)| put(&mut out, u64::from(c.bad)));
+    let full: Vec<(&Cell, u8)> = cells
+        .iter()
+        .filter(|(_, c)| c.count > 0)
+        .map(|(_, c)| (c, tag(c)))
+        .collect();
+    full.iter().for_each(|(_, tag)| out.push(*tag));
+    full.iter()
+        .for_each(|(c, _)| put(&mut out, u64::from(c.last_at)));
+    full.iter()
+        .for_each(|(c, tag)| put_values(&mut out, c, *tag));
+    zip.compress(&out)
+}
+
+/// What is wrong with a row.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a rollup row cannot be read: {0}")]
+pub(crate) struct BadCells(&'static str);
+
+struct Cursor<'a>(&'a [u8]);
+
+impl Cursor<'_> {
+    fn byte(&mut self) -> Result<u8, BadCells> {
+        let (first, rest) = self.0.split_first().ok_or(BadCells("it ends too early"))?;
+        self.0 = rest;
+        Ok(*first)
+    }
+
+    fn varint(&mut self) -> Result<u64, BadCells> {
+        let mut n = 0u64;
+        for shift in (0..64).step_by(7) {
+            let b = self.byte()?;
+            n |= u64::from(b & 0x7f) << shift;
+            if b & 0x80 == 0 {
+                return Ok(n);
+            }
+        }
+        Err(BadCells("a number is too long"))
+    }
+
+    fn small<T: TryFrom<u64>>(&mut self) -> Result<T, BadCells> {
+        T::try_from(self.varint()?).map_err(|_| BadCells("a number is too large"))
+    }
+
+    fn float(&mut self) -> Result<f64, BadCells> {
+        let (first, rest) = self
+            .0
+            .split_first_chunk()
+            .ok_or(BadCells("it ends too early"))?;
+        self.0 = rest;
+        Ok(f64::from_le_bytes(*first))
+    }
+
+    fn values(&mut self, cell: &mut Cell, tag: u8) -> Result<(), BadCells> {
+        let Some(scale) = SCALES.get(usize::from(tag)) else {
+            cell.min = self.float()?;
+            [cell.max, cell.last, cell.sum] = match cell.count {
+                1 => [cell.min; 3],
+                _ => [self.float()?, self.float()?, self.float()?],
+            };
+            return Ok(());
+        };
+        let min = unzigzag(self.varint()?);
+        cell.min = unscaled(min, *scale);
+        [cell.max, cell.last, cell.sum] = [cell.min; 3];
+        if cell.count > 1 {
+            let base = min.wrapping_mul(i64::from(cell.count));
+            cell.max = unscaled(min.wrapping_add(self.varint()?.cast_signed()), *scale);
+            cell.last = unscaled(min.wrapping_add(unzigzag(self.varint()?)), *scale);
+            cell.sum = unscaled(base.wrapping_add(unzigzag(self.varint()?)), *scale);
+        }
+        Ok(())
+    }
+}
+
+/// Decodes a row; any octets give cells or an error.
+pub(crate) fn decode(
+    row: &[u8],
+    unzip: &mut Decompressor<'_>,
+) -> Result<Vec<(u8, Cell)>, BadCells> {
+    let plain = unzip
+        .decompress(row, MAX_ROW)
+        .map_err(|_| BadCells("it is not compressed"))?;
+    let mut c = Cursor(&plain);
+    if c.byte()? != VERSION {
+        return Err(BadCells("its version is unknown"));
+    }
+    let n: usize = c.small()?;
+    if n > 256 {
+        return Err(BadCells("it has too many cells"));
+    }
+    let mut cells = vec![(0u8, Cell::EMPTY); n];
+    let mut before = 0u8;
+    for (offset, _) in &mut cells {
+        before = before.wrapping_add(c.byte()?);
+        *offset = before;
+    }
+    for (_, cell) in &mut cells {
+        cell.count = c.small()?;
+    }
+    for (_, cell) in &mut cells {
+        cell.bad = c.small()?;
+    }
+    let full = || 0..n;
+    let mut tags = vec![0; n];
+    for i in full().filter(|i| cells[*i].1.count > 0) {
+        tags[i] = c.byte()?;
+    }
+    for i in full() {
+        if cells[i].1.count > 0 {
+            cells[i].1.last_at = c.small()?;
+        }
+    }
+    for i in full() {
+        if cells[i].1.count > 0 {
+            c.values(&mut cells[i].1, tags[i])?;
+        }
+    }
+    Ok(cells)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cells() -> impl Strategy<Value = Vec<(u8, Cell)>> {
+        let number = prop_oneof![
+            (-100_000i32..100_000).prop_map(f64::from),
+            (-100_000i32..100_000).prop_map(|n| f64::from(n) / 10.0),
+            any::<f64>().prop_filter("samples are finite", |x| x.is_finite() && x.abs() < 1e300),
+            Just(-0.0),
+        ];
+        let samples = prop::collection::vec((0u16..60_000, prop::option::of(number)), 1..6);
+        prop::collection::btree_map(any::<u8>(), samples, 0..40).prop_map(|map| {
+            let cell = |samples: Vec<(u16, Option<f64>)>| {
+                let mut cell = Cell::EMPTY;
+                samples.into_iter().for_each(|(at, v)| cell.add(at, v));
+                cell
+            };
+            map.into_iter().map(|(o, s)| (o, cell(s))).collect()
+        })
+    }
+
+    fn round_trip(cells: &[(u8, Cell)]) -> Vec<(u8, Cell)> {
+        let row = encode(cells, &mut Compressor::new(3).unwrap()).unwrap();
+        decode(&row, &mut Decompressor::new().unwrap()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn cells_survive(cells in cells()) {
+            let back = round_trip(&cells);
+            prop_assert_eq!(cells.len(), back.len());
+            for ((offset, a), (offset2, b)) in cells.iter().zip(&back) {
+                prop_assert_eq!(offset, offset2);
+                prop_assert_eq!((a.count, a.bad), (b.count, b.bad));
+                if a.count > 0 {
+                    prop_assert_eq!(a.last_at, b.last_at);
+                    for (x, y) in [(a.min, b.min), (a.max, b.max), (a.last, b.last)] {
+                        prop_assert_eq!(x.to_bits(), y.to_bits());
+                    }
+                    prop_assert!((a.sum - b.sum).abs() <= a.sum.abs() * 1e-9);
+                }
+            }
+        }
+
+        #[test]
+        fn any_octets_are_read_or_refused(octets in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut unzip = Decompressor::new().unwrap();
+            let _ = decode(&octets, &mut unzip);
+            let zipped = Compressor::new(1).unwrap().compress(&octets).unwrap();
+            let _ = decode(&zipped, &mut unzip);
+            let mut marked = vec![VERSION];
+            marked.extend(octets);
+            let zipped = Compressor::new(1).unwrap().compress(&marked).unwrap();
+            let _ = decode(&zipped, &mut unzip);
+        }
+
+        #[test]
+        fn merging_is_adding(
+            a in prop::collection::vec((0u16..60_000, prop::option::of(-1000i32..1000)), 0..9),
+            b in prop::collection::vec((0u16..60_000, prop::option::of(-1000i32..1000)), 0..9),
+        ) {
+            let cell = |parts: &[&[(u16, Option<i32>)]]| {
+                let mut cell = Cell::EMPTY;
+                parts.iter().copied().flatten().for_each(|(at, v)| cell.add(*at, v.map(f64::from)));
+                cell
+            };
+            let mut merged = cell(&[&a]);
+            merged.merge(&cell(&[&b]));
+            prop_assert_eq!(merged, cell(&[&a, &b]));
+        }
+    }
+
+    #[test]
+    fn even_decimals_take_few_octets() {
+        let cells: Vec<(u8, Cell)> = (0..=255u8)
+            .map(|i| {
+                let mut cell = Cell::EMPTY;
+                for s in 0..60u16 {
+                    cell.add(
+                        s * 1000,
+                        Some(f64::from(200 + i32::from(i % 7) + i32::from(s % 5)) / 10.0),
+                    );
+                }
+                (i, cell)
+            })
+            .collect();
+        let row = encode(&cells, &mut Compressor::new(3).unwrap()).unwrap();
+        assert!(row.len() < 256 * 8, "{} octets for 256 points", row.len());
+    }
+}

@@ -1,0 +1,244 @@
+//! What waits for the writer: samples, and before them events and small writes. Owns the bounds and
+//! the rule for overflow: the oldest samples go and are counted, events never.
+
+use crate::state::StateTx;
+use crate::{StoreError, StoreFull};
+use riser_model::{ClockState, Event, ScanBatch};
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Told once the transaction a task ran in is committed, or has failed.
+pub(crate) type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// A small write of `state.db`.
+pub(crate) type Task = Box<dyn FnOnce(&mut StateTx<'_>) -> Reply + Send>;
+
+/// What goes before samples.
+pub(crate) enum Urgent {
+    /// An event; kept and repeated until the disk takes it.
+    Event(Event, Box<dyn FnOnce(Result<u64, StoreError>) + Send>),
+    /// A small write; tried once, whoever asked hears of a failure.
+    Task(Task),
+    /// Do all housekeeping now, then answer.
+    Settle(Reply),
+    /// A day file was found damaged by a reader.
+    Damaged(String, StoreError),
+}
+
+/// One append.
+#[derive(Debug)]
+pub(crate) struct Append {
+    pub(crate) scans: Vec<ScanBatch>,
+    pub(crate) clock: ClockState,
+    pub(crate) dictionary: u32,
+    pub(crate) samples: u64,
+}
+
+#[derive(Default)]
+struct Waiting {
+    urgent: VecDeque<Urgent>,
+    data: VecDeque<Append>,
+    /// Samples in `data`.
+    queued: u64,
+    /// Samples the writer has taken and not yet committed.
+    held: u64,
+    /// Samples dropped and not yet reported in an event.
+    lost: u64,
+    nudged: bool,
+    closing: bool,
+}
+
+/// What the writer may take now; what is not ready stays until its back-off is over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ready {
+    pub(crate) state: bool,
+    pub(crate) history: bool,
+}
+
+/// What the writer got.
+#[derive(Default)]
+pub(crate) struct Work {
+    pub(crate) urgent: Vec<Urgent>,
+    pub(crate) data: Vec<Append>,
+    pub(crate) closing: bool,
+}
+
+/// The queue in front of the writer.
+pub(crate) struct Intake {
+    waiting: Mutex<Waiting>,
+    wake: Condvar,
+    max_samples: u64,
+    max_urgent: usize,
+}
+
+/// Samples of one transaction; bounds the memory the encoded frames take.
+const SAMPLES_PER_COMMIT: u64 = 65_536;
+
+impl Intake {
+    pub(crate) fn new(max_samples: usize, max_urgent: usize) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            wake: Condvar::new(),
+            max_samples: max_samples as u64,
+            max_urgent,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues samples. Returns how many older ones had to go for them.
+    pub(crate) fn append(&self, append: Append) -> Result<u64, StoreFull> {
+        let refuse = |append: Append, reason| {
+            Err(StoreFull {
+                samples: append.samples,
+                scans: append.scans,
+                reason,
+            })
+        };
+        let mut waiting = self.lock();
+        if waiting.closing {
+            return refuse(append, "it is closed");
+        }
+        if waiting.held + append.samples > self.max_samples {
+            return refuse(append, "its queue is full and the disk does not keep up");
+        }
+        let mut dropped = 0;
+        while waiting.held + waiting.queued + append.samples > self.max_samples {
+            let Some(oldest) = waiting.data.pop_front() else {
+                break;
+            };
+            waiting.queued -= oldest.samples;
+            dropped += oldest.samples;
+        }
+        waiting.lost += dropped;
+        waiting.queued += append.samples;
+        waiting.data.push_back(append);
+        drop(waiting);
+        self.wake.notify_one();
+        Ok(dropped)
+    }
+
+    /// Queues something that goes before samples; gives it back when there is no room.
+    pub(crate) fn urgent(&self, urgent: Urgent) -> Result<(), (Urgent, StoreError)> {
+        let mut waiting = self.lock();
+        if waiting.closing {
+            return Err((urgent, StoreError::Closed));
+        }
+        if waiting.urgent.len() >= self.max_urgent {
+            let limit = self.max_urgent;
+            return Err((
+                urgent,
+                StoreError::Busy {
+                    what: "events and writes",
+                    limit,
+                },
+            ));
+        }
+        waiting.urgent.push_back(urgent);
+        drop(waiting);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Wakes the writer though nothing was queued.
+    pub(crate) fn nudge(&self) {
+        self.lock().nudged = true;
+        self.wake.notify_one();
+    }
+
+    /// Ends the queue: what is in it is still written, nothing is taken any more.
+    pub(crate) fn close(&self) {
+        self.lock().closing = true;
+        self.wake.notify_all();
+    }
+
+    /// Waits until there is something ready, or `until`.
+    pub(crate) fn take(&self, ready: Ready, until: Instant) -> Work {
+        let mut waiting = self.lock();
+        loop {
+            let some = ready.state && !waiting.urgent.is_empty()
+                || ready.history && !waiting.data.is_empty();
+            let left = until.saturating_duration_since(Instant::now());
+            if some || waiting.closing || left.is_zero() || waiting.nudged {
+                waiting.nudged = false;
+                return waiting.take(ready);
+            }
+            waiting = self.wait(waiting, left);
+        }
+    }
+
+    fn wait<'a>(
+        &self,
+        waiting: MutexGuard<'a, Waiting>,
+        left: Duration,
+    ) -> MutexGuard<'a, Waiting> {
+        self.wake
+            .wait_timeout(waiting, left)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+    }
+
+    /// The writer is done with what it took: committed, or given back in the same order.
+    pub(crate) fn settle(&self, given_back: Vec<Append>) {
+        let mut waiting = self.lock();
+        waiting.held = 0;
+        for append in given_back.into_iter().rev() {
+            waiting.queued += append.samples;
+            waiting.data.push_front(append);
+        }
+    }
+
+    /// Puts events back in front, in their order.
+    pub(crate) fn give_back(&self, urgent: Vec<Urgent>) {
+        let mut waiting = self.lock();
+        for u in urgent.into_iter().rev() {
+            waiting.urgent.push_front(u);
+        }
+    }
+
+    /// Samples lost and not yet reported; they count as reported from now on.
+    pub(crate) fn take_lost(&self) -> u64 {
+        std::mem::take(&mut self.lock().lost)
+    }
+
+    /// Any loss to report?
+    pub(crate) fn has_lost(&self) -> bool {
+        self.lock().lost > 0
+    }
+
+    /// Counts samples as lost, to be reported in an event.
+    pub(crate) fn add_lost(&self, samples: u64) {
+        self.lock().lost += samples;
+    }
+
+    /// Samples and urgent things waiting.
+    pub(crate) fn occupancy(&self) -> (u64, u64) {
+        let waiting = self.lock();
+        (waiting.queued + waiting.held, waiting.urgent.len() as u64)
+    }
+}
+
+impl Waiting {
+    fn take(&mut self, ready: Ready) -> Work {
+        let mut work = Work {
+            closing: self.closing,
+            ..Work::default()
+        };
+        if ready.state {
+            work.urgent = self.urgent.drain(..).collect();
+        }
+        while ready.history
+            && let Some(next) = self.data.front()
+        {
+            if !work.data.is_empty() && self.held + next.samples > SAMPLES_PER_COMMIT {
+                break;
+            }
+            self.held += next.samples;
+            self.queued -= next.samples;
+            work.data.extend(self.data.pop_front());
+        }
+        work
+    }
+}

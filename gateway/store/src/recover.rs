@@ -1,0 +1,458 @@
+//! Opening a store, whatever a crash or a bad disk left. Owns what counts as lost and what follows:
+//! damaged files are renamed, never deleted, and a new epoch begins.
+
+use crate::catalog::{Catalog, DayFile};
+use crate::error::Doing;
+use crate::marks::Marks;
+use crate::scan;
+use crate::shared::Found;
+use crate::sqlite::{HISTORY, STATE, open_existing, open_writer, quick_check};
+use crate::state::{Numbers, State, StateTx};
+use crate::{StoreConfig, StoreError};
+use riser_model::{ClockState, Event, PointDirectory, Timestamp};
+use riser_wire::{Epoch, Stream};
+use rusqlite::{Connection, OptionalExtension, params};
+use rustc_hash::FxHashSet;
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use uuid::Uuid;
+
+/// What was found and done at opening.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovery {
+    /// The numbering in use.
+    pub epoch: Epoch,
+    /// Why a new numbering was begun; `None` when the old one goes on.
+    pub new_epoch: Option<String>,
+    /// Damaged files, renamed.
+    pub set_aside: Vec<SetAside>,
+    /// Day files that should be there and are not.
+    pub missing: Vec<String>,
+    /// Points put back from a day file after `state.db` was lost.
+    pub restored_points: usize,
+}
+
+/// A damaged file, out of the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// Where it was.
+    pub file: PathBuf,
+    /// Where it is now.
+    pub moved_to: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Everything found, the writer's connection, and what to tell.
+pub(crate) type Opened = (Found, State, Recovery);
+
+/// Takes the folder for this process. The lock is held as long as the file is open.
+pub(crate) fn lock(config: &StoreConfig) -> Result<File, StoreError> {
+    let history = config.history_dir();
+    std::fs::create_dir_all(&history).doing("make the folder", &history)?;
+    let path = config.dir.join("lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .doing("open the lock file", &path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
+            dir: config.dir.clone(),
+        }),
+        Err(TryLockError::Error(error)) => Err(error).doing("lock", &path),
+    }
+}
+
+/// Opens the files and repairs what is left of them.
+pub(crate) fn open(config: &StoreConfig, now: Timestamp) -> Result<Opened, StoreError> {
+    let mut search = Search {
+        config,
+        now,
+        set_aside: Vec::new(),
+        missing: Vec::new(),
+        reason: None,
+    };
+    let conn = search.open_state()?;
+    let state_file = config.state_file();
+    let marks = read_marks(&conn, &state_file)?;
+    let epoch = newest_epoch(&conn, &state_file)?;
+    let days = search.day_files(&conn, &marks, epoch.is_some())?;
+    if epoch.is_none() {
+        let lost = days.iter().any(|d| !d.runs.is_empty()) || !search.set_aside.is_empty();
+        let reason = if lost {
+            "state.db was lost"
+        } else {
+            "the store is new"
+        };
+        search.reason = Some(
+            search
+                .reason
+                .map_or(reason.to_owned(), |r| format!("{reason}; {r}")),
+        );
+    }
+    let directory = match epoch {
+        None => newest_directory(&days)?,
+        Some(_) => None,
+    };
+    let numbers = Numbers {
+        epoch: epoch.unwrap_or(Epoch(Uuid::nil())),
+        event_head: 0,
+        directory: stored_version(&conn, &state_file)?,
+    };
+    let state = State {
+        conn,
+        file: state_file,
+        numbers,
+        clock: ClockState::Unsynchronised,
+    };
+    finish(state, marks, days, (search, directory))
+}
+
+fn finish(
+    mut state: State,
+    mut marks: Marks,
+    days: Vec<DayFile>,
+    (search, directory): (Search<'_>, Option<PointDirectory>),
+) -> Result<Opened, StoreError> {
+    let Search {
+        now,
+        set_aside,
+        missing,
+        reason,
+        ..
+    } = search;
+    state.numbers.event_head = event_head(&state, &marks)?;
+    let mut tx = state.begin(now)?;
+    list_files(&tx, &days)?;
+    if let Some(directory) = &directory {
+        crate::points::restore(&tx, directory)?;
+        tx.numbers.directory = directory.version + 1;
+        let sql = "UPDATE directory SET version = ?1";
+        tx.execute("number the directory", sql, [tx.numbers.directory])?;
+    }
+    if let Some(reason) = &reason {
+        crate::epoch::begin(&mut tx, reason)?;
+    }
+    let losses = set_aside
+        .iter()
+        .map(|s| format!("{}: {}", s.file.display(), s.reason));
+    let gone = missing.iter().map(|m| format!("day file {m} is missing"));
+    for what in losses.chain(gone) {
+        let reason = format!("{what}; how much of it the cloud did not have is not known");
+        tx.emit(&Event::Loss {
+            at: now,
+            lane: "history".to_owned(),
+            samples: 0,
+            reason,
+        })?;
+    }
+    let epoch = tx.numbers.epoch;
+    forget_epochs(&tx, &mut marks, &days)?;
+    tx.commit()?;
+    let catalog = Catalog::new(days);
+    let settled = marks
+        .of((epoch, Stream::Data))
+        .map_or(0, crate::ranges::RangeSet::last);
+    let found = Found {
+        epoch,
+        event_head: state.numbers.event_head,
+        data_head: catalog.last(epoch).max(settled),
+        directory: state.numbers.directory,
+        marks,
+        catalog,
+    };
+    let restored_points = directory.map_or(0, |d| d.points.len());
+    Ok((
+        found,
+        state,
+        Recovery {
+            epoch,
+            new_epoch: reason,
+            set_aside,
+            missing,
+            restored_points,
+        },
+    ))
+}
+
+/// What opening has come across so far.
+struct Search<'a> {
+    config: &'a StoreConfig,
+    now: Timestamp,
+    set_aside: Vec<SetAside>,
+    missing: Vec<String>,
+    reason: Option<String>,
+}
+
+impl Search<'_> {
+    fn lost(&mut self, reason: String) {
+        tracing::error!(reason, "part of the store is lost");
+        self.reason = Some(match self.reason.take() {
+            Some(before) => format!("{before}; {reason}"),
+            None => reason,
+        });
+    }
+
+    /// Opens `state.db`; a damaged one is set aside and a fresh one begun.
+    fn open_state(&mut self) -> Result<Connection, StoreError> {
+        let file = self.config.state_file();
+        let checked =
+            open_writer(&file, &STATE).and_then(|conn| match quick_check(&conn, &file)? {
+                None => Ok(conn),
+                Some(detail) => Err(StoreError::Record {
+                    what: "state",
+                    detail,
+                }),
+            });
+        match checked {
+            Err(error) if error.is_damage() => {
+                self.set_aside
+                    .push(set_aside(&file, &error.chain(), self.now)?);
+                open_writer(&file, &STATE)
+            }
+            other => other,
+        }
+    }
+
+    /// Reads every day file that is there, and notices those that are not.
+    fn day_files(
+        &mut self,
+        conn: &Connection,
+        marks: &Marks,
+        known_epoch: bool,
+    ) -> Result<Vec<DayFile>, StoreError> {
+        let mut listed = listed_files(conn, &self.config.state_file())?;
+        self.finish_dropping(conn, &mut listed)?;
+        let mut opened = listed.values().copied().max().unwrap_or(0);
+        let mut days = Vec::new();
+        for (name, path) in present_files(&self.config.history_dir())? {
+            let known = listed.remove(&name);
+            let number = known.unwrap_or_else(|| {
+                opened += 1;
+                opened
+            });
+            match self.read_day(DayFile::new(name.clone(), path, number), marks)? {
+                Some(day) => {
+                    if known.is_none() && known_epoch && !day.runs.is_empty() {
+                        self.lost(format!("state.db is older than day file {name}"));
+                    }
+                    days.push(day);
+                }
+                None => self.lost(format!("day file {name} was damaged")),
+            }
+        }
+        for name in listed.into_keys() {
+            self.lost(format!("day file {name} is missing"));
+            self.missing.push(name);
+        }
+        Ok(days)
+    }
+
+    /// Reads one day file; one that cannot be read is set aside.
+    fn read_day(&mut self, day: DayFile, marks: &Marks) -> Result<Option<DayFile>, StoreError> {
+        let path = day.path.clone();
+        let settled = |runs: &[crate::catalog::Run]| {
+            runs.iter()
+                .all(|r| marks.covers((r.epoch, Stream::Data), r.first, r.last))
+        };
+        let read =
+            open_existing(&path, &HISTORY).and_then(|conn| scan::day_file(day, &conn, settled));
+        match read {
+            Ok(day) => Ok(Some(day)),
+            Err(error @ StoreError::Newer { .. }) => Err(error),
+            Err(error) => {
+                self.set_aside
+                    .push(set_aside(&path, &error.chain(), self.now)?);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Ends what retention had begun when the process ended.
+    fn finish_dropping(
+        &self,
+        conn: &Connection,
+        listed: &mut BTreeMap<String, u64>,
+    ) -> Result<(), StoreError> {
+        let doing = "finish dropping a day file";
+        let file = self.config.state_file();
+        let mut query = conn
+            .prepare("SELECT name FROM history_file WHERE dropping = 1")
+            .doing(doing, &file)?;
+        let rows = query
+            .query_map([], |r| r.get::<_, String>(0))
+            .doing(doing, &file)?;
+        for name in rows {
+            let name = name.doing(doing, &file)?;
+            remove_file(&self.config.history_dir().join(format!("{name}.db")))?;
+            conn.execute("DELETE FROM history_file WHERE name = ?1", [&name])
+                .doing(doing, &file)?;
+            listed.remove(&name);
+        }
+        Ok(())
+    }
+}
+
+/// Deletes a database file with its log.
+pub(crate) fn remove_file(path: &Path) -> Result<(), StoreError> {
+    for part in with_log(path) {
+        match std::fs::remove_file(&part) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).doing("delete", &part);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Renames a damaged database file with its log; a person may still want to look at it.
+pub(crate) fn set_aside(path: &Path, reason: &str, now: Timestamp) -> Result<SetAside, StoreError> {
+    let ending = format!(".damaged-{}", now.0);
+    let to = |part: &Path| {
+        let mut name = part.as_os_str().to_owned();
+        name.push(&ending);
+        PathBuf::from(name)
+    };
+    tracing::error!(file = %path.display(), reason, "a damaged file is set aside");
+    for part in with_log(path) {
+        match std::fs::rename(&part, to(&part)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).doing("set aside", &part);
+            }
+            _ => {}
+        }
+    }
+    Ok(SetAside {
+        file: path.to_owned(),
+        moved_to: to(path),
+        reason: reason.to_owned(),
+    })
+}
+
+fn with_log(path: &Path) -> [PathBuf; 3] {
+    ["", "-wal", "-shm"].map(|ending| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    })
+}
+
+fn present_files(dir: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).doing("list", dir)? {
+        let path = entry.doing("list", dir)?.path();
+        let Some(name) = path.file_name().and_then(|n| n.to_str()) else {
+            continue;
+        };
+        if let Some(day) = name.strip_suffix(".db") {
+            found.push((day.to_owned(), path.clone()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn listed_files(conn: &Connection, file: &Path) -> Result<BTreeMap<String, u64>, StoreError> {
+    let doing = "list the day files";
+    let mut query = conn
+        .prepare("SELECT name, opened FROM history_file")
+        .doing(doing, file)?;
+    let rows = query
+        .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))
+        .doing(doing, file)?;
+    rows.collect::<Result<_, _>>().doing(doing, file)
+}
+
+fn list_files(tx: &StateTx<'_>, days: &[DayFile]) -> Result<(), StoreError> {
+    tx.execute("list the day files", "DELETE FROM history_file", [])?;
+    for day in days {
+        let sql = "INSERT INTO history_file (name, opened) VALUES (?1, ?2)";
+        tx.execute("list a day file", sql, params![day.name, day.opened])?;
+    }
+    Ok(())
+}
+
+fn newest_epoch(conn: &Connection, file: &Path) -> Result<Option<Epoch>, StoreError> {
+    conn.query_row("SELECT id FROM epoch ORDER BY no DESC LIMIT 1", [], |r| {
+        scan::epoch_of(r, 0)
+    })
+    .optional()
+    .doing("read the epoch", file)
+}
+
+fn stored_version(conn: &Connection, file: &Path) -> Result<u32, StoreError> {
+    conn.query_row("SELECT version FROM directory", [], |r| r.get(0))
+        .doing("read the directory's version", file)
+}
+
+fn read_marks(conn: &Connection, file: &Path) -> Result<Marks, StoreError> {
+    let doing = "read the durable marks";
+    let mut marks = Marks::default();
+    let sql = "SELECT epoch, stream, first, last FROM durable \
+               UNION ALL SELECT epoch, stream, seq, seq FROM refused";
+    let mut query = conn.prepare(sql).doing(doing, file)?;
+    let mut rows = query.query([]).doing(doing, file)?;
+    while let Some(row) = rows.next().doing(doing, file)? {
+        let read = || {
+            let stream = if row.get::<_, i64>(1)? == 1 {
+                Stream::Event
+            } else {
+                Stream::Data
+            };
+            let numbering = (scan::epoch_of(row, 0)?, stream);
+            Ok::<(_, u64, u64), rusqlite::Error>((numbering, row.get(2)?, row.get(3)?))
+        };
+        let (numbering, first, last) = read().doing(doing, file)?;
+        marks.load(numbering, first, last);
+    }
+    Ok(marks)
+}
+
+/// The last number given to an event: of a row still there, or of one that was settled.
+fn event_head(state: &State, marks: &Marks) -> Result<u64, StoreError> {
+    let last: u64 = state
+        .conn
+        .query_row("SELECT coalesce(max(seq), 0) FROM event", [], |r| r.get(0))
+        .doing("find the last event", &state.file)?;
+    let settled = marks.of((state.numbers.epoch, Stream::Event));
+    Ok(last.max(settled.map_or(0, crate::ranges::RangeSet::last)))
+}
+
+/// Keeps marks only of epochs some file still has, and of the one in use.
+fn forget_epochs(tx: &StateTx<'_>, marks: &mut Marks, days: &[DayFile]) -> Result<(), StoreError> {
+    let runs = days.iter().flat_map(|d| &d.runs);
+    let mut keep: FxHashSet<_> = runs.map(|r| (r.epoch, Stream::Data)).collect();
+    keep.extend(Stream::ALL.map(|s| (tx.numbers.epoch, s)));
+    for (epoch, stream) in marks.forget_all_but(&keep) {
+        let values = params![epoch.0.as_bytes(), stream as i64];
+        for sql in [
+            "DELETE FROM durable WHERE epoch = ?1 AND stream = ?2",
+            "DELETE FROM refused WHERE epoch = ?1 AND stream = ?2",
+        ] {
+            tx.execute("forget an old epoch", sql, values)?;
+        }
+    }
+    keep.into_iter().for_each(|n| marks.begin(n));
+    Ok(())
+}
+
+/// The directory of the day files with the highest version.
+fn newest_directory(days: &[DayFile]) -> Result<Option<PointDirectory>, StoreError> {
+    let mut newest: Option<PointDirectory> = None;
+    for day in days {
+        let conn = crate::sqlite::open_reader(&day.path)?;
+        match scan::stored_directory(&conn, &day.path) {
+            Ok(Some(found)) if newest.as_ref().is_none_or(|n| n.version < found.version) => {
+                newest = Some(found);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error = error.chain(), "a stored directory is unusable"),
+        }
+    }
+    Ok(newest)
+}

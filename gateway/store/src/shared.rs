@@ -1,0 +1,226 @@
+//! What the handle, the writer and the readers share. Owns the locks; each guards one thing and is
+//! held for memory work only, never across the disk.
+
+use crate::catalog::Catalog;
+use crate::intake::Intake;
+use crate::marks::Marks;
+use crate::readers::Readers;
+use crate::recent::Recent;
+use crate::stats::{Counters, DiskState};
+use crate::{Now, Position, Recovery, StoreConfig, StoreError, StoreStats};
+use riser_wire::{Epoch, Stream};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+
+pub(crate) struct Shared {
+    pub(crate) config: StoreConfig,
+    pub(crate) now: Now,
+    pub(crate) intake: Intake,
+    /// Trends, lists, logins.
+    pub(crate) readers: Readers,
+    /// Claims of the link, so that no trend holds up an alarm.
+    pub(crate) outbox_reader: Readers,
+    pub(crate) counters: Counters,
+    marks: Mutex<Marks>,
+    recent: Mutex<Recent>,
+    catalog: Mutex<Catalog>,
+    disk: Mutex<DiskState>,
+    event_head: watch::Sender<Position>,
+    data_head: watch::Sender<Position>,
+    directory: AtomicU32,
+    generation: AtomicU64,
+    ended: watch::Sender<bool>,
+}
+
+/// What is found at opening and then shared.
+pub(crate) struct Found {
+    pub(crate) marks: Marks,
+    pub(crate) catalog: Catalog,
+    pub(crate) epoch: Epoch,
+    pub(crate) event_head: u64,
+    pub(crate) data_head: u64,
+    pub(crate) directory: u32,
+}
+
+/// Closes the store when the last handle is gone.
+pub(crate) struct Owner(Arc<Shared>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Opens the files and starts the threads.
+pub(crate) fn start(
+    config: StoreConfig,
+    now: Now,
+) -> Result<(Arc<Shared>, Owner, Recovery), StoreError> {
+    let lock = crate::recover::lock(&config)?;
+    let (found, state, recovery) = crate::recover::open(&config, now())?;
+    let shared = Arc::new(Shared::new(config, now, found));
+    crate::stats::count(
+        &shared.counters.files_set_aside,
+        recovery.set_aside.len() as u64,
+    );
+    crate::writer::start(Arc::clone(&shared), state, lock)?;
+    Ok((Arc::clone(&shared), Owner(shared), recovery))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    fn new(config: StoreConfig, now: Now, found: Found) -> Self {
+        let Found {
+            marks,
+            catalog,
+            epoch,
+            event_head,
+            data_head,
+            directory,
+        } = found;
+        let head = |seq| watch::Sender::new(Position { epoch, seq });
+        Self {
+            intake: Intake::new(config.queue_samples, config.queue_events),
+            readers: Readers::default(),
+            outbox_reader: Readers::default(),
+            counters: Counters::default(),
+            marks: Mutex::new(marks),
+            recent: Mutex::new(Recent::new(
+                epoch,
+                event_head,
+                data_head,
+                config.recent_bytes,
+            )),
+            catalog: Mutex::new(catalog),
+            disk: Mutex::default(),
+            event_head: head(event_head),
+            data_head: head(data_head),
+            directory: AtomicU32::new(directory),
+            generation: AtomicU64::new(1),
+            ended: watch::Sender::new(false),
+            config,
+            now,
+        }
+    }
+
+    pub(crate) fn head(&self, stream: Stream) -> &watch::Sender<Position> {
+        match stream {
+            Stream::Event => &self.event_head,
+            Stream::Data => &self.data_head,
+        }
+    }
+
+    pub(crate) fn marks(&self) -> MutexGuard<'_, Marks> {
+        lock(&self.marks)
+    }
+
+    pub(crate) fn recent(&self) -> MutexGuard<'_, Recent> {
+        lock(&self.recent)
+    }
+
+    pub(crate) fn catalog(&self) -> MutexGuard<'_, Catalog> {
+        lock(&self.catalog)
+    }
+
+    pub(crate) fn disk(&self) -> MutexGuard<'_, DiskState> {
+        lock(&self.disk)
+    }
+
+    pub(crate) fn directory_version(&self) -> u32 {
+        self.directory.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_directory_version(&self, version: u32) {
+        self.directory.store(version, Ordering::Release);
+    }
+
+    /// Grows when `state.db` is replaced by another file.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn ended(&self) -> watch::Receiver<bool> {
+        self.ended.subscribe()
+    }
+
+    pub(crate) fn set_ended(&self) {
+        self.ended.send_replace(true);
+    }
+
+    pub(crate) fn close(&self) {
+        self.intake.close();
+    }
+
+    /// Merges what the cloud calls durable; it is written down with the next housekeeping.
+    pub(crate) fn confirm(
+        &self,
+        epoch: Epoch,
+        stream: Stream,
+        contiguous: u64,
+        ranges: &[(u64, u64)],
+    ) {
+        let head = *self.head(stream).borrow();
+        let in_use = head.epoch == epoch;
+        let last = if in_use {
+            head.seq
+        } else {
+            self.catalog().last(epoch)
+        };
+        let mut marks = self.marks();
+        if !marks.knows((epoch, stream)) {
+            tracing::debug!(%epoch, "the cloud confirmed a numbering that is not known here");
+            return;
+        }
+        let all = std::iter::once((1, contiguous)).chain(ranges.iter().copied());
+        if marks.confirm((epoch, stream), (last, in_use), all) {
+            self.intake.nudge();
+        }
+    }
+
+    /// Takes over what was found when the files were opened again after damage.
+    pub(crate) fn replace(&self, found: Found) {
+        let Found {
+            marks,
+            catalog,
+            epoch,
+            event_head,
+            data_head,
+            directory,
+        } = found;
+        *self.catalog() = catalog;
+        *self.marks() = marks;
+        *self.recent() = Recent::new(epoch, event_head, data_head, self.config.recent_bytes);
+        self.set_directory_version(directory);
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.event_head.send_replace(Position {
+            epoch,
+            seq: event_head,
+        });
+        self.data_head.send_replace(Position {
+            epoch,
+            seq: data_head,
+        });
+    }
+
+    pub(crate) fn stats(&self) -> StoreStats {
+        let (event, data) = (*self.event_head.borrow(), *self.data_head.borrow());
+        let (queued_samples, queued_events) = self.intake.occupancy();
+        let (history_files, history_bytes) = self.catalog().totals();
+        StoreStats {
+            epoch: data.epoch.to_string(),
+            event_head: event.seq,
+            data_head: data.seq,
+            queued_samples,
+            queue_limit: self.config.queue_samples as u64,
+            queued_events,
+            history_files,
+            history_bytes,
+            disk: self.disk().clone(),
+            ..self.counters.snapshot()
+        }
+    }
+}

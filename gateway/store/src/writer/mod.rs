@@ -1,0 +1,168 @@
+//! The one thread that writes. Owns its loop: events and small writes first, then samples, then
+//! housekeeping; what the disk refuses goes back to the queue and is tried again.
+
+mod data;
+mod retry;
+mod upkeep;
+mod urgent;
+
+use crate::StoreError;
+use crate::dayfile::DayWriter;
+use crate::intake::{Ready, Reply};
+use crate::shared::Shared;
+use crate::state::State;
+use crate::stats::DiskState;
+use retry::Retry;
+use std::fs::File;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// The writing thread's own things.
+pub(crate) struct Writer {
+    pub(crate) shared: Arc<Shared>,
+    /// `None` only between losing the file and opening another.
+    state: Option<State>,
+    day: Option<DayWriter>,
+    /// Last number given to a batch.
+    data_head: u64,
+    state_retry: Retry,
+    history_retry: Retry,
+    upkeep: upkeep::Schedule,
+    readers: Vec<JoinHandle<()>>,
+    /// Held, never read: another process sees the folder as in use.
+    _lock: File,
+}
+
+/// Starts the threads.
+pub(crate) fn start(shared: Arc<Shared>, state: State, lock: File) -> Result<(), StoreError> {
+    use crate::error::Doing;
+    let dir = shared.config.dir.clone();
+    let mut readers = Vec::new();
+    for i in 0..shared.config.readers.max(1) {
+        let name = format!("riser-read-{i}");
+        let started = crate::readers::start(&name, Arc::clone(&shared), |s| &s.readers);
+        readers.push(started.doing("start a reading thread for", &dir)?);
+    }
+    let started = crate::readers::start("riser-outbox", Arc::clone(&shared), |s| &s.outbox_reader);
+    readers.push(started.doing("start a reading thread for", &dir)?);
+    let data_head = shared.head(riser_wire::Stream::Data).borrow().seq;
+    let writer = Writer {
+        shared,
+        state: Some(state),
+        day: None,
+        data_head,
+        state_retry: Retry::default(),
+        history_retry: Retry::default(),
+        upkeep: upkeep::Schedule::default(),
+        readers,
+        _lock: lock,
+    };
+    std::thread::Builder::new()
+        .name("riser-write".to_owned())
+        .spawn(move || writer.run())
+        .doing("start the writing thread for", &dir)
+        .map(drop)
+}
+
+impl Writer {
+    fn run(mut self) {
+        loop {
+            let ready = Ready {
+                state: self.state_retry.is_due(),
+                history: self.history_retry.is_due(),
+            };
+            let work = self.shared.intake.take(ready, self.wake_at());
+            if work.closing {
+                break self.wind_up(work);
+            }
+            let settles = self.serve(work.urgent);
+            self.append(work.data);
+            self.look_after(settles);
+        }
+    }
+
+    /// When to wake though nothing is queued.
+    fn wake_at(&self) -> Instant {
+        let pause = if self.is_idle() {
+            Duration::from_secs(30)
+        } else {
+            Duration::from_secs(1)
+        };
+        let retries = [self.state_retry.due_at(), self.history_retry.due_at()];
+        let due = retries.into_iter().flatten().min();
+        let pause = Instant::now() + pause;
+        due.map_or(pause, |due| due.min(pause))
+    }
+
+    fn is_idle(&self) -> bool {
+        self.day.is_none() && !self.shared.marks().is_dirty()
+    }
+
+    /// Writes what is left, once; whatever the disk refuses now is lost with the process.
+    fn wind_up(mut self, mut work: crate::intake::Work) {
+        let ready = Ready {
+            state: true,
+            history: true,
+        };
+        loop {
+            let empty = work.urgent.is_empty() && work.data.is_empty();
+            let settles = self.serve(work.urgent);
+            self.append(work.data);
+            self.answer(settles);
+            if empty || self.state_retry.is_waiting() || self.history_retry.is_waiting() {
+                break;
+            }
+            work = self.shared.intake.take(ready, Instant::now());
+        }
+        self.write_marks();
+        self.shared.readers.close();
+        self.shared.outbox_reader.close();
+        for reader in std::mem::take(&mut self.readers) {
+            if reader.join().is_err() {
+                tracing::error!("a reading thread of the store has panicked");
+            }
+        }
+        // Connections fold their logs in when they close; the folder is free after that.
+        self.day = None;
+        self.state = None;
+        let shared = Arc::clone(&self.shared);
+        drop(self);
+        shared.set_ended();
+    }
+
+    fn answer(&mut self, settles: Vec<Reply>) {
+        let result = match (self.state_retry.error(), self.history_retry.error()) {
+            (Some(error), _) | (_, Some(error)) => Err(error.clone()),
+            _ => Ok(()),
+        };
+        settles.into_iter().for_each(|done| done(result.clone()));
+    }
+
+    /// Shows whether the disk takes what it is given.
+    fn show_disk(&self) {
+        let error = self.state_retry.error().or(self.history_retry.error());
+        let mut disk = self.shared.disk();
+        match (error, &*disk) {
+            (None, DiskState::Ok) => {}
+            (None, DiskState::Failing { .. }) => {
+                tracing::info!("the disk takes what it is given again");
+                *disk = DiskState::Ok;
+            }
+            (Some(error), DiskState::Ok) => {
+                let text = error.chain();
+                tracing::error!(error = text, "the disk refuses; samples wait in memory");
+                *disk = DiskState::Failing {
+                    since: (self.shared.now)(),
+                    error: text,
+                };
+            }
+            (Some(error), DiskState::Failing { since, .. }) => {
+                *disk = DiskState::Failing {
+                    since: *since,
+                    error: error.chain(),
+                };
+            }
+        }
+    }
+}

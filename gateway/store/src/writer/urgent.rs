@@ -1,0 +1,202 @@
+//! Events and small writes: one transaction on `state.db` for all that wait. Owns who is answered
+//! what, and that an event is repeated until it is on disk.
+
+use super::Writer;
+use crate::StoreError;
+use crate::intake::{Reply, Urgent};
+use crate::marks::Numbering;
+use crate::ranges::RangeSet;
+use crate::state::StateTx;
+use crate::stats::count;
+use crate::{OutboxBatch, Position};
+use riser_model::Event;
+use riser_wire::Stream;
+use rusqlite::params;
+use std::time::Instant;
+
+type EventReply = Box<dyn FnOnce(Result<u64, StoreError>) + Send>;
+
+/// What waits for the commit.
+enum Done {
+    Event(Event, EventReply, u64),
+    Task(Reply),
+}
+
+/// What one transaction did besides.
+#[derive(Default)]
+struct Extra {
+    lost: u64,
+    marks: Vec<(Numbering, RangeSet)>,
+}
+
+impl Writer {
+    /// Writes all of it in one transaction and answers. Gives back who wants to know when all
+    /// housekeeping is done.
+    pub(super) fn serve(&mut self, urgent: Vec<Urgent>) -> Vec<Reply> {
+        let mut settles = Vec::new();
+        let mut work = Vec::new();
+        for u in urgent {
+            match u {
+                Urgent::Settle(done) => settles.push(done),
+                Urgent::Damaged(name, error) => self.day_is_damaged(&name, &error),
+                other => work.push(other),
+            }
+        }
+        if !work.is_empty() {
+            self.transact(work);
+        }
+        settles
+    }
+
+    /// Writes marks and losses though no event takes them along.
+    pub(super) fn write_marks(&mut self) {
+        if self.shared.marks().is_dirty() || self.shared.intake.has_lost() {
+            self.transact(Vec::new());
+        }
+    }
+
+    fn transact(&mut self, work: Vec<Urgent>) {
+        let begun = Instant::now();
+        let now = (self.shared.now)();
+        if let Err((error, done, rest)) = self.try_transact(work, now) {
+            self.refused(&error, done, rest);
+            if error.is_damage() {
+                self.state_is_damaged(&error);
+            }
+            self.state_retry.failed(error);
+        } else {
+            self.shared.counters.commit_took(begun.elapsed());
+            self.state_retry.worked();
+        }
+        self.show_disk();
+    }
+
+    fn try_transact(
+        &mut self,
+        work: Vec<Urgent>,
+        now: riser_model::Timestamp,
+    ) -> Result<(), (StoreError, Vec<Done>, Vec<Urgent>)> {
+        let mut done = Vec::with_capacity(work.len());
+        let mut rest = work.into_iter();
+        let Some(state) = self.state.as_mut() else {
+            return Err((StoreError::Closed, done, rest.collect()));
+        };
+        let mut extra = Extra {
+            lost: self.shared.intake.take_lost(),
+            marks: self.shared.marks().dirty(),
+        };
+        let result = state.begin(now).and_then(|mut tx| {
+            for urgent in rest.by_ref() {
+                one(&mut tx, urgent, &mut done)?;
+            }
+            extra.write(&mut tx)?;
+            let numbers = tx.numbers;
+            Ok((tx.commit()?, numbers))
+        });
+        match result {
+            Ok((emitted, numbers)) => {
+                self.shared.set_directory_version(numbers.directory);
+                self.publish_events(
+                    emitted,
+                    Position {
+                        epoch: numbers.epoch,
+                        seq: numbers.event_head,
+                    },
+                );
+                self.shared.marks().written(&extra.marks);
+                done.into_iter().for_each(Done::worked);
+                Ok(())
+            }
+            Err(error) => {
+                self.shared.intake.add_lost(extra.lost);
+                Err((error, done, rest.collect()))
+            }
+        }
+    }
+
+    pub(super) fn publish_events(&self, emitted: Vec<OutboxBatch>, head: Position) {
+        count(&self.shared.counters.committed_events, emitted.len() as u64);
+        {
+            let mut recent = self.shared.recent();
+            emitted.into_iter().for_each(|batch| recent.push(batch));
+        }
+        let sender = self.shared.head(Stream::Event);
+        sender.send_if_modified(|before| std::mem::replace(before, head) != head);
+    }
+
+    /// Nothing of it is on disk: events wait in front of the queue, tasks are told.
+    fn refused(&self, error: &StoreError, done: Vec<Done>, rest: Vec<Urgent>) {
+        count(&self.shared.counters.failed_commits, 1);
+        let mut again = Vec::new();
+        for d in done {
+            match d {
+                Done::Event(event, reply, _) => again.push(Urgent::Event(event, reply)),
+                Done::Task(reply) => reply(Err(error.clone())),
+            }
+        }
+        again.extend(rest);
+        self.shared.intake.give_back(again);
+    }
+}
+
+impl Done {
+    fn worked(self) {
+        match self {
+            Self::Event(_, reply, seq) => reply(Ok(seq)),
+            Self::Task(reply) => reply(Ok(())),
+        }
+    }
+}
+
+/// Does one piece of work. An error here means that the whole transaction is over; a piece that
+/// fails by itself is answered by itself.
+fn one(tx: &mut StateTx<'_>, urgent: Urgent, done: &mut Vec<Done>) -> Result<(), StoreError> {
+    match urgent {
+        Urgent::Event(event, reply) => match tx.nested(|tx| tx.record(&event)) {
+            Ok(seq) => done.push(Done::Event(event, reply, seq)),
+            Err(error @ StoreError::Database { .. }) => {
+                done.push(Done::Event(event, reply, 0));
+                return Err(error);
+            }
+            Err(error) => reply(Err(error)),
+        },
+        Urgent::Task(task) => {
+            done.push(Done::Task(task(tx)));
+            if tx.is_broken() {
+                return Err(tx.broken());
+            }
+        }
+        Urgent::Settle(_) | Urgent::Damaged(..) => {}
+    }
+    Ok(())
+}
+
+impl Extra {
+    fn write(&mut self, tx: &mut StateTx<'_>) -> Result<(), StoreError> {
+        if self.lost > 0 {
+            let reason = "the disk did not take them in time and the queue was full".to_owned();
+            let (at, lane) = (tx.now(), "store".to_owned());
+            tx.emit(&Event::Loss {
+                at,
+                lane,
+                samples: self.lost,
+                reason,
+            })?;
+        }
+        for ((epoch, stream), ranges) in &self.marks {
+            let key = params![epoch.0.as_bytes(), *stream as i64];
+            let sql = "DELETE FROM durable WHERE epoch = ?1 AND stream = ?2";
+            tx.execute("write durable marks", sql, key)?;
+            for (first, last) in ranges.iter() {
+                let sql = "INSERT INTO durable VALUES (?1, ?2, ?3, ?4)";
+                let values = params![epoch.0.as_bytes(), *stream as i64, first, last];
+                tx.execute("write durable marks", sql, values)?;
+                if *stream == Stream::Event && *epoch == tx.numbers.epoch {
+                    let sql = "DELETE FROM event WHERE seq BETWEEN ?1 AND ?2";
+                    tx.execute("forget durable events", sql, [first, last])?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
