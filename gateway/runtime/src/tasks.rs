@@ -1,0 +1,208 @@
+//! The tasks of a runtime. Owns the order they are started and ended in: what feeds others starts
+//! last and ends first.
+
+use crate::alarms::AlarmDesk;
+use crate::batch::Batcher;
+use crate::commands::dispatcher::JOBS;
+use crate::commands::{Commander, Dispatcher, Inbox, Port, keeper};
+use crate::config::{AdapterSpec, RuntimeConfig};
+use crate::intake::{Intake, Loss, SCANS_WAITING};
+use crate::registry::Registry;
+use crate::runtime::{Inner, Runtime};
+use crate::supervisor::{Seat, Supervisor, Surroundings};
+use crate::views::ShutdownReport;
+use riser_adapter::{Built, HealthBoard, SampleSink};
+use riser_model::ScanBatch;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Changes a slow listener of a feed may lag behind before it loses the oldest.
+pub(crate) const FEED: usize = 256;
+/// Scans the link may lag behind on the watch feed.
+const WATCH: usize = 256;
+/// What the parts behind the adapters get to end, however little of the grace is left.
+const LAST_GRACE: Duration = Duration::from_secs(1);
+
+/// The tasks of a runtime.
+pub(crate) struct Tasks {
+    cancel: CancellationToken,
+    /// Cancelled once the adapters have ended.
+    stop: CancellationToken,
+    adapters: Vec<(String, JoinHandle<()>)>,
+    parts: Vec<(&'static str, JoinHandle<()>)>,
+    recorder: JoinHandle<()>,
+    record_stop: CancellationToken,
+}
+
+/// Everything needed to spawn the tasks.
+pub(crate) struct Assembly {
+    config: RuntimeConfig,
+    commander: Arc<Commander>,
+    alarms: AlarmDesk,
+    cancel: CancellationToken,
+    stop: CancellationToken,
+}
+
+impl Assembly {
+    pub(crate) fn new(config: RuntimeConfig, commander: Arc<Commander>, alarms: AlarmDesk) -> Self {
+        Self {
+            config,
+            commander,
+            alarms,
+            cancel: CancellationToken::new(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// Starts every task; the adapters last, as they feed the others.
+    pub(crate) fn spawn(self, adapters: Vec<(AdapterSpec, Built)>) -> Runtime {
+        let tools = &self.commander.tools;
+        let (samples, scans) = mpsc::channel(SCANS_WAITING);
+        let (watch, watch_feed) = mpsc::channel(WATCH);
+        let live = broadcast::channel(FEED).0;
+        let intake = self.intake(live.clone(), watch.clone());
+        let keeper = keeper::run(Arc::clone(&self.commander), self.stop.clone());
+        let record_stop = CancellationToken::new();
+        let recorder = keeper::record(Arc::clone(&self.commander), record_stop.clone());
+        let mut tasks = Tasks {
+            cancel: self.cancel.clone(),
+            stop: self.stop.clone(),
+            adapters: Vec::new(),
+            parts: vec![
+                ("intake", tokio::spawn(intake.run(scans, self.stop.clone()))),
+                ("holds", tokio::spawn(keeper)),
+            ],
+            recorder: tokio::spawn(recorder),
+            record_stop,
+        };
+        let around = self.surroundings();
+        let mut seats = Vec::new();
+        for (spec, built) in adapters {
+            let sink = SampleSink::new(samples.clone());
+            let kind = built.adapter.kind();
+            let seat = Arc::new(Seat::new(&spec.name, kind, sink, &*tools.clock));
+            seats.push(Arc::clone(&seat));
+            let (inbox, dispatcher) = self.connect(&spec.name);
+            let dispatching = tokio::spawn(dispatcher.run(self.cancel.clone()));
+            tasks.parts.push(("commands", dispatching));
+            let name = spec.name.clone();
+            let supervisor = Supervisor::new(spec, seat, inbox, around.clone());
+            let running = tokio::spawn(supervisor.run(built.adapter));
+            tasks.adapters.push((name, running));
+        }
+        let inner = Inner {
+            field: Arc::clone(&tools.field),
+            store: tools.store.clone(),
+            counters: Arc::clone(&tools.counters),
+            alarms: self.alarms,
+            health: around.health,
+            seats,
+            live,
+            watch,
+            watch_feed: Mutex::new(Some(watch_feed)),
+            tasks: tokio::sync::Mutex::new(Some(tasks)),
+            commander: self.commander,
+        };
+        Runtime {
+            inner: Arc::new(inner),
+        }
+    }
+
+    fn intake(
+        &self,
+        live: broadcast::Sender<Arc<ScanBatch>>,
+        watch: mpsc::Sender<ScanBatch>,
+    ) -> Intake {
+        let tools = &self.commander.tools;
+        let config = &self.config;
+        Intake {
+            field: Arc::clone(&tools.field),
+            alarms: self.alarms.clone(),
+            commander: Arc::clone(&self.commander),
+            store: tools.store.clone(),
+            events: tools.events.clone(),
+            clock: Arc::clone(&tools.clock),
+            counters: Arc::clone(&tools.counters),
+            live,
+            watch,
+            batcher: Batcher::new(config.commit_interval, config.batch_samples),
+            effects: Vec::new(),
+            loss: Loss::default(),
+        }
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        let tools = &self.commander.tools;
+        Surroundings {
+            registry: Arc::new(Registry {
+                store: tools.store.clone(),
+                field: Arc::clone(&tools.field),
+            }),
+            field: Arc::clone(&tools.field),
+            health: HealthBoard::default(),
+            clock: Arc::clone(&tools.clock),
+            counters: Arc::clone(&tools.counters),
+            config: self.config.clone(),
+            cancel: self.cancel.clone(),
+        }
+    }
+
+    /// Makes the waiting line of one adapter.
+    fn connect(&self, adapter: &str) -> (watch::Sender<Inbox>, Dispatcher) {
+        let (jobs, waiting) = mpsc::channel(JOBS);
+        let (inbox, outlet) = watch::channel(Inbox::Down);
+        let port = Port {
+            jobs,
+            inbox: outlet.clone(),
+        };
+        self.commander.connect(adapter.into(), port);
+        let commander = Arc::clone(&self.commander);
+        let within = self.config.reply_timeout;
+        (inbox, Dispatcher::new(commander, waiting, outlet, within))
+    }
+}
+
+impl Tasks {
+    /// Ends everything, in the order of the flow, and names who was late.
+    pub(crate) async fn end(self, grace: Duration) -> ShutdownReport {
+        let deadline = Instant::now() + grace;
+        let mut late = Vec::new();
+        self.cancel.cancel();
+        for (name, task) in self.adapters {
+            if !ended(task, deadline).await {
+                late.push(name);
+            }
+        }
+        self.stop.cancel();
+        let deadline = deadline.max(Instant::now() + LAST_GRACE);
+        let mut slow: BTreeMap<&str, usize> = BTreeMap::new();
+        for (name, task) in self.parts {
+            if !ended(task, deadline).await {
+                *slow.entry(name).or_default() += 1;
+            }
+        }
+        self.record_stop.cancel();
+        if !ended(self.recorder, deadline).await {
+            slow.insert("record of the priority arrays", 1);
+        }
+        late.extend(slow.into_keys().map(str::to_owned));
+        for name in &late {
+            tracing::error!(name, "did not end in time and was cut off");
+        }
+        ShutdownReport { late }
+    }
+}
+
+/// Waits for a task; cuts it off at the deadline. A task that panicked has ended.
+async fn ended(mut task: JoinHandle<()>, deadline: Instant) -> bool {
+    if tokio::time::timeout_at(deadline, &mut task).await.is_ok() {
+        return true;
+    }
+    task.abort();
+    false
+}
