@@ -160,10 +160,7 @@ impl Db {
             }
             let after = before.wrong(now);
             keep(c, user, after)?;
-            Ok(match after.locked_s(now) {
-                Some(_) => Settled::Locked(after),
-                None => Settled::Wrong(after),
-            })
+            Ok(Settled::Wrong(after))
         })
         .await
     }

@@ -1,0 +1,12 @@
+//! The HTTP face from outside: a real server on loopback over a real database, filled through the
+//! commit log as the ingest does. Each file below asks for one thing.
+
+mod alarms;
+mod commands;
+mod edge;
+mod history;
+mod isolation;
+mod live;
+mod login;
+mod site;
+mod walk;
