@@ -1,0 +1,104 @@
+//! How long to wait before the next attempt: decorrelated jitter. Pure; owns no clock. A whole
+//! fleet that loses its cloud at once must not come back at once, and one gateway that loses it
+//! for a moment must be back in a moment.
+
+use rand::RngExt;
+use std::time::Duration;
+
+/// Waits that grow from a short first one to a cap, each drawn at random.
+#[derive(Debug, Clone)]
+pub(crate) struct Backoff {
+    first: Duration,
+    cap: Duration,
+    last: Option<Duration>,
+}
+
+impl Backoff {
+    /// A fresh series. `first` bounds the first wait, `cap` all of them.
+    pub(crate) fn new(first: Duration, cap: Duration) -> Self {
+        Self {
+            first,
+            cap: cap.max(first),
+            last: None,
+        }
+    }
+
+    /// The next wait begins the series again: what was tried has worked.
+    pub(crate) fn reset(&mut self) {
+        self.last = None;
+    }
+
+    /// The next wait: at first between a tenth of `first` and `first`, then between `first` and
+    /// three times the wait before.
+    pub(crate) fn next(&mut self, random: &mut impl RngExt) -> Duration {
+        let wait = match self.last {
+            None => random.random_range(self.first / 10..=self.first),
+            Some(last) => {
+                let most = last.max(self.first).saturating_mul(3).min(self.cap);
+                random.random_range(self.first..=most.max(self.first))
+            }
+        };
+        self.last = Some(wait);
+        wait
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    const FIRST: Duration = Duration::from_millis(500);
+    const CAP: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn the_first_wait_is_short_and_all_stay_below_the_cap() {
+        for seed in 0..200 {
+            let mut random = StdRng::seed_from_u64(seed);
+            let mut backoff = Backoff::new(FIRST, CAP);
+            let first = backoff.next(&mut random);
+            assert!((FIRST / 10..=FIRST).contains(&first), "{first:?}");
+            for _ in 0..50 {
+                let wait = backoff.next(&mut random);
+                assert!((FIRST..=CAP).contains(&wait), "{wait:?}");
+            }
+            backoff.reset();
+            assert!(backoff.next(&mut random) <= FIRST);
+        }
+    }
+
+    #[test]
+    fn waits_grow_and_spread() {
+        let mut random = StdRng::seed_from_u64(7);
+        let waits: Vec<Duration> = (0..400)
+            .map(|_| {
+                let mut backoff = Backoff::new(FIRST, CAP);
+                (0..12)
+                    .map(|_| backoff.next(&mut random))
+                    .last()
+                    .unwrap_or_default()
+            })
+            .collect();
+        let mean = waits.iter().sum::<Duration>() / 400;
+        assert!(mean > Duration::from_secs(10), "{mean:?}");
+        let early = waits
+            .iter()
+            .filter(|w| **w < Duration::from_secs(15))
+            .count();
+        let late = waits
+            .iter()
+            .filter(|w| **w > Duration::from_secs(35))
+            .count();
+        assert!(early > 40 && late > 40, "{early} early, {late} late of 400");
+    }
+
+    #[test]
+    fn a_cap_below_the_first_wait_is_the_first_wait() {
+        let mut random = StdRng::seed_from_u64(1);
+        let mut backoff = Backoff::new(FIRST, Duration::ZERO);
+        for _ in 0..5 {
+            assert!(backoff.next(&mut random) <= FIRST);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Figures of the link since start, beyond what `LinkStatus` shows. Every drop is here.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Figures since start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LinkCounts {
+    /// Messages from the cloud dropped because the inbox was full.
+    pub inbox_dropped: u64,
+    /// Messages from the cloud that could not be read.
+    pub unreadable: u64,
+    /// Watch samples dropped: no connection, or the connection did not keep up.
+    pub watch_dropped: u64,
+    /// Watch samples sent.
+    pub watch_sent: u64,
+    /// Batches sent again.
+    pub resent: u64,
+    /// PUBACKs that said the message was not taken.
+    pub refused: u64,
+}
+
+/// The counters behind [`LinkCounts`].
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) inbox_dropped: AtomicU64,
+    pub(crate) unreadable: AtomicU64,
+    pub(crate) watch_dropped: AtomicU64,
+    pub(crate) watch_sent: AtomicU64,
+    pub(crate) resent: AtomicU64,
+    pub(crate) refused: AtomicU64,
+}
+
+impl Counters {
+    /// All of them now.
+    pub(crate) fn snapshot(&self) -> LinkCounts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        LinkCounts {
+            inbox_dropped: read(&self.inbox_dropped),
+            unreadable: read(&self.unreadable),
+            watch_dropped: read(&self.watch_dropped),
+            watch_sent: read(&self.watch_sent),
+            resent: read(&self.resent),
+            refused: read(&self.refused),
+        }
+    }
+}
+
+/// Adds to a counter.
+pub(crate) fn count(counter: &AtomicU64, by: u64) {
+    counter.fetch_add(by, Ordering::Relaxed);
+}

@@ -1,0 +1,393 @@
+//! What is sent next. Pure. Owns the cursors of the lanes (event › live › backfill), what is
+//! claimed from the outbox and not yet sent, and when old data counts as sent.
+//!
+//! Live begins behind whatever was committed when the connection came up, so that dashboards are
+//! live at once; everything before is backfill. A live lane that falls far behind gives its
+//! arrears to the backfill too.
+
+use crate::window::Window;
+use riser_store::{OutboxBatch, Position};
+use riser_wire::Stream;
+use riser_wire::topic::UpLane;
+use std::collections::{HashSet, VecDeque};
+use std::time::{Duration, Instant};
+
+/// Most batches asked for at once.
+const CLAIM: usize = 16;
+/// Batches the live lane may lag behind before its arrears become backfill: two minutes at the
+/// usual pace.
+const LAG: u64 = 240;
+/// Pause after the outbox could not answer.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A question to the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// Events after a position.
+    Events { after: Position, max: usize },
+    /// Data after a position.
+    Live { after: Position, max: usize },
+    /// Data that is not durable.
+    Backfill {
+        in_flight: HashSet<Position>,
+        below: Position,
+        max: usize,
+    },
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    /// There may be more in the outbox.
+    dirty: bool,
+    /// A question is under way.
+    asking: bool,
+    ready: VecDeque<OutboxBatch>,
+    retry_at: Option<Instant>,
+}
+
+impl Lane {
+    fn asks(&mut self, now: Instant) -> bool {
+        let asks = self.dirty
+            && !self.asking
+            && self.ready.is_empty()
+            && self.retry_at.is_none_or(|at| at <= now);
+        if asks {
+            (self.asking, self.dirty, self.retry_at) = (true, false, None);
+        }
+        asks
+    }
+}
+
+/// The three lanes of one connection.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    event: Lane,
+    live: Lane,
+    backfill: Lane,
+    event_after: Position,
+    live_after: Position,
+    /// Data from here on belongs to the live lane.
+    below: Position,
+    /// The first events have been asked for and an answer came, whatever it was. Data waits for
+    /// that, so the directory goes before what needs it, but not for a success.
+    opened: bool,
+}
+
+impl Lanes {
+    /// Lanes of a new connection, given the newest committed data.
+    pub(crate) fn new(head: Position) -> Self {
+        let first = Position {
+            epoch: head.epoch,
+            seq: 0,
+        };
+        Self {
+            event: Lane {
+                dirty: true,
+                ..Lane::default()
+            },
+            live: Lane::default(),
+            backfill: Lane {
+                dirty: true,
+                ..Lane::default()
+            },
+            event_after: first,
+            live_after: head,
+            below: next(head),
+            opened: false,
+        }
+    }
+
+    /// Something was committed.
+    pub(crate) fn committed(&mut self, stream: Stream, head: Position) {
+        if stream == Stream::Event {
+            self.event.dirty = true;
+            return;
+        }
+        self.live.dirty = true;
+        if head.seq.saturating_sub(self.live_after.seq) > LAG {
+            self.live_after = head;
+            self.below = next(head);
+            self.backfill.dirty = true;
+        }
+    }
+
+    /// The next question to ask, if any.
+    pub(crate) fn claim(&mut self, window: &Window, now: Instant) -> Option<Claim> {
+        if self.event.asks(now) {
+            return Some(Claim::Events {
+                after: self.event_after,
+                max: CLAIM,
+            });
+        }
+        if self.opened && window.admits(UpLane::Live, 0) && self.live.asks(now) {
+            return Some(Claim::Live {
+                after: self.live_after,
+                max: CLAIM,
+            });
+        }
+        if self.opened && window.admits(UpLane::Backfill, 0) && self.backfill.asks(now) {
+            let mut in_flight = window.data();
+            in_flight.extend(self.live.ready.iter().map(|b| b.position));
+            return Some(Claim::Backfill {
+                in_flight,
+                below: self.below,
+                max: CLAIM,
+            });
+        }
+        None
+    }
+
+    /// The outbox has answered.
+    pub(crate) fn claimed(&mut self, lane: UpLane, batches: Vec<OutboxBatch>) {
+        let full = batches.len() >= CLAIM;
+        let newest = batches.last().map(|b| b.position);
+        let some = newest.is_some();
+        let own = match lane {
+            UpLane::Event => {
+                self.opened = true;
+                self.event_after = newest.unwrap_or(self.event_after);
+                &mut self.event
+            }
+            UpLane::Live => {
+                // While the answer was under way the lane may have jumped ahead.
+                let ahead = newest.filter(|n| *n != self.live_after && beyond(*n, self.live_after));
+                self.live_after = ahead.unwrap_or(self.live_after);
+                &mut self.live
+            }
+            _ => &mut self.backfill,
+        };
+        own.asking = false;
+        // Backfill is over only when an answer is empty: what is in flight was left out of it.
+        own.dirty |= if lane == UpLane::Backfill { some } else { full };
+        own.ready.extend(batches);
+    }
+
+    /// The outbox could not answer.
+    pub(crate) fn failed(&mut self, lane: UpLane, now: Instant) {
+        let own = match lane {
+            UpLane::Event => {
+                self.opened = true;
+                &mut self.event
+            }
+            UpLane::Live => &mut self.live,
+            _ => &mut self.backfill,
+        };
+        (own.asking, own.dirty, own.retry_at) = (false, true, Some(now + RETRY));
+    }
+
+    /// The next batch to send, if the window admits one.
+    pub(crate) fn next(&mut self, window: &Window) -> Option<(UpLane, OutboxBatch)> {
+        let lanes = [
+            (UpLane::Event, &mut self.event),
+            (UpLane::Live, &mut self.live),
+            (UpLane::Backfill, &mut self.backfill),
+        ];
+        for (lane, own) in lanes {
+            let Some(size) = own.ready.front().map(|b| b.frame.len()) else {
+                continue;
+            };
+            if window.admits(lane, size) {
+                return own.ready.pop_front().map(|batch| (lane, batch));
+            }
+        }
+        None
+    }
+
+    /// Puts a batch back that could not be handed over.
+    pub(crate) fn put_back(&mut self, lane: UpLane, batch: OutboxBatch) {
+        match lane {
+            UpLane::Event => &mut self.event,
+            UpLane::Live => &mut self.live,
+            _ => &mut self.backfill,
+        }
+        .ready
+        .push_front(batch);
+    }
+
+    /// True when nothing old is left to send or waiting to become durable.
+    pub(crate) fn caught_up(&self, window: &Window) -> bool {
+        let idle = |lane: &Lane| !lane.dirty && !lane.asking && lane.ready.is_empty();
+        idle(&self.backfill) && window.of(UpLane::Backfill) == 0
+    }
+}
+
+fn next(position: Position) -> Position {
+    Position {
+        epoch: position.epoch,
+        seq: position.seq.saturating_add(1),
+    }
+}
+
+fn beyond(one: Position, other: Position) -> bool {
+    one.epoch != other.epoch || one.seq > other.seq
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use riser_model::Timestamp;
+    use riser_wire::Epoch;
+    use uuid::Uuid;
+
+    pub(crate) fn position(seq: u64) -> Position {
+        Position {
+            epoch: Epoch(Uuid::from_u128(9)),
+            seq,
+        }
+    }
+
+    pub(crate) fn batch(stream: Stream, seq: u64, size: usize) -> OutboxBatch {
+        OutboxBatch {
+            position: position(seq),
+            stream,
+            frame: vec![0; size].into(),
+            samples: 1,
+            at: Timestamp(0),
+        }
+    }
+
+    fn data(seqs: std::ops::RangeInclusive<u64>) -> Vec<OutboxBatch> {
+        seqs.map(|seq| batch(Stream::Data, seq, 10)).collect()
+    }
+
+    /// Lanes whose first question about events was answered with nothing.
+    fn opened(head: u64) -> (Lanes, Window, Instant) {
+        let (mut lanes, window) = (
+            Lanes::new(position(head)),
+            Window::new(Duration::from_secs(20)),
+        );
+        let now = Instant::now();
+        assert!(matches!(
+            lanes.claim(&window, now),
+            Some(Claim::Events { .. })
+        ));
+        lanes.claimed(UpLane::Event, vec![]);
+        (lanes, window, now)
+    }
+
+    #[test]
+    fn events_are_asked_for_before_any_data_and_a_failure_does_not_hold_it_up() {
+        let (mut lanes, window) = (
+            Lanes::new(position(5)),
+            Window::new(Duration::from_secs(20)),
+        );
+        let now = Instant::now();
+        let first = Claim::Events {
+            after: position(0),
+            max: CLAIM,
+        };
+        assert_eq!(lanes.claim(&window, now), Some(first));
+        assert_eq!(lanes.claim(&window, now), None);
+        lanes.failed(UpLane::Event, now);
+        assert!(matches!(
+            lanes.claim(&window, now),
+            Some(Claim::Backfill { .. })
+        ));
+        assert_eq!(lanes.claim(&window, now), None);
+        assert!(matches!(
+            lanes.claim(&window, now + RETRY),
+            Some(Claim::Events { .. })
+        ));
+    }
+
+    #[test]
+    fn the_order_is_event_live_backfill() {
+        let (mut lanes, window, now) = opened(100);
+        let claim = lanes.claim(&window, now);
+        let below = position(101);
+        let all = Claim::Backfill {
+            in_flight: HashSet::new(),
+            below,
+            max: CLAIM,
+        };
+        assert_eq!(claim, Some(all), "nothing is live yet");
+        lanes.claimed(UpLane::Backfill, data(90..=100));
+        lanes.committed(Stream::Data, position(101));
+        let live = Claim::Live {
+            after: position(100),
+            max: CLAIM,
+        };
+        assert_eq!(lanes.claim(&window, now), Some(live));
+        lanes.claimed(UpLane::Live, data(101..=101));
+        lanes.committed(Stream::Event, position(1));
+        assert!(matches!(
+            lanes.claim(&window, now),
+            Some(Claim::Events { .. })
+        ));
+        lanes.claimed(UpLane::Event, vec![batch(Stream::Event, 1, 10)]);
+        let order: Vec<_> = std::iter::from_fn(|| lanes.next(&window))
+            .map(|(lane, b)| (lane, b.position.seq))
+            .take(3)
+            .collect();
+        assert_eq!(
+            order,
+            [
+                (UpLane::Event, 1),
+                (UpLane::Live, 101),
+                (UpLane::Backfill, 90)
+            ]
+        );
+    }
+
+    #[test]
+    fn caught_up_means_an_empty_answer_and_nothing_in_flight() {
+        let (mut lanes, mut window, now) = opened(3);
+        assert!(!lanes.caught_up(&window));
+        lanes.claim(&window, now);
+        assert!(!lanes.caught_up(&window));
+        lanes.claimed(UpLane::Backfill, data(3..=3));
+        let (lane, batch) = lanes.next(&window).unwrap();
+        window.sent(batch, lane, now);
+        assert!(matches!(
+            lanes.claim(&window, now),
+            Some(Claim::Backfill { in_flight, .. }) if in_flight.contains(&position(3))
+        ));
+        lanes.claimed(UpLane::Backfill, vec![]);
+        assert!(!lanes.caught_up(&window), "it is not durable yet");
+        window.durable(position(3).epoch, Stream::Data, 3, &[]);
+        assert!(lanes.caught_up(&window));
+    }
+
+    #[test]
+    fn a_lane_asks_again_after_a_full_answer_and_after_a_commit() {
+        let (mut lanes, window, now) = opened(0);
+        lanes.claim(&window, now);
+        lanes.claimed(UpLane::Backfill, vec![]);
+        lanes.committed(Stream::Data, position(16));
+        assert!(lanes.claim(&window, now).is_some());
+        lanes.committed(Stream::Data, position(17));
+        assert_eq!(lanes.claim(&window, now), None, "one question at a time");
+        lanes.claimed(UpLane::Live, data(1..=16));
+        assert_eq!(lanes.claim(&window, now), None, "not before they are sent");
+        while lanes.next(&window).is_some() {}
+        let rest = Claim::Live {
+            after: position(16),
+            max: CLAIM,
+        };
+        assert_eq!(lanes.claim(&window, now), Some(rest));
+    }
+
+    #[test]
+    fn a_live_lane_that_lags_gives_its_arrears_to_the_backfill() {
+        let (mut lanes, window, now) = opened(10);
+        lanes.claim(&window, now);
+        lanes.claimed(UpLane::Backfill, vec![]);
+        lanes.committed(Stream::Data, position(11));
+        assert!(matches!(
+            lanes.claim(&window, now),
+            Some(Claim::Live { .. })
+        ));
+        lanes.committed(Stream::Data, position(300));
+        lanes.claimed(UpLane::Live, data(11..=12));
+        while lanes.next(&window).is_some() {}
+        let live = Claim::Live {
+            after: position(300),
+            max: CLAIM,
+        };
+        assert_eq!(lanes.claim(&window, now), Some(live));
+        assert!(matches!(
+            lanes.claim(&window, now),
+            Some(Claim::Backfill { below, .. }) if below == position(301)
+        ));
+    }
+}

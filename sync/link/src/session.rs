@@ -1,0 +1,406 @@
+//! One connection from CONNECT to its end. Owns every decision of it: what is sent when, what an
+//! answer means, when to give up. It waits for events only and never on the network, so nothing
+//! can hold up an alarm.
+
+use crate::counters::count;
+use crate::driver::{self, Driver, Heard};
+use crate::lanes::{Claim, Lanes};
+use crate::speech::{Label, Speech};
+use crate::trouble::chain;
+use crate::uplink::Link;
+use crate::vitals::Vitals;
+use crate::window::{Key, Window};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use riser_model::ScanBatch;
+use riser_store::{Outbox, OutboxBatch, Position, StoreError};
+use riser_wire::topic::UpLane;
+use riser_wire::{Epoch, Heartbeat, Hello, Stream, StreamHead, Up};
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+/// How often watchdogs and figures are looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// Watch scans put into one message at most.
+const WATCH_SCANS: usize = 64;
+/// How long a goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// How a connection ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Why; `None` when asked to stop.
+    pub(crate) reason: Option<String>,
+    /// A heartbeat had come back: the way to the cloud is sound.
+    pub(crate) proven: bool,
+}
+
+/// Answers of the store.
+pub(crate) enum Done {
+    Claimed(UpLane, Result<Vec<OutboxBatch>, StoreError>),
+    Aside(Key, Result<(), StoreError>),
+}
+
+enum Step {
+    Heard(Option<Heard>),
+    Done(Done),
+    Committed(Stream, bool),
+    Watch(Option<ScanBatch>),
+    Tick,
+    Stop,
+}
+
+/// The state of one connection.
+pub(crate) struct Session<'a> {
+    pub(crate) link: &'a mut Link,
+    pub(crate) outbox: Outbox,
+    pub(crate) speech: Speech,
+    pub(crate) window: Window,
+    pub(crate) lanes: Lanes,
+    pub(crate) vitals: Vitals,
+    driver: Driver,
+    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// On their way into quarantine: not to be claimed again meanwhile.
+    pub(crate) aside: HashSet<Key>,
+    data: watch::Receiver<Position>,
+    events: watch::Receiver<Position>,
+    tick: Interval,
+    epoch: Epoch,
+    pub(crate) connected: bool,
+    pub(crate) subscribed: bool,
+    pub(crate) packet_maximum: usize,
+}
+
+/// Runs one connection to its end.
+pub(crate) async fn run(link: &mut Link, stop: &CancellationToken) -> Ended {
+    let tls = match link.identity.tls(&link.config).await {
+        Ok(tls) => tls,
+        Err(error) => {
+            return Ended {
+                reason: Some(chain(&error)),
+                proven: false,
+            };
+        }
+    };
+    let (client, driver) = driver::start(&link.config, tls);
+    let speech = Speech::new(client, &link.config);
+    let mut session = Session::new(link, speech, driver);
+    let reason = session.live(stop).await;
+    Ended {
+        reason,
+        proven: session.vitals.proven(),
+    }
+}
+
+impl<'a> Session<'a> {
+    fn new(link: &'a mut Link, speech: Speech, driver: Driver) -> Self {
+        let outbox = link.store.outbox();
+        let (data, events) = (
+            link.store.committed(Stream::Data),
+            link.store.committed(Stream::Event),
+        );
+        let timings = link.config.timings;
+        let head = outbox.head(Stream::Data);
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            link,
+            outbox,
+            speech,
+            window: Window::new(timings.resend),
+            lanes: Lanes::new(head),
+            vitals: Vitals::new(timings, Instant::now()),
+            driver,
+            work: FuturesUnordered::new(),
+            aside: HashSet::new(),
+            data,
+            events,
+            tick,
+            epoch: head.epoch,
+            connected: false,
+            subscribed: false,
+            packet_maximum: usize::MAX,
+        }
+    }
+
+    /// Goes on until something ends it; `None` when asked to stop.
+    async fn live(&mut self, stop: &CancellationToken) -> Option<String> {
+        loop {
+            let now = Instant::now();
+            if self.connected {
+                self.pump(now);
+                self.show(now);
+            }
+            let step = self.step(stop).await;
+            let now = Instant::now();
+            let went = match step {
+                Step::Heard(Some(heard)) => self.hear(heard, now),
+                Step::Heard(None) => Err("the MQTT client has ended: connecting anew".to_owned()),
+                Step::Done(done) => {
+                    self.done(done, now);
+                    Ok(())
+                }
+                Step::Committed(_, false) => Err("the store is closed".to_owned()),
+                Step::Committed(stream, true) => {
+                    self.lanes.committed(stream, self.outbox.head(stream));
+                    Ok(())
+                }
+                Step::Watch(scan) => {
+                    self.watch(scan);
+                    Ok(())
+                }
+                Step::Tick => self.tick(now),
+                Step::Stop => {
+                    self.goodbye().await;
+                    return None;
+                }
+            };
+            if let Err(reason) = went {
+                return Some(reason);
+            }
+        }
+    }
+
+    async fn step(&mut self, stop: &CancellationToken) -> Step {
+        tokio::select! {
+            () = stop.cancelled() => Step::Stop,
+            heard = self.driver.heard.recv() => Step::Heard(heard),
+            Some(done) = self.work.next() => Step::Done(done),
+            open = self.events.changed() => Step::Committed(Stream::Event, open.is_ok()),
+            open = self.data.changed() => Step::Committed(Stream::Data, open.is_ok()),
+            scan = self.link.watch.recv(), if self.link.watching => Step::Watch(scan),
+            _ = self.tick.tick() => Step::Tick,
+        }
+    }
+
+    /// CONNACK: subscribes, says hello and begins to send.
+    pub(crate) fn begin(&mut self, now: Instant) -> Result<(), String> {
+        self.connected = true;
+        self.link.reporter.connected();
+        self.vitals = Vitals::new(self.link.config.timings, now);
+        self.data.mark_unchanged();
+        let head = self.outbox.head(Stream::Data);
+        self.epoch = head.epoch;
+        self.lanes = Lanes::new(head);
+        let heads = Stream::ALL.map(|stream| StreamHead {
+            stream,
+            head: self.outbox.head(stream).seq,
+        });
+        let config = &self.link.config;
+        let hello = Up::Hello(Hello {
+            version: config.version.clone(),
+            epoch: self.epoch,
+            boot: config.boot,
+            name: config.name.clone(),
+            streams: heads.to_vec(),
+        });
+        let said = self.speech.subscribe()
+            && self
+                .speech
+                .say(UpLane::Hello, Label::Hello, hello.encode().into());
+        // What was read while there was no connection is no longer of interest to a viewer.
+        let mut late = 0;
+        while self.link.watch.try_recv().is_ok() {
+            late += 1;
+        }
+        count(&self.link.counters.watch_dropped, late);
+        said.then_some(())
+            .ok_or_else(|| "the MQTT client takes no message".to_owned())
+    }
+
+    /// Asks the outbox and hands over what the window admits.
+    fn pump(&mut self, now: Instant) {
+        while let Some((batch, lane)) = self.window.again(now) {
+            count(&self.link.counters.resent, 1);
+            if !self.publish(lane, &batch) {
+                break;
+            }
+        }
+        while let Some((lane, batch)) = self.lanes.next(&self.window) {
+            if batch.frame.len() + self.speech.overhead(lane) > self.packet_maximum {
+                let most = self.packet_maximum;
+                self.put_aside(
+                    (batch.stream, batch.position),
+                    format!("the broker takes packets of at most {most} octets"),
+                );
+            } else if self.publish(lane, &batch) {
+                self.window.sent(batch, lane, now);
+            } else {
+                self.lanes.put_back(lane, batch);
+                break;
+            }
+        }
+        while let Some(claim) = self.lanes.claim(&self.window, now) {
+            self.ask(claim);
+        }
+    }
+
+    fn publish(&mut self, lane: UpLane, batch: &OutboxBatch) -> bool {
+        let label = Label::Batch((batch.stream, batch.position));
+        let payload = Bytes::from_owner(batch.frame.clone());
+        let said = self.speech.say(lane, label, payload);
+        if said {
+            self.link.reporter.sent(batch.frame.len(), batch.samples);
+        }
+        said
+    }
+
+    fn ask(&mut self, claim: Claim) {
+        let outbox = self.outbox.clone();
+        let aside: Vec<Position> = self
+            .aside
+            .iter()
+            .filter(|(stream, _)| *stream == Stream::Data)
+            .map(|(_, position)| *position)
+            .collect();
+        self.work.push(Box::pin(async move {
+            match claim {
+                Claim::Events { after, max } => {
+                    Done::Claimed(UpLane::Event, outbox.claim_events(after, max).await)
+                }
+                Claim::Live { after, max } => {
+                    Done::Claimed(UpLane::Live, outbox.claim_live(after, max).await)
+                }
+                Claim::Backfill {
+                    mut in_flight,
+                    below,
+                    max,
+                } => {
+                    in_flight.extend(aside);
+                    let claimed = outbox.claim_backfill(in_flight, below, max).await;
+                    Done::Claimed(UpLane::Backfill, claimed)
+                }
+            }
+        }));
+    }
+
+    /// Keeps a batch aside that will never be taken, so that the rest flows.
+    pub(crate) fn put_aside(&mut self, key: Key, reason: String) {
+        let (stream, position) = key;
+        tracing::warn!(?stream, seq = position.seq, reason, "batch kept aside");
+        self.aside.insert(key);
+        let outbox = self.outbox.clone();
+        self.work.push(Box::pin(async move {
+            Done::Aside(key, outbox.quarantine(stream, position, reason).await)
+        }));
+    }
+
+    fn done(&mut self, done: Done, now: Instant) {
+        match done {
+            Done::Claimed(lane, Ok(batches)) => self.lanes.claimed(lane, batches),
+            Done::Claimed(lane, Err(error)) => {
+                self.lanes.failed(lane, now);
+                self.link
+                    .reporter
+                    .error(&format!("the outbox does not answer: {}", error.chain()));
+            }
+            Done::Aside(key, result) => {
+                self.aside.remove(&key);
+                match result {
+                    Ok(()) => self.link.reporter.quarantined(),
+                    Err(error) => self.link.reporter.error(&error.chain()),
+                }
+            }
+        }
+    }
+
+    /// Sends watched values at once, together with what else is waiting.
+    fn watch(&mut self, first: Option<ScanBatch>) {
+        let Some(first) = first else {
+            self.link.watching = false;
+            return;
+        };
+        let mut scans = vec![first];
+        while scans.len() < WATCH_SCANS
+            && let Ok(scan) = self.link.watch.try_recv()
+        {
+            scans.push(scan);
+        }
+        let samples = scans.iter().map(|s| s.readings.len() as u64).sum();
+        let sent = self.subscribed
+            && self.speech.say(
+                UpLane::Watch,
+                Label::Watch,
+                Up::Watch(scans).encode().into(),
+            );
+        let counters = &self.link.counters;
+        count(
+            if sent {
+                &counters.watch_sent
+            } else {
+                &counters.watch_dropped
+            },
+            samples,
+        );
+    }
+
+    fn tick(&mut self, now: Instant) -> Result<(), String> {
+        let occupancy = self.outbox.occupancy();
+        self.link.reporter.backlog(&occupancy);
+        self.link.reporter.publish();
+        if !self.connected {
+            return Ok(());
+        }
+        if self.outbox.head(Stream::Data).epoch != self.epoch {
+            return Err("the store has begun a new numbering: introducing it".to_owned());
+        }
+        if self.window.is_empty() {
+            self.vitals.progress(now);
+        }
+        if self.subscribed && self.vitals.beat_due(now) {
+            self.beat(now);
+        }
+        self.vitals.verdict(now).map_or(Ok(()), Err)
+    }
+
+    /// Sends a heartbeat.
+    pub(crate) fn beat(&mut self, now: Instant) {
+        let nonce = rand::random();
+        let status = self.link.reporter.current();
+        let heartbeat = Heartbeat {
+            nonce,
+            sent_at: (self.link.config.now)(),
+            backlog_batches: status.backlog_batches,
+            backlog_bytes: status.backlog_bytes,
+            backlog_age_ms: status.backlog_age_ms,
+        };
+        let payload = Up::Heartbeat(heartbeat).encode();
+        if self
+            .speech
+            .say(UpLane::Heartbeat, Label::Heartbeat, payload.into())
+        {
+            self.vitals.beat(nonce, now);
+        }
+    }
+
+    /// Takes over the state people see.
+    fn show(&mut self, now: Instant) {
+        let state = self.vitals.state(self.lanes.caught_up(&self.window), now);
+        if state != self.link.reporter.current().state {
+            self.link.reporter.state(state);
+            self.link.reporter.publish();
+        }
+    }
+
+    async fn goodbye(&mut self) {
+        if !self.connected {
+            return;
+        }
+        self.speech.goodbye();
+        let over = async {
+            while let Some(heard) = self.driver.heard.recv().await {
+                if matches!(heard, Heard::Ended(_)) {
+                    break;
+                }
+            }
+        };
+        if tokio::time::timeout(GOODBYE, over).await.is_err() {
+            tracing::debug!("the cloud did not close the connection in time");
+        }
+    }
+}
