@@ -102,7 +102,12 @@ pub(super) fn apply(
                 let row = insert(c, state.gateway, *slot, point, newest)?;
                 // A directory that names a path twice must not stop the stream: one point then.
                 let definition = json(point)?;
-                let entered = Known { row, slot: slot.0, present: newest, definition };
+                let entered = Known {
+                    row,
+                    slot: slot.0,
+                    present: newest,
+                    definition,
+                };
                 known.insert(point.path.clone(), entered);
                 row
             }

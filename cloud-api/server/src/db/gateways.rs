@@ -103,7 +103,8 @@ impl Db {
         Ok(())
     }
 
-    /// The connection of a gateway has ended.
+    /// The connection of a gateway has ended. `gone` is asked when its turn comes: a newer
+    /// connection may have been entered meanwhile.
     ///
     /// # Errors
     /// When nothing was committed.
@@ -111,9 +112,13 @@ impl Db {
         &self,
         origin: &Arc<Origin>,
         now: Timestamp,
+        gone: impl FnOnce() -> bool + Send + 'static,
     ) -> Result<(), DbError> {
         let of = Arc::clone(origin);
         self.write(move |c| {
+            if !gone() {
+                return Ok(());
+            }
             c.prepare_cached(
                 "UPDATE gateway SET connected = 0, connected_since = NULL, last_seen = ?3
                  WHERE tenant = ?1 AND id = ?2",

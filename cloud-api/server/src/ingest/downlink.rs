@@ -1,8 +1,9 @@
-//! What goes down to gateways: commands, acknowledgements, watch leases, and the answers of the
-//! ingest itself. Owns who is reachable by which session. Commands and acknowledgements are rows
+//! What people send down to gateways: commands, acknowledgements, watch leases. Commands and acknowledgements are rows
 //! first and messages second, so neither a lost connection nor a restart loses one; leases live
 //! only here and only as long as they last.
 
+use super::figures::Figures;
+use super::sessions::Sessions;
 use crate::clock::Clock;
 use crate::db::{Db, DbError, Issued, Origin, Taken};
 use riser_model::{
@@ -10,13 +11,9 @@ use riser_model::{
 };
 use riser_wire::{Down, WatchLease};
 use rustc_hash::FxHashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc;
-
-/// Messages waiting for one session's socket.
-pub(super) const SESSION_QUEUE: usize = 256;
 
 /// Why a command or an acknowledgement was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -41,31 +38,19 @@ pub enum DownlinkError {
     },
 }
 
-/// Way of one session, newest wins.
-#[derive(Debug)]
-struct Route {
-    session: u64,
-    sender: mpsc::Sender<Down>,
-}
-
 #[derive(Debug)]
 struct Lease {
     lease: WatchLease,
     until: Timestamp,
 }
 
-#[derive(Debug, Default)]
-struct Table {
-    routes: FxHashMap<Origin, Route>,
-    leases: FxHashMap<Origin, Lease>,
-}
-
 #[derive(Debug)]
 struct Shared {
     db: Db,
     clock: Clock,
-    table: Mutex<Table>,
-    dropped: AtomicU64,
+    sessions: Sessions,
+    figures: Arc<Figures>,
+    leases: Mutex<FxHashMap<Origin, Lease>>,
 }
 
 /// The way down to every gateway. Cheap to clone.
@@ -73,15 +58,8 @@ struct Shared {
 pub struct Downlink(Arc<Shared>);
 
 impl Downlink {
-    /// A way down without any session yet.
-    #[must_use]
-    pub fn new(db: Db, clock: Clock) -> Self {
-        Self(Arc::new(Shared {
-            db,
-            clock,
-            table: Mutex::default(),
-            dropped: AtomicU64::new(0),
-        }))
+    pub(super) fn new(db: Db, clock: Clock, sessions: Sessions, figures: Arc<Figures>) -> Self {
+        Self(Arc::new(Shared { db, clock, sessions, figures, leases: Mutex::default() }))
     }
 
     /// Enters a command and sends it when the gateway is connected; otherwise it waits until the
@@ -177,27 +155,33 @@ impl Downlink {
             lease: lease.clone(),
             until,
         };
-        self.lock().leases.insert(origin.as_ref().clone(), kept);
+        self.leases().insert(origin.as_ref().clone(), kept);
         self.send(&origin, Down::Watch(lease))
     }
 
-    /// Whether a gateway has a session now.
+    /// Whether a gateway can be reached now.
     #[must_use]
     pub fn connected(&self, tenant: &TenantId, gateway: &GatewayId) -> bool {
-        self.lock().routes.contains_key(&*origin(tenant, gateway))
+        self.0.sessions.contains(&origin(tenant, gateway))
     }
 
-    /// Sessions now.
+    /// Gateways that can be reached now.
     #[must_use]
     pub fn sessions(&self) -> usize {
-        self.lock().routes.len()
+        self.0.sessions.count()
     }
 
-    /// Messages that found their session's queue full, since start. Every one of them is sent
-    /// again in another way: rows at the next connect, leases when they are renewed.
+    /// Messages that found their way full, since start. Every one of them is sent again in
+    /// another way: rows at the next connect, leases when they are renewed.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.0.dropped.load(Ordering::Relaxed)
+        self.0.figures.down_dropped.load(Ordering::Relaxed)
+    }
+
+    /// Counters of the ingest since start.
+    #[must_use]
+    pub fn figures(&self) -> &Figures {
+        &self.0.figures
     }
 
     /// Ends commands that nobody answered in time. Called about once a second.
@@ -206,69 +190,38 @@ impl Downlink {
         if let Err(error) = self.0.db.expire_commands(now).await {
             tracing::warn!(%error, "commands that are too old could not be ended; tried again");
         }
-        self.lock().leases.retain(|_, lease| lease.until > now);
+        self.leases().retain(|_, lease| lease.until > now);
     }
 
-    /// Opens the way to a gateway; an older session's way is replaced.
-    pub(super) fn open(&self, origin: &Origin, session: u64, sender: mpsc::Sender<Down>) {
-        let route = Route { session, sender };
-        self.lock().routes.insert(origin.clone(), route);
-    }
-
-    /// Closes the way, unless a newer session has taken it.
-    pub(super) fn close(&self, origin: &Origin, session: u64) {
-        let mut table = self.lock();
-        if table
-            .routes
-            .get(origin)
-            .is_some_and(|r| r.session == session)
-        {
-            table.routes.remove(origin);
-        }
-    }
-
-    /// Sends everything that waits for a gateway: called once it listens.
-    pub(super) async fn resend(&self, origin: &Arc<Origin>) -> Result<(), DbError> {
+    /// Everything that waits for a gateway, to be sent once it listens: commands without an
+    /// answer, acknowledgements not yet seen, the lease in force.
+    pub(super) async fn waiting(&self, origin: &Arc<Origin>) -> Result<Vec<Down>, DbError> {
         let now = self.0.clock.now();
+        let mut waiting = Vec::new();
         for command in self.0.db.pending_commands(origin, now).await? {
-            let id = command.id;
-            if self.send(origin, Down::Command(command)) {
-                self.note_sent(origin, id).await;
-            }
+            self.note_sent(origin, command.id).await;
+            waiting.push(Down::Command(command));
         }
-        for (alarm, acknowledgement) in self.0.db.pending_acknowledgements(origin).await? {
-            self.send(
-                origin,
-                Down::Acknowledge {
-                    alarm,
-                    acknowledgement,
-                },
-            );
-        }
-        if let Some(lease) = self.standing_lease(origin, now) {
-            self.send(origin, Down::Watch(lease));
-        }
-        Ok(())
+        let acknowledgements = self.0.db.pending_acknowledgements(origin).await?;
+        waiting.extend(acknowledgements.into_iter().map(|(alarm, acknowledgement)| {
+            Down::Acknowledge { alarm, acknowledgement }
+        }));
+        waiting.extend(self.standing_lease(origin, now).map(Down::Watch));
+        Ok(waiting)
     }
 
-    /// Queues a message for the gateway's session. False when it has none, or reads too slowly.
-    pub(super) fn send(&self, origin: &Origin, message: Down) -> bool {
-        let table = self.lock();
-        let Some(route) = table.routes.get(origin) else {
-            return false;
-        };
-        match route.sender.try_send(message) {
-            Ok(()) => true,
-            Err(_) => {
-                self.0.dropped.fetch_add(1, Ordering::Relaxed);
-                false
-            }
+    /// Queues a message for a gateway. False when it cannot be reached, or reads too slowly.
+    fn send(&self, origin: &Arc<Origin>, message: Down) -> bool {
+        let sent = self.0.sessions.send(origin, message);
+        if sent == Some(false) {
+            self.0.figures.down_dropped.fetch_add(1, Ordering::Relaxed);
         }
+        sent == Some(true)
     }
 
     fn standing_lease(&self, origin: &Origin, now: Timestamp) -> Option<WatchLease> {
-        let table = self.lock();
-        let lease = table.leases.get(origin)?;
+        let leases = self.leases();
+        let lease = leases.get(origin)?;
         let left = lease.until.since(now);
         let seconds = u32::try_from(left.div_euclid(1000) + 1).ok()?;
         (left > 0).then(|| WatchLease {
@@ -284,9 +237,9 @@ impl Downlink {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table> {
+    fn leases(&self) -> MutexGuard<'_, FxHashMap<Origin, Lease>> {
         // The table is whole after every statement, so a panic elsewhere does not harm it.
-        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

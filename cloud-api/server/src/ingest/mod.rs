@@ -1,6 +1,104 @@
 //! The MQTT face of the cloud: gateways come in here. Owns the endpoint, the client of a
 //! third-party broker, and the one pipeline behind both; knows no HTTP.
 
+mod acks;
 pub mod downlink;
+mod endpoint;
+mod figures;
+mod mqtt;
+mod pending;
+mod pipeline;
+mod reason;
+mod rights;
+mod session;
+mod sessions;
+mod socket;
+pub mod tls;
 
 pub use downlink::{Downlink, DownlinkError};
+pub use endpoint::Endpoint;
+pub use figures::Figures;
+
+use crate::clock::Clock;
+use crate::db::{CommitLog, Db, Origin};
+use pipeline::Pipeline;
+use sessions::{Sessions, Way};
+use std::sync::Arc;
+
+/// Messages down that may wait for one session's socket.
+const SESSION_QUEUE: usize = 256;
+
+/// Bounds of the ingest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IngestLimits {
+    /// Gateways connected at a time.
+    pub connections_max: usize,
+    /// Connections at a time that have not shown who they are.
+    pub pending_max: usize,
+    /// Messages of one gateway that may wait for their commit.
+    pub receive_max: u16,
+    /// Longest keep-alive in seconds; gateways that want longer are told this one.
+    pub keep_alive_max_s: u16,
+}
+
+impl Default for IngestLimits {
+    fn default() -> Self {
+        Self { connections_max: 20_000, pending_max: 2048, receive_max: 64, keep_alive_max_s: 300 }
+    }
+}
+
+impl IngestLimits {
+    fn mqtt(&self) -> mqtt::Limits {
+        // A frame, its topic and headers.
+        let packet_max = u32::try_from(riser_wire::limits::MAX_FRAME + 1024).unwrap_or(u32::MAX);
+        mqtt::Limits { packet_max, receive_max: self.receive_max }
+    }
+}
+
+/// The ingest, whatever carries messages to it. Cheap to clone.
+#[derive(Clone)]
+pub struct Ingest {
+    pipeline: Pipeline,
+    sessions: Sessions,
+    downlink: Downlink,
+    limits: IngestLimits,
+}
+
+impl Ingest {
+    /// An ingest into a commit log.
+    #[must_use]
+    pub fn new(db: Db, log: Arc<dyn CommitLog>, clock: Clock, limits: IngestLimits) -> Self {
+        let (sessions, figures) = (Sessions::default(), Arc::new(Figures::default()));
+        let downlink = Downlink::new(db.clone(), clock.clone(), sessions.clone(), Arc::clone(&figures));
+        Self { pipeline: Pipeline { db, log, clock, figures }, sessions, downlink, limits }
+    }
+
+    /// The way down to gateways.
+    #[must_use]
+    pub fn downlink(&self) -> &Downlink {
+        &self.downlink
+    }
+
+    /// Opens a way to a gateway and enters it as connected; answers the number of the way.
+    async fn enter(&self, origin: &Arc<Origin>, way: Way) -> u64 {
+        let number = self.sessions.open(origin, way);
+        let now = self.pipeline.clock.now();
+        if let Err(error) = self.pipeline.db.gateway_connected(origin, now).await {
+            tracing::warn!(%origin, %error, "a connect could not be noted; its next heartbeat does it");
+        }
+        number
+    }
+
+    /// Closes a way; unless a newer one is open, the gateway is entered as gone.
+    async fn leave(&self, origin: &Arc<Origin>, number: u64) {
+        if !self.sessions.close(origin, number) && self.sessions.contains(origin) {
+            return;
+        }
+        let (sessions, of) = (self.sessions.clone(), Arc::clone(origin));
+        let gone = move || !sessions.contains(&of);
+        let now = self.pipeline.clock.now();
+        if let Err(error) = self.pipeline.db.gateway_disconnected(origin, now, gone).await {
+            tracing::warn!(%origin, %error, "a disconnect could not be noted");
+        }
+    }
+}

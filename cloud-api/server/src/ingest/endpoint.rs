@@ -1,0 +1,275 @@
+//! The MQTT port. Owns accepting, the handshake with its bounds in time and number, the CONNECT,
+//! and handing a proven gateway to its session. Nothing here waits for one connection while
+//! another wants in.
+
+use super::Ingest;
+use super::mqtt::{Connect, Mqtt, Packet};
+use super::pending::{Pending, Place};
+use super::reason::Reason;
+use super::session::{End, Opening, Outside, Session};
+use super::sessions::Way;
+use super::socket::{Socket, Turn};
+use super::tls::{SHOWN, explain};
+use super::{SESSION_QUEUE, rights};
+use crate::pki::{Identity, Revoked};
+use riser_model::Timestamp;
+use rustls::ServerConfig;
+use socket2::{SockRef, TcpKeepalive};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// From TCP to the end of the handshake, and from there to the CONNECT: each at most this long.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// When the system has no descriptor left, accepting pauses this long.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long sessions may take to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The MQTT port, bound but not yet served.
+pub struct Endpoint {
+    listener: TcpListener,
+    gate: Arc<Gate>,
+}
+
+/// What every connection needs.
+struct Gate {
+    ingest: Ingest,
+    acceptor: TlsAcceptor,
+    revoked: Revoked,
+    pending: Pending,
+    places: Semaphore,
+}
+
+/// Why a connection never became a session.
+enum Refused {
+    /// Not worth a line: it gave way, or said nothing.
+    Quiet,
+    /// Worth a line.
+    Said(String),
+}
+
+impl Endpoint {
+    /// Binds nothing itself: the listener is opened by whoever starts the service.
+    #[must_use]
+    pub fn new(listener: TcpListener, ingest: Ingest, tls: Arc<ServerConfig>, revoked: Revoked) -> Self {
+        let limits = ingest.limits;
+        let gate = Gate {
+            ingest,
+            acceptor: TlsAcceptor::from(tls),
+            revoked,
+            pending: Pending::new(limits.pending_max),
+            places: Semaphore::new(limits.connections_max),
+        };
+        Self { listener, gate: Arc::new(gate) }
+    }
+
+    /// Serves until `stop`, then ends every session within the grace.
+    pub async fn serve(self, stop: CancellationToken) {
+        let tasks = TaskTracker::new();
+        let watch = tasks.spawn(end_revoked(Arc::clone(&self.gate), stop.clone()));
+        loop {
+            let accepted = tokio::select! {
+                () = stop.cancelled() => break,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let gate = Arc::clone(&self.gate);
+                    tasks.spawn(async move { gate.admit(stream, peer).await });
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the MQTT port could not accept; it tries again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+        drop(self.listener);
+        self.gate.ingest.sessions.end_all();
+        tasks.close();
+        if timeout(GRACE, tasks.wait()).await.is_err() {
+            tracing::warn!(late = tasks.len(), "some MQTT sessions did not end in time");
+        }
+        watch.abort();
+    }
+}
+
+/// Ends sessions whose certificate has been revoked meanwhile.
+async fn end_revoked(gate: Arc<Gate>, stop: CancellationToken) {
+    let mut changes = gate.revoked.changes();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = changes.changed() => if changed.is_err() { return },
+        }
+        gate.ingest.sessions.end_revoked(&gate.revoked);
+    }
+}
+
+impl Gate {
+    async fn admit(&self, stream: TcpStream, peer: SocketAddr) {
+        let (mut place, gave_way) = self.pending.enter(peer.ip());
+        let figures = &self.ingest.pipeline.figures;
+        if gave_way {
+            figures.pending_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        let opened = match self.open(stream, &mut place).await {
+            Ok(opened) => opened,
+            Err(Refused::Quiet) => return,
+            Err(Refused::Said(why)) => {
+                figures.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(%peer, why, "a connection to the MQTT port was refused");
+                return;
+            }
+        };
+        drop(place);
+        let (identity, opening, connect) = opened;
+        // Boxed: a waiting connection should not carry the size of a session.
+        Box::pin(self.session(identity, opening, connect, peer)).await;
+    }
+
+    /// TCP, TLS, name, CONNECT.
+    async fn open(
+        &self,
+        stream: TcpStream,
+        place: &mut Place,
+    ) -> Result<(Identity, Opening<TlsStream<TcpStream>>, Connect), Refused> {
+        tune(&stream);
+        let tls = tokio::select! {
+            () = place.lost() => return Err(Refused::Quiet),
+            done = timeout(PATIENCE, self.handshake(stream)) => done.map_err(|_| Refused::Quiet)??,
+        };
+        let identity = self.identify(&tls)?;
+        let mut opening = Opening {
+            socket: Socket::new(tls),
+            mqtt: Mqtt::new(self.ingest.limits.mqtt()),
+            packets: VecDeque::new(),
+        };
+        let connect = tokio::select! {
+            () = place.lost() => return Err(Refused::Quiet),
+            done = timeout(PATIENCE, read_connect(&mut opening)) => {
+                let late = || Refused::Said(format!("{} sent no CONNECT in time", identity.origin));
+                done.map_err(|_| late())?.map_err(|why| Refused::Said(format!("{} {why}", identity.origin)))?
+            }
+        };
+        Ok((identity, opening, connect))
+    }
+
+    async fn handshake(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Refused> {
+        SHOWN
+            .scope(RefCell::new(None), async {
+                let accepted = self.acceptor.accept(stream).await;
+                accepted.map_err(|error| {
+                    let shown = SHOWN.with(RefCell::take);
+                    let who = shown.map(|s| format!("{s}: ")).unwrap_or_default();
+                    Refused::Said(format!("{who}{}", explain(&error)))
+                })
+            })
+            .await
+    }
+
+    /// The name in the certificate. A resumed session did not go through the verifier, so
+    /// revocation and age are looked at again.
+    fn identify(&self, tls: &TlsStream<TcpStream>) -> Result<Identity, Refused> {
+        let (_, connection) = tls.get_ref();
+        let certificate = connection
+            .peer_certificates()
+            .and_then(|chain| chain.first())
+            .ok_or_else(|| Refused::Said("it showed no client certificate".to_owned()))?;
+        let identity =
+            Identity::from_certificate(certificate).map_err(|e| Refused::Said(e.to_string()))?;
+        let refused = |why| Err(Refused::Said(format!("certificate {} of {} {why}", identity.serial, identity.origin)));
+        if self.revoked.contains(&identity) {
+            return refused("was revoked");
+        }
+        let now: Timestamp = self.ingest.pipeline.clock.now();
+        if now > identity.not_after || now < identity.not_before {
+            return refused("is not valid now");
+        }
+        Ok(identity)
+    }
+
+    async fn session(
+        &self,
+        identity: Identity,
+        mut opening: Opening<TlsStream<TcpStream>>,
+        connect: Connect,
+        peer: SocketAddr,
+    ) {
+        let origin = Arc::new(identity.origin.clone());
+        let full = || Reason::new(Reason::SERVER_BUSY, "as many gateways are connected as may be");
+        let permit = rights::connect(&origin, &connect)
+            .and_then(|()| self.places.try_acquire().map_err(|_| full()));
+        let _permit = match permit {
+            Ok(permit) => permit,
+            Err(reason) => {
+                self.ingest.pipeline.figures.refused.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(%peer, %origin, why = %reason, "a CONNECT was refused");
+                opening.mqtt.refuse(&reason, opening.socket.out());
+                let _ = timeout(PATIENCE, opening.socket.finish()).await;
+                return;
+            }
+        };
+        let (sender, down) = mpsc::channel(SESSION_QUEUE);
+        let (end, ended) = oneshot::channel();
+        let identity = Box::new(identity);
+        let revoked = self.revoked.contains(&identity);
+        let way = Way::Session { sender, end, identity };
+        let number = self.ingest.enter(&origin, way).await;
+        if revoked {
+            // Revoked between the handshake and the table: the change was told before it was in.
+            self.ingest.sessions.end_revoked(&self.revoked);
+        }
+        tracing::info!(%peer, %origin, "connected");
+        let outside = Outside { down, end: ended };
+        let session = Session::new(Arc::clone(&origin), self.ingest.clone(), opening, &connect, outside);
+        let end = session.run().await;
+        self.ingest.leave(&origin, number).await;
+        match end {
+            End::Goodbye => tracing::info!(%peer, %origin, "disconnected: said goodbye"),
+            End::Lost(why) => tracing::info!(%peer, %origin, why, "disconnected"),
+            End::Sent(reason) => tracing::info!(%peer, %origin, why = %reason, "disconnected by this service"),
+        }
+    }
+}
+
+/// Reads until the CONNECT is there. What was sent behind it waits in the opening.
+async fn read_connect(opening: &mut Opening<TlsStream<TcpStream>>) -> Result<Connect, String> {
+    loop {
+        match opening.packets.pop_front() {
+            Some(Packet::Connect(connect)) => return Ok(connect),
+            Some(_) => return Err("sent something before its CONNECT".to_owned()),
+            None => {}
+        }
+        let mut broken = Ok(());
+        let Opening { socket, mqtt, packets } = opening;
+        let turn = socket
+            .turn(true, |octets, out| broken = mqtt.receive(octets, out, packets))
+            .await
+            .map_err(|e| format!("connection broke ({e})"))?;
+        broken?;
+        if turn == Turn::Ended {
+            return Err("closed the connection before its CONNECT".to_owned());
+        }
+    }
+}
+
+/// Small messages at once, and a dead peer noticed by the kernel too.
+fn tune(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
+    let tuned = socket.set_tcp_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&keepalive));
+    if let Err(error) = tuned {
+        tracing::debug!(%error, "a socket option could not be set");
+    }
+}

@@ -1,0 +1,376 @@
+//! MQTT 5 and 3.1.1 as this service speaks them: one small set of packets for both. Owns the use
+//! of the protocol crate; it reads no socket, checks no right and stores nothing.
+//!
+//! Down messages go out with QoS 0: TCP keeps them whole and in order within a connection, and
+//! what must survive a connection is a row that is sent again, so a packet id would add nothing.
+
+use super::reason::Reason;
+use bytes::Bytes;
+use mqtt_protocol_core::mqtt::common::Cursor;
+use mqtt_protocol_core::mqtt::connection::{ConnectionOptions, Event};
+use mqtt_protocol_core::mqtt::packet::{
+    self, GenericPacketTrait, Packet as Raw, Property, Qos, v3_1_1, v5_0,
+};
+use mqtt_protocol_core::mqtt::result_code::{
+    ConnectReasonCode, ConnectReturnCode, DisconnectReasonCode, MqttError, PubackReasonCode,
+    SubackReasonCode, SubackReturnCode, UnsubackReasonCode,
+};
+use mqtt_protocol_core::mqtt::{ArcPayload, Connection, Version, role};
+use std::collections::VecDeque;
+
+/// Longest text put into a reason string.
+const REASON_MAX: usize = 400;
+/// A client that takes smaller packets than this gets no reason strings.
+const REASON_PACKET_MIN: u32 = 1024;
+
+/// What a client asks for when it connects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Connect {
+    pub(super) client_id: String,
+    pub(super) keep_alive_s: u16,
+    pub(super) will: bool,
+    pub(super) authentication_method: bool,
+    /// Wants a session that outlives the connection, which there is none of here.
+    pub(super) lasting: bool,
+}
+
+/// What a client publishes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Publish {
+    pub(super) topic: String,
+    /// Absent with QoS 0.
+    pub(super) id: Option<u16>,
+    pub(super) exactly_once: bool,
+    pub(super) retain: bool,
+    pub(super) payload: Bytes,
+}
+
+/// A packet a client may send, version apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Packet {
+    Connect(Connect),
+    Publish(Publish),
+    Subscribe { id: u16, filters: Vec<String> },
+    Unsubscribe { id: u16, filters: Vec<String> },
+    Ping,
+    Disconnect,
+}
+
+/// Limits a connection is told and held to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) packet_max: u32,
+    pub(super) receive_max: u16,
+}
+
+/// The protocol state of one connection. Everything to be sent is appended to a buffer.
+pub(super) struct Mqtt {
+    core: Box<Connection<role::Server>>,
+    explains: bool,
+}
+
+struct Payload(ArcPayload);
+
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+}
+
+impl Mqtt {
+    pub(super) fn new(limits: Limits) -> Self {
+        let options = ConnectionOptions::new()
+            .maximum_packet_size_recv(limits.packet_max)
+            .receive_maximum(limits.receive_max);
+        let core = Connection::with_options(Version::Undetermined, options);
+        Self { core: Box::new(core), explains: false }
+    }
+
+    /// Whether the client speaks version 5 and so can be told why.
+    pub(super) fn is_v5(&self) -> bool {
+        self.core.get_protocol_version() == Version::V5_0
+    }
+
+    /// Takes octets from the client. On an error the connection is to be closed; what the
+    /// protocol wants said before is in `out`.
+    pub(super) fn receive(
+        &mut self,
+        octets: &[u8],
+        out: &mut Vec<u8>,
+        packets: &mut VecDeque<Packet>,
+    ) -> Result<(), String> {
+        let mut cursor = Cursor::new(octets);
+        // One packet per call.
+        while cursor.position() < octets.len() as u64 {
+            let events = self.core.recv(&mut cursor);
+            let (received, error) = sort(events, out);
+            for raw in received {
+                packets.extend(self.convert(raw)?);
+            }
+            if let Some(error) = error {
+                return Err(describe(error));
+            }
+        }
+        Ok(())
+    }
+
+    fn convert(&mut self, raw: Raw) -> Result<Option<Packet>, String> {
+        Ok(Some(match raw {
+            Raw::V3_1_1Connect(p) => Packet::Connect(Connect {
+                client_id: p.client_id().to_owned(),
+                keep_alive_s: p.keep_alive(),
+                will: p.will_flag(),
+                authentication_method: false,
+                lasting: !p.clean_session(),
+            }),
+            Raw::V5_0Connect(p) => Packet::Connect(self.connect_v5(&p)),
+            Raw::V3_1_1Publish(p) => Packet::Publish(Publish {
+                topic: p.topic_name().to_owned(),
+                id: p.packet_id(),
+                exactly_once: p.qos() == Qos::ExactlyOnce,
+                retain: p.retain(),
+                payload: Bytes::from_owner(Payload(p.payload().clone())),
+            }),
+            Raw::V5_0Publish(p) => Packet::Publish(Publish {
+                topic: p.topic_name().to_owned(),
+                id: p.packet_id(),
+                exactly_once: p.qos() == Qos::ExactlyOnce,
+                retain: p.retain(),
+                payload: Bytes::from_owner(Payload(p.payload().clone())),
+            }),
+            Raw::V3_1_1Subscribe(p) => Packet::Subscribe {
+                id: p.packet_id(),
+                filters: p.entries().iter().map(|e| e.topic_filter().to_owned()).collect(),
+            },
+            Raw::V5_0Subscribe(p) => Packet::Subscribe {
+                id: p.packet_id(),
+                filters: p.entries().iter().map(|e| e.topic_filter().to_owned()).collect(),
+            },
+            Raw::V3_1_1Unsubscribe(p) => Packet::Unsubscribe {
+                id: p.packet_id(),
+                filters: p.entries().iter().map(|e| e.as_str().to_owned()).collect(),
+            },
+            Raw::V5_0Unsubscribe(p) => Packet::Unsubscribe {
+                id: p.packet_id(),
+                filters: p.entries().iter().map(|e| e.as_str().to_owned()).collect(),
+            },
+            Raw::V3_1_1Pingreq(_) | Raw::V5_0Pingreq(_) => Packet::Ping,
+            Raw::V3_1_1Disconnect(_) | Raw::V5_0Disconnect(_) => Packet::Disconnect,
+            Raw::V5_0Auth(_) => return Err("AUTH is not used here".to_owned()),
+            // Nothing is ever sent here that these could answer; the protocol crate has refused
+            // those that answer nothing.
+            _ => return Ok(None),
+        }))
+    }
+
+    fn connect_v5(&mut self, p: &v5_0::Connect) -> Connect {
+        let (mut method, mut lasting) = (false, false);
+        self.explains = true;
+        for property in p.props() {
+            match property {
+                Property::AuthenticationMethod(_) => method = true,
+                Property::SessionExpiryInterval(v) => lasting = v.val() > 0,
+                Property::RequestProblemInformation(v) => self.explains &= v.val() == 1,
+                Property::MaximumPacketSize(v) => self.explains &= v.val() >= REASON_PACKET_MIN,
+                _ => {}
+            }
+        }
+        Connect {
+            client_id: p.client_id().to_owned(),
+            keep_alive_s: p.keep_alive(),
+            will: p.will_flag(),
+            authentication_method: method,
+            lasting,
+        }
+    }
+
+    /// Lets the client in. `keep_alive_s` replaces what it asked for, where it can be told.
+    pub(super) fn accept(&mut self, keep_alive_s: Option<u16>, lasting: bool, out: &mut Vec<u8>) {
+        if !self.is_v5() {
+            let connack = v3_1_1::Connack::builder()
+                .session_present(false)
+                .return_code(ConnectReturnCode::Accepted)
+                .build();
+            return self.send(connack.map(Into::into), out);
+        }
+        let mut props: Vec<Option<Property>> = vec![
+            packet::MaximumQos::new(1).ok().map(Into::into),
+            packet::RetainAvailable::new(0).ok().map(Into::into),
+            packet::SharedSubscriptionAvailable::new(0).ok().map(Into::into),
+            packet::SubscriptionIdentifierAvailable::new(0).ok().map(Into::into),
+        ];
+        if let Some(seconds) = keep_alive_s {
+            props.push(packet::ServerKeepAlive::new(seconds).ok().map(Into::into));
+        }
+        if lasting {
+            props.push(packet::SessionExpiryInterval::new(0).ok().map(Into::into));
+        }
+        let connack = v5_0::Connack::builder()
+            .session_present(false)
+            .reason_code(ConnectReasonCode::Success)
+            .props(props.into_iter().flatten().collect::<Vec<_>>())
+            .build();
+        self.send(connack.map(Into::into), out);
+    }
+
+    /// Refuses a CONNECT.
+    pub(super) fn refuse(&mut self, reason: &Reason, out: &mut Vec<u8>) {
+        if self.is_v5() {
+            let code = ConnectReasonCode::try_from(reason.code)
+                .unwrap_or(ConnectReasonCode::UnspecifiedError);
+            let connack = v5_0::Connack::builder()
+                .session_present(false)
+                .reason_code(code)
+                .props(why(Some(&reason.text)))
+                .build();
+            return self.send(connack.map(Into::into), out);
+        }
+        let code = match reason.code {
+            Reason::CLIENT_ID => ConnectReturnCode::IdentifierRejected,
+            Reason::SERVER_BUSY | Reason::QUOTA => ConnectReturnCode::ServerUnavailable,
+            _ => ConnectReturnCode::NotAuthorized,
+        };
+        let connack = v3_1_1::Connack::builder().session_present(false).return_code(code).build();
+        self.send(connack.map(Into::into), out);
+    }
+
+    /// Answers a PUBLISH. Version 3.1.1 can only say yes: then the caller closes instead.
+    pub(super) fn puback(&mut self, id: u16, refused: Option<&Reason>, out: &mut Vec<u8>) {
+        if !self.is_v5() {
+            let puback = v3_1_1::Puback::builder().packet_id(id).build();
+            return self.send(puback.map(Into::into), out);
+        }
+        let mut puback = v5_0::Puback::builder().packet_id(id);
+        if let Some(reason) = refused {
+            let code = PubackReasonCode::try_from(reason.code)
+                .unwrap_or(PubackReasonCode::UnspecifiedError);
+            puback = puback.reason_code(code);
+            if self.explains {
+                puback = puback.props(why(Some(&reason.text)));
+            }
+        }
+        self.send(puback.build().map(Into::into), out);
+    }
+
+    /// Answers a SUBSCRIBE, one result per filter.
+    pub(super) fn suback(&mut self, id: u16, results: &[Result<(), Reason>], out: &mut Vec<u8>) {
+        if !self.is_v5() {
+            let codes = results.iter().map(|r| match r {
+                Ok(()) => SubackReturnCode::SuccessMaximumQos0,
+                Err(_) => SubackReturnCode::Failure,
+            });
+            let suback =
+                v3_1_1::Suback::builder().packet_id(id).return_codes(codes.collect()).build();
+            return self.send(suback.map(Into::into), out);
+        }
+        let codes = results.iter().map(|r| match r {
+            Ok(()) => SubackReasonCode::GrantedQos0,
+            Err(reason) => SubackReasonCode::try_from(reason.code)
+                .unwrap_or(SubackReasonCode::UnspecifiedError),
+        });
+        let mut suback = v5_0::Suback::builder().packet_id(id).reason_codes(codes.collect());
+        let text = results.iter().find_map(|r| r.as_ref().err()).map(|r| r.text.as_str());
+        if self.explains && text.is_some() {
+            suback = suback.props(why(text));
+        }
+        self.send(suback.build().map(Into::into), out);
+    }
+
+    /// Answers an UNSUBSCRIBE of so many filters.
+    pub(super) fn unsuback(&mut self, id: u16, count: usize, out: &mut Vec<u8>) {
+        if !self.is_v5() {
+            let unsuback = v3_1_1::Unsuback::builder().packet_id(id).build();
+            return self.send(unsuback.map(Into::into), out);
+        }
+        let codes = vec![UnsubackReasonCode::Success; count];
+        let unsuback = v5_0::Unsuback::builder().packet_id(id).reason_codes(codes).build();
+        self.send(unsuback.map(Into::into), out);
+    }
+
+    /// Answers a PINGREQ.
+    pub(super) fn pong(&mut self, out: &mut Vec<u8>) {
+        if self.is_v5() {
+            self.send(v5_0::Pingresp::builder().build().map(Into::into), out);
+        } else {
+            self.send(v3_1_1::Pingresp::builder().build().map(Into::into), out);
+        }
+    }
+
+    /// Publishes to the client.
+    pub(super) fn publish(&mut self, topic: &str, payload: Vec<u8>, out: &mut Vec<u8>) {
+        if self.is_v5() {
+            let publish = v5_0::Publish::builder()
+                .topic_name(topic)
+                .and_then(|b| b.qos(Qos::AtMostOnce).payload(payload).build());
+            self.send(publish.map(Into::into), out);
+        } else {
+            let publish = v3_1_1::Publish::builder()
+                .topic_name(topic)
+                .and_then(|b| b.qos(Qos::AtMostOnce).payload(payload).build());
+            self.send(publish.map(Into::into), out);
+        }
+    }
+
+    /// Says why the connection ends, where the version can; the caller closes.
+    pub(super) fn disconnect(&mut self, reason: &Reason, out: &mut Vec<u8>) {
+        if !self.is_v5() {
+            return;
+        }
+        let code = DisconnectReasonCode::try_from(reason.code)
+            .unwrap_or(DisconnectReasonCode::UnspecifiedError);
+        let disconnect =
+            v5_0::Disconnect::builder().reason_code(code).props(why(Some(&reason.text))).build();
+        self.send(disconnect.map(Into::into), out);
+    }
+
+    fn send(&mut self, packet: Result<Raw, MqttError>, out: &mut Vec<u8>) {
+        let packet = match packet {
+            Ok(packet) => packet,
+            Err(error) => {
+                tracing::error!(%error, "an MQTT packet could not be built; it was not sent");
+                return;
+            }
+        };
+        let (_, error) = sort(self.core.send(packet), out);
+        if let Some(error) = error {
+            tracing::debug!(%error, "an MQTT packet was not sent");
+        }
+    }
+}
+
+/// Splits what the protocol crate wants done: octets to `out`, packets received, an error.
+fn sort(events: Vec<Event>, out: &mut Vec<u8>) -> (Vec<Raw>, Option<MqttError>) {
+    let (mut received, mut error) = (Vec::new(), None);
+    for event in events {
+        match event {
+            Event::RequestSendPacket { packet, .. } => {
+                out.extend_from_slice(&packet.to_continuous_buffer());
+            }
+            Event::NotifyPacketReceived(packet) => received.push(packet),
+            Event::NotifyError(found) => error = Some(found),
+            // Timers are the session's own; a close comes with the error that is its reason, or
+            // after something that was sent to end the connection.
+            _ => {}
+        }
+    }
+    (received, error)
+}
+
+fn why(text: Option<&str>) -> Vec<Property> {
+    let text: String = text.unwrap_or_default().chars().take(REASON_MAX).collect();
+    packet::ReasonString::new(text.as_str()).map(|r| vec![r.into()]).unwrap_or_default()
+}
+
+fn describe(error: MqttError) -> String {
+    match error {
+        MqttError::MalformedPacket => "sent octets that are no MQTT packet".to_owned(),
+        MqttError::PacketTooLarge => "sent a packet larger than allowed".to_owned(),
+        MqttError::ReceiveMaximumExceeded => {
+            "sent more unacknowledged messages than the receive maximum".to_owned()
+        }
+        MqttError::UnsupportedProtocolVersion => {
+            "speaks a version of MQTT other than 3.1.1 and 5".to_owned()
+        }
+        other => format!("broke the MQTT protocol ({other})"),
+    }
+}

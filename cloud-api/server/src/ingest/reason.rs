@@ -1,0 +1,39 @@
+//! Why something a client wants is refused: the MQTT 5 code and a sentence for a person. Owns
+//! the codes in use.
+//!
+//! source: MQTT Version 5.0, clause 2.4.
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reason {
+    pub(super) code: u8,
+    pub(super) text: String,
+}
+
+impl Reason {
+    pub(super) const UNSPECIFIED: u8 = 0x80;
+    pub(super) const PROTOCOL: u8 = 0x82;
+    pub(super) const IMPLEMENTATION: u8 = 0x83;
+    pub(super) const CLIENT_ID: u8 = 0x85;
+    pub(super) const NOT_AUTHORIZED: u8 = 0x87;
+    pub(super) const SERVER_BUSY: u8 = 0x89;
+    pub(super) const SHUTTING_DOWN: u8 = 0x8B;
+    pub(super) const AUTHENTICATION_METHOD: u8 = 0x8C;
+    pub(super) const KEEP_ALIVE: u8 = 0x8D;
+    pub(super) const TAKEN_OVER: u8 = 0x8E;
+    pub(super) const QUOTA: u8 = 0x97;
+    pub(super) const PAYLOAD: u8 = 0x99;
+    pub(super) const RETAIN: u8 = 0x9A;
+    pub(super) const QOS: u8 = 0x9B;
+    pub(super) const SHARED: u8 = 0x9E;
+
+    pub(super) fn new(code: u8, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
