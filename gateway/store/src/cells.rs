@@ -77,14 +77,12 @@ const SCALES: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
 /// No row of 256 cells is longer than this before compression.
 const MAX_ROW: usize = 32 * 1024;
 
-/// `v * scale` as a whole number, where that loses nothing.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "bounded to 53 bits just before"
-)]
+/// `v * scale` as a whole number, where that loses nothing, not even the sign of zero.
+#[expect(clippy::cast_possible_truncation, reason = "bounded to 53 bits just before")]
 fn scaled(v: f64, scale: f64) -> Option<i64> {
     let n = (v * scale).round();
-    (n.abs() < 9e15 && (n / scale).to_bits() == v.to_bits()).then_some(n as i64)
+    let whole = (n.abs() < 9e15).then_some(n as i64)?;
+    (unscaled(whole, scale).to_bits() == v.to_bits()).then_some(whole)
 }
 
 /// The sum as a whole number, where nine digits of it survive.

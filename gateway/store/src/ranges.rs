@@ -58,6 +58,7 @@ impl RangeSet {
                 };
                 let gap = (next, a.saturating_sub(1));
                 next = next.max(b.saturating_add(1));
+                done = b >= last;
                 if gap.0 <= gap.1 {
                     return Some(gap);
                 }
