@@ -80,7 +80,7 @@ fn unknown_keys_name_the_nearest_known_one() {
     let text = problem(on_a_lane("profile = \"eastron-sdm63\""));
     assert!(text.contains("eastron-sdm630"), "{text}");
     let text = problem(on_a_lane(
-        "[[device.point]]\nkey=\"a\"\naddress=1\ntype=\"u61\"",
+        "[[device.point]]\nkey=\"a\"\naddress=1\ntype=\"strin\"",
     ));
     assert!(text.contains("did you mean 'string'"), "{text}");
 }

@@ -1,1 +1,17 @@
-//! The contract suite every adapter runs, a scripted peer and the case runner.
+//! What adapter tests are made of: a gateway in miniature around one adapter (`harness`), peers that
+//! answer in octets (`peer`, `script`), recorded cases (`cases`), the contract every adapter must
+//! pass (`contract`), and foreign programs as peers (`programs`). For tests only; nothing ships it.
+#![expect(
+    clippy::panic,
+    reason = "a test kit says what is wrong by failing the test that uses it"
+)]
+
+pub mod cases;
+pub mod contract;
+pub mod harness;
+pub mod peer;
+pub mod programs;
+pub mod script;
+
+pub use harness::{Observed, Running};
+pub use peer::{Mode, Peer, Reply, Respond};

@@ -173,7 +173,7 @@ struct LaneTable {
 }
 
 /// Checks one `[[lane]]`.
-pub(super) fn build(
+pub(crate) fn build(
     at: &str,
     table: &toml::Table,
     context: &BuildContext,

@@ -207,17 +207,16 @@ fn absent(raw: &PointTable, shape: &Shape, defaults: &Defaults) -> Result<Box<[u
     Ok(found.into())
 }
 
+#[expect(clippy::cast_precision_loss, reason = "the register is a real number")]
 fn absent_pattern(value: Absent, shape: &Shape, bits: u8) -> Option<u64> {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "the register is single precision"
     )]
-    #[expect(clippy::cast_precision_loss, reason = "the register is a real number")]
     let real = |number: f64| match bits {
         32 => u64::from((number as f32).to_bits()),
         _ => number.to_bits(),
     };
-    #[expect(clippy::cast_precision_loss, reason = "the register is a real number")]
     match (value, shape.encoding) {
         (_, Encoding::Text) => None,
         (Absent::Real(number), Encoding::Float) => Some(real(number)),

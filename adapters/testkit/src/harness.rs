@@ -1,0 +1,358 @@
+//! A gateway in miniature around one adapter: registry, sample sink, command inbox, health board.
+//! Owns waiting: every wait is for a condition, has a deadline, and says what was there instead.
+
+use riser_adapter::{
+    AdapterCommand, AdapterContext, AdapterError, BuildContext, Clock, ConfigError, HealthBoard,
+    Kind, PointRegistry, RegistryError, SampleSink, SystemClock, WriteResult,
+};
+use riser_model::{
+    Author, AuthorKind, Command, CommandId, Point, PointPath, Priority, Quality, ScanBatch, Slot,
+    Timestamp, Value,
+};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// How long a wait may take before the test fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an adapter may take to end.
+pub const GRACE: Duration = Duration::from_secs(2);
+
+/// One reading as it arrived.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observed {
+    /// `device/point`.
+    pub path: String,
+    /// Value, if any.
+    pub value: Option<Value>,
+    /// How far to trust it.
+    pub quality: Quality,
+    /// Source time.
+    pub at: Timestamp,
+}
+
+/// Points in memory; slots count from 0.
+#[derive(Debug, Default)]
+pub struct Registry(Mutex<Vec<Point>>);
+
+impl Registry {
+    /// The path behind a slot.
+    #[must_use]
+    pub fn path(&self, slot: Slot) -> String {
+        let points = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        points
+            .get(slot.index())
+            .map_or_else(|| format!("slot {}", slot.0), |p| p.path.to_string())
+    }
+
+    /// The slot of a path.
+    #[must_use]
+    pub fn slot(&self, path: &str) -> Option<Slot> {
+        let points = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = points.iter().position(|p| p.path.to_string() == path)?;
+        u32::try_from(index).ok().map(Slot)
+    }
+
+    /// How many points there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+impl PointRegistry for Registry {
+    fn declare<'a>(
+        &'a self,
+        adapter: &'a str,
+        points: Vec<Point>,
+    ) -> futures_util::future::BoxFuture<'a, Result<Vec<Slot>, RegistryError>> {
+        Box::pin(async move {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut slots = Vec::with_capacity(points.len());
+            for point in points {
+                let declared = slots.len();
+                let index = known.iter().position(|k| k.path == point.path);
+                let slot = index.unwrap_or(known.len());
+                let slot = Slot(u32::try_from(slot).unwrap_or(u32::MAX));
+                if slots.contains(&slot) {
+                    return Err(RegistryError::Duplicate {
+                        path: point.path.to_string(),
+                        owner: adapter.to_owned(),
+                    });
+                }
+                if index.is_none() {
+                    known.push(point);
+                }
+                slots.push(slot);
+                debug_assert_eq!(slots.len(), declared + 1);
+            }
+            Ok(slots)
+        })
+    }
+}
+
+/// An adapter at work.
+pub struct Running {
+    /// Its points.
+    pub registry: Arc<Registry>,
+    /// What it pinned.
+    pub health: HealthBoard,
+    /// Latest reading of every point.
+    pub latest: BTreeMap<String, Observed>,
+    /// Every reading since start, in order of arrival.
+    pub log: Vec<Observed>,
+    /// Scan batches as they come, for tests that look at each themselves.
+    pub batches: mpsc::Receiver<ScanBatch>,
+    commands: mpsc::Sender<AdapterCommand>,
+    cancel: CancellationToken,
+    task: Option<JoinHandle<Result<(), AdapterError>>>,
+}
+
+/// Checks a configuration written as text.
+pub fn build(kind: &Kind, config: &str) -> Result<riser_adapter::Built, ConfigError> {
+    let table: toml::Table = match config.parse() {
+        Ok(table) => table,
+        Err(error) => return Err(ConfigError::from_toml("", &error)),
+    };
+    (kind.build)(&table, &BuildContext::default())
+}
+
+impl Running {
+    /// Starts an adapter from a configuration that must be valid.
+    #[must_use]
+    pub fn start(kind: &Kind, config: &str) -> Self {
+        Self::start_with(kind, config, &BuildContext::default())
+    }
+
+    /// The same with a folder for certificates or profiles.
+    #[must_use]
+    pub fn start_with(kind: &Kind, config: &str, context: &BuildContext) -> Self {
+        let table: toml::Table = match config.parse() {
+            Ok(table) => table,
+            Err(error) => panic!("the configuration is not TOML: {error}\n{config}"),
+        };
+        let built = match (kind.build)(&table, context) {
+            Ok(built) => built,
+            Err(error) => panic!("the configuration was refused: {error}\n{config}"),
+        };
+        let registry = Arc::new(Registry::default());
+        let health = HealthBoard::default();
+        let (samples, batches) = mpsc::channel(65_536);
+        let (commands, inbox) = mpsc::channel(256);
+        let cancel = CancellationToken::new();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let context = AdapterContext {
+            name: "test".to_owned(),
+            registry: registry.clone(),
+            samples: SampleSink::new(samples),
+            commands: inbox,
+            health: health.clone(),
+            clock,
+            cancel: cancel.clone(),
+        };
+        Self {
+            registry,
+            health,
+            latest: BTreeMap::new(),
+            log: Vec::new(),
+            batches,
+            commands,
+            cancel,
+            task: Some(tokio::spawn(built.adapter.run(context))),
+        }
+    }
+
+    fn absorb(&mut self, batch: ScanBatch) {
+        for reading in batch.readings {
+            let observed = Observed {
+                path: self.registry.path(reading.slot),
+                value: reading.value,
+                quality: reading.quality,
+                at: batch.at,
+            };
+            self.latest.insert(observed.path.clone(), observed.clone());
+            self.log.push(observed);
+        }
+    }
+
+    /// Takes in what has arrived, without waiting.
+    pub fn pump(&mut self) {
+        while let Ok(batch) = self.batches.try_recv() {
+            self.absorb(batch);
+        }
+    }
+
+    /// Takes in readings for a while.
+    pub async fn pump_for(&mut self, time: Duration) {
+        let until = Instant::now() + time;
+        while let Ok(Some(batch)) = tokio::time::timeout_at(until, self.batches.recv()).await {
+            self.absorb(batch);
+        }
+    }
+
+    /// Waits until a condition holds, looking after every batch and every 5 ms.
+    ///
+    /// # Panics
+    /// When it does not hold in time: the message has `what`, the latest readings and the health.
+    pub async fn wait_until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            self.pump();
+            if holds(self) {
+                return;
+            }
+            let ended = self.task.as_ref().is_none_or(JoinHandle::is_finished);
+            if ended || Instant::now() > until {
+                panic!("waited for {what}, but {}", self.situation(ended));
+            }
+            let next = tokio::time::timeout(Duration::from_millis(5), self.batches.recv()).await;
+            if let Ok(Some(batch)) = next {
+                self.absorb(batch);
+            }
+        }
+    }
+
+    fn situation(&self, ended: bool) -> String {
+        let mut text = if ended {
+            "the adapter ended; ".to_owned()
+        } else {
+            format!("{} s passed; ", PATIENCE.as_secs())
+        };
+        text += &format!("{} readings came; latest:\n", self.log.len());
+        for o in self.latest.values().take(20) {
+            text += &format!("  {} = {:?} {:?}\n", o.path, o.value, o.quality);
+        }
+        for lane in self.health.lanes() {
+            text += &format!("  {lane:?}\n");
+        }
+        for device in self.health.devices() {
+            text += &format!("  {device:?}\n");
+        }
+        text
+    }
+
+    /// Waits until a point has this value in good quality.
+    pub async fn wait_value(&mut self, path: &str, value: &Value) {
+        let what = format!("{path} = {value:?}");
+        self.wait_until(&what, |r| {
+            r.latest
+                .get(path)
+                .is_some_and(|o| o.quality.is_good() && o.value.as_ref() == Some(value))
+        })
+        .await;
+    }
+
+    /// Waits until a point has this quality.
+    pub async fn wait_quality(&mut self, path: &str, quality: Quality) {
+        let what = format!("{path} to be {quality:?}");
+        self.wait_until(&what, |r| {
+            r.latest.get(path).is_some_and(|o| o.quality == quality)
+        })
+        .await;
+    }
+
+    /// The latest value of a point, whatever its quality.
+    #[must_use]
+    pub fn value(&self, path: &str) -> Option<&Value> {
+        self.latest.get(path).and_then(|o| o.value.as_ref())
+    }
+
+    /// How many good readings of a point have come.
+    #[must_use]
+    pub fn good_count(&self, path: &str) -> usize {
+        let good = |o: &&Observed| o.path == path && o.quality.is_good();
+        self.log.iter().filter(good).count()
+    }
+
+    /// Sends a write; the result comes through the receiver.
+    pub async fn send_write(
+        &self,
+        path: &str,
+        value: Option<Value>,
+    ) -> oneshot::Receiver<WriteResult> {
+        let (reply, result) = oneshot::channel();
+        let now = SystemClock.now();
+        let Ok(target) = path.parse::<PointPath>() else {
+            panic!("'{path}' is no point path");
+        };
+        let command = AdapterCommand {
+            slot: self.registry.slot(path).unwrap_or(Slot(u32::MAX)),
+            value: value.clone(),
+            command: Command {
+                id: CommandId(Uuid::new_v4()),
+                path: target,
+                value,
+                priority: Priority::MANUAL_OPERATOR,
+                issued_at: now,
+                expires_at: now.plus(Duration::from_secs(60)),
+                hold_until: None,
+                author: Author {
+                    kind: AuthorKind::Local,
+                    name: "test".to_owned(),
+                },
+            },
+            reply,
+        };
+        if self.commands.send(command).await.is_err() {
+            panic!("the adapter does not take commands any more");
+        }
+        result
+    }
+
+    /// Writes a point and waits for what came of it.
+    pub async fn write(&mut self, path: &str, value: Value) -> WriteResult {
+        let mut result = self.send_write(path, Some(value)).await;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            self.pump();
+            match tokio::time::timeout(Duration::from_millis(5), &mut result).await {
+                Ok(Ok(result)) => return result,
+                Ok(Err(_)) => panic!("the adapter dropped the write of {path} without a result"),
+                Err(_) if Instant::now() > until => {
+                    panic!(
+                        "no result for the write of {path}: {}",
+                        self.situation(false)
+                    )
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// True while the adapter runs.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.task.as_ref().is_some_and(|t| !t.is_finished())
+    }
+
+    /// Cancels the adapter and waits; returns how long it took.
+    ///
+    /// # Panics
+    /// When it does not end within its grace, or ends with an error or a panic.
+    pub async fn stop(&mut self) -> Duration {
+        let began = Instant::now();
+        self.cancel.cancel();
+        let Some(task) = self.task.take() else {
+            panic!("the adapter was stopped before");
+        };
+        match tokio::time::timeout(GRACE, task).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => panic!("the adapter ended with an error: {error}"),
+            Ok(Err(panic)) => panic!("the adapter panicked: {panic}"),
+            Err(_) => panic!("the adapter did not end within {GRACE:?}"),
+        }
+        self.pump();
+        began.elapsed()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
