@@ -1,0 +1,15 @@
+//! The runtime with fake adapters and a real store: alarms, commands, supervision, points.
+//!
+//! Tests about waiting pause the time once the store has answered; those that wait for the disk
+//! run on real time and wait for conditions with a deadline.
+
+mod alarms;
+mod commands;
+mod fake;
+mod intake;
+mod points;
+mod restart;
+mod rules;
+mod supervisor;
+mod support;
+mod watch;
