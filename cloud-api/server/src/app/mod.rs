@@ -133,13 +133,48 @@ impl App {
                 "Gateways with a session.",
                 self.downlink.sessions() as u64,
             ),
-            counter(
-                "riser_downlink_dropped_total",
-                "Messages to gateways that found their queue full.",
-                self.downlink.dropped(),
-            ),
         ];
+        figures.extend(self.ingest_figures());
         figures.extend(self.accounts.figures());
         figures
+    }
+
+    fn ingest_figures(&self) -> Vec<Figure> {
+        let ingest = self.downlink.figures();
+        [
+            (
+                "riser_handshakes_failed_total",
+                "TLS handshakes of gateways that failed.",
+                &ingest.handshakes_failed,
+            ),
+            (
+                "riser_pending_dropped_total",
+                "Connections dropped before they had shown who they are.",
+                &ingest.pending_dropped,
+            ),
+            (
+                "riser_refused_total",
+                "Connects, publishes and subscriptions refused.",
+                &ingest.refused,
+            ),
+            (
+                "riser_watch_values_total",
+                "Watched values passed on.",
+                &ingest.watch_values,
+            ),
+            (
+                "riser_watch_dropped_total",
+                "Watched values dropped.",
+                &ingest.watch_dropped,
+            ),
+            (
+                "riser_down_dropped_total",
+                "Messages to gateways that found their queue full; each is sent again.",
+                &ingest.down_dropped,
+            ),
+        ]
+        .into_iter()
+        .map(|(name, help, count)| Figure::counter(name, help, count.load(Ordering::Relaxed)))
+        .collect()
     }
 }

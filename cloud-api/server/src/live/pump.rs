@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, broadcast};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 /// How long a gateway sends watched points at once after it was last asked to.
@@ -107,7 +107,7 @@ impl Pump {
     /// Keeps gateways sending what somebody looks at: at once when that changes, and again before
     /// the lease ends.
     async fn leases(&self) {
-        let mut renew = tokio::time::interval(RENEW);
+        let mut renew = interval_at(Instant::now() + RENEW, RENEW);
         renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let origins = tokio::select! {
@@ -154,5 +154,187 @@ impl Changed {
     fn lock(&self) -> MutexGuard<'_, FxHashSet<Arc<Origin>>> {
         // A set is whole after every statement, so a panic elsewhere does not harm it.
         self.origins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::db::{Db, SlotPaths, ValueBatch, ValueLane};
+    use crate::ingest::{Ingest, IngestLimits};
+    use crate::live::hub::Seat;
+    use crate::live::message::LivePoint;
+    use crate::tenancy::{Authority, SigningKey, Subject, TenantContext};
+    use riser_model::{
+        Key, PointPath, Quality, Reading, Role, ScanBatch, Slot, TenantId, Timestamp, Value,
+    };
+    use riser_wire::Down;
+    use tokio::sync::mpsc;
+    use tokio::time::timeout;
+    use uuid::Uuid;
+
+    const NOW: Timestamp = Timestamp(1_780_000_000_000);
+
+    struct Rig {
+        db: Db,
+        hub: Hub,
+        ingest: Ingest,
+        authority: Arc<Authority>,
+        origin: Arc<Origin>,
+        stop: CancellationToken,
+        _dir: tempfile::TempDir,
+    }
+
+    impl Drop for Rig {
+        fn drop(&mut self) {
+            self.stop.cancel();
+        }
+    }
+
+    fn rig() -> Rig {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(dir.path()).unwrap();
+        let clock = Clock::new(|| NOW);
+        let log = Arc::new(db.clone());
+        let ingest = Ingest::new(db.clone(), log, clock.clone(), IngestLimits::default());
+        let downlink = ingest.downlink().clone();
+        let authority = Arc::new(Authority::new(&SigningKey::new(&[7; 32]).unwrap()));
+        let app = Arc::new(App::start(&db, &downlink, &authority, &clock).unwrap());
+        let (hub, stop) = (Hub::default(), CancellationToken::new());
+        let pump = Pump {
+            hub: hub.clone(),
+            app,
+            downlink,
+        };
+        tokio::spawn(pump.run(db.events(), stop.clone()));
+        let origin = Arc::new(Origin {
+            tenant: Key::slug("acme"),
+            gateway: Key::slug("gw-001"),
+        });
+        Rig {
+            db,
+            hub,
+            ingest,
+            authority,
+            origin,
+            stop,
+            _dir: dir,
+        }
+    }
+
+    fn who(rig: &Rig) -> TenantContext {
+        let subject = Subject {
+            user: Uuid::nil(),
+            email: "v@acme".into(),
+            name: "V".into(),
+            role: Role::Viewer,
+            tenant: Some(TenantId::new("acme").unwrap()),
+        };
+        let token = rig.authority.issue(&subject, NOW).unwrap();
+        let identity = rig.authority.verify(&token, NOW).unwrap();
+        identity.enter(None).unwrap()
+    }
+
+    fn follow(rig: &Rig, seat: &mut Seat, paths: &[&str]) {
+        let points = paths.iter().map(|path| LivePoint {
+            gateway: rig.origin.gateway.clone(),
+            path: path.parse().unwrap(),
+        });
+        seat.subscribe(&rig.origin.tenant, points.collect());
+    }
+
+    async fn lease(down: &mut mpsc::Receiver<(Arc<Origin>, Down)>) -> (Vec<String>, u32) {
+        let message = timeout(Duration::from_secs(15), down.recv()).await;
+        let Ok(Some((_, Down::Watch(lease)))) = message else {
+            panic!("no lease: {message:?}")
+        };
+        let mut paths: Vec<_> = lease.paths.iter().map(PointPath::to_string).collect();
+        paths.sort();
+        (paths, lease.seconds)
+    }
+
+    #[tokio::test]
+    async fn a_gateway_is_asked_for_the_union_of_what_all_look_at() {
+        let rig = rig();
+        let mut down = rig.ingest.way_for_test(&rig.origin);
+        let mut one = rig.hub.join(&who(&rig)).unwrap();
+        let mut two = rig.hub.join(&who(&rig)).unwrap();
+        follow(&rig, &mut one, &["a/x", "a/y"]);
+        assert_eq!(
+            lease(&mut down).await,
+            (vec!["a/x".into(), "a/y".into()], 30)
+        );
+        follow(&rig, &mut two, &["a/y", "b/z"]);
+        let all = ["a/x", "a/y", "b/z"].map(str::to_owned).to_vec();
+        assert_eq!(lease(&mut down).await, (all, 30));
+        drop(one);
+        follow(&rig, &mut two, &["b/z", "c/c"]);
+        assert_eq!(
+            lease(&mut down).await,
+            (vec!["b/z".into(), "c/c".into()], 30)
+        );
+        drop(two);
+        assert!(rig.hub.gateways().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_is_renewed_before_it_ends_while_somebody_looks() {
+        let rig = rig();
+        let mut down = rig.ingest.way_for_test(&rig.origin);
+        let mut seat = rig.hub.join(&who(&rig)).unwrap();
+        follow(&rig, &mut seat, &["a/x"]);
+        lease(&mut down).await;
+        let begun = Instant::now();
+        for _ in 0..3 {
+            lease(&mut down).await;
+        }
+        assert_eq!(begun.elapsed().as_secs(), 30);
+        drop(seat);
+        let silence = timeout(Duration::from_secs(60), down.recv()).await;
+        assert!(silence.is_err(), "asked although nobody looks: {silence:?}");
+    }
+
+    #[tokio::test]
+    async fn a_watched_value_passes_even_when_the_gateways_clock_went_back() {
+        let rig = rig();
+        let mut seat = rig.hub.join(&who(&rig)).unwrap();
+        follow(&rig, &mut seat, &["a/x"]);
+        let mut paths = SlotPaths::default();
+        paths.set(Slot(3), "a/x".parse().unwrap());
+        let paths = Arc::new(paths);
+        for (lane, ms, value) in [
+            (ValueLane::Watch, 1_000, 1.0),
+            (ValueLane::Stored, 1_000, 1.0),
+            (ValueLane::Stored, 500, 0.5),
+            (ValueLane::Watch, 200, 2.0),
+            (ValueLane::Stored, 300, 3.0),
+        ] {
+            let readings = vec![Reading {
+                slot: Slot(3),
+                value: Some(Value::Float(value)),
+                quality: Quality::GOOD,
+            }];
+            let at = Timestamp(ms);
+            let scans = vec![ScanBatch { at, readings }];
+            rig.db.announce(CloudEvent::Values {
+                origin: Arc::clone(&rig.origin),
+                lane,
+                batch: Arc::new(ValueBatch::scans(Arc::clone(&paths), scans)),
+            });
+        }
+        let mut got = Vec::new();
+        while got.len() < 3 {
+            for message in timeout(Duration::from_secs(10), seat.viewer().take())
+                .await
+                .unwrap()
+            {
+                let LiveMessage::Values { values } = message else {
+                    panic!("{message:?}")
+                };
+                got.extend(values.into_iter().filter_map(|v| v.value?.as_f64()));
+            }
+        }
+        assert_eq!(got, [1.0, 2.0, 3.0]);
     }
 }

@@ -6,7 +6,7 @@ use riser_cloud::app::accounts::{NewPerson, put_person};
 use riser_cloud::clock::Clock;
 use riser_cloud::db::{Batch, CommitLog, Content, Db, Origin};
 use riser_cloud::http::{FaceParts, router, serve};
-use riser_cloud::ingest::Downlink;
+use riser_cloud::ingest::{Ingest, IngestLimits};
 use riser_cloud::live::{Hub, Pump};
 use riser_cloud::tenancy::{Authority, Console, SigningKey, Subject};
 use riser_model::{
@@ -93,7 +93,9 @@ impl Site {
         let now = Arc::new(AtomicI64::new(T0));
         let ticking = Arc::clone(&now);
         let clock = Clock::new(move || Timestamp(ticking.load(Ordering::SeqCst)));
-        let downlink = Downlink::new(db.clone(), clock.clone());
+        let log = Arc::new(db.clone());
+        let ingest = Ingest::new(db.clone(), log, clock.clone(), IngestLimits::default());
+        let downlink = ingest.downlink().clone();
         let authority = Arc::new(Authority::new(&SigningKey::new(&[7; 32]).unwrap()));
         let app = Arc::new(App::start(&db, &downlink, &authority, &clock).unwrap());
         let (hub, stop) = (Hub::default(), CancellationToken::new());
