@@ -21,9 +21,13 @@ fn open_only() -> AlarmFilter {
 /// Keeps every write of the store's state file waiting, as a dying disk would.
 fn block(bench: &Bench) -> rusqlite::Connection {
     let file = bench.dir.path().join("state.db");
-    let blocker = rusqlite::Connection::open(file).unwrap();
-    blocker.busy_timeout(Duration::from_secs(10)).unwrap();
-    blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let blocker = rusqlite::Connection::open(file).expect("the file opens");
+    blocker
+        .busy_timeout(Duration::from_secs(10))
+        .expect("it is set");
+    blocker
+        .execute_batch("BEGIN IMMEDIATE")
+        .expect("the file is taken");
     blocker
 }
 

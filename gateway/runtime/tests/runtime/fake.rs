@@ -72,11 +72,11 @@ impl Device {
 
     /// What the next runs do; afterwards it serves.
     pub(crate) fn plan(&self, runs: impl IntoIterator<Item = Run>) {
-        self.plans.lock().unwrap().extend(runs);
+        self.plans.lock().expect("no test panicked").extend(runs);
     }
 
     pub(crate) fn answer(&self, answer: Answer) {
-        *self.answer.lock().unwrap() = answer;
+        *self.answer.lock().expect("no test panicked") = answer;
     }
 
     /// Ends a run that was planned as [`Run::ServeThenFail`].
@@ -86,7 +86,7 @@ impl Device {
 
     /// The values written to the device so far; `None` relinquishes.
     pub(crate) fn writes(&self) -> Vec<Option<Value>> {
-        self.writes.lock().unwrap().clone()
+        self.writes.lock().expect("no test panicked").clone()
     }
 
     pub(crate) fn runs(&self) -> u32 {
@@ -96,15 +96,18 @@ impl Device {
     /// The way for readings and the slots of the points, once the adapter is up.
     pub(crate) async fn up(&self) -> (SampleSink, Vec<Slot>) {
         let mut up = self.up.subscribe();
-        let up = up.wait_for(Option::is_some).await.unwrap();
-        up.clone().unwrap()
+        let up = up
+            .wait_for(Option::is_some)
+            .await
+            .expect("the test goes on");
+        up.clone().expect("the test goes on")
     }
 
     /// What the adapter declares its points with, once it is up.
     pub(crate) async fn registry(&self) -> Arc<dyn PointRegistry> {
         self.up().await;
-        let registry = self.registry.lock().unwrap();
-        Arc::clone(registry.as_ref().unwrap())
+        let registry = self.registry.lock().expect("no test panicked");
+        Arc::clone(registry.as_ref().expect("the test goes on"))
     }
 
     pub(crate) fn spec(self: &Arc<Self>) -> AdapterSpec {
@@ -118,8 +121,14 @@ impl Device {
     }
 
     fn take(&self, command: AdapterCommand) {
-        self.writes.lock().unwrap().push(command.value.clone());
-        let result = match (&*self.answer.lock().unwrap(), &command.value) {
+        self.writes
+            .lock()
+            .expect("no test panicked")
+            .push(command.value.clone());
+        let result = match (
+            &*self.answer.lock().expect("no test panicked"),
+            &command.value,
+        ) {
             (Answer::NoRelinquish, None) | (Answer::Refuse, _) => {
                 WriteResult::Refused("the device said no".into())
             }
@@ -130,11 +139,14 @@ impl Device {
             },
             (Answer::Fail, _) => WriteResult::Failed("no answer within 1 s".into()),
             (Answer::Silence, _) => {
-                self.kept.lock().unwrap().push(command.reply);
+                self.kept
+                    .lock()
+                    .expect("no test panicked")
+                    .push(command.reply);
                 return;
             }
         };
-        command.reply.send(result).unwrap();
+        command.reply.send(result).expect("the test goes on");
     }
 }
 
@@ -155,12 +167,12 @@ impl Adapter for FakeAdapter {
 
 async fn serve(device: Arc<Device>, mut context: AdapterContext) -> Result<(), AdapterError> {
     device.runs.fetch_add(1, Ordering::SeqCst);
-    let plan = device.plans.lock().unwrap().pop_front();
+    let plan = device.plans.lock().expect("no test panicked").pop_front();
     let plan = plan.unwrap_or(Run::Serve);
     let failure =
         |class| AdapterError::new(class, "reach", device.name).advise("look at the cable");
     match plan {
-        Run::Panic => panic!("a defect in the fake"),
+        Run::Panic => break_down(),
         Run::Return => return Ok(()),
         Run::Fail(class) => return Err(failure(class)),
         Run::Serve | Run::Deaf | Run::ServeThenFail => {}
@@ -172,7 +184,7 @@ async fn serve(device: Arc<Device>, mut context: AdapterContext) -> Result<(), A
     if let Some(point) = device.points.first() {
         context.health.device(health(point));
     }
-    *device.registry.lock().unwrap() = Some(Arc::clone(&context.registry));
+    *device.registry.lock().expect("no test panicked") = Some(Arc::clone(&context.registry));
     device
         .up
         .send_replace(Some((context.samples.clone(), slots)));
@@ -189,6 +201,11 @@ async fn serve(device: Arc<Device>, mut context: AdapterContext) -> Result<(), A
             }
         }
     }
+}
+
+#[expect(clippy::panic, reason = "a defect is what this fakes")]
+fn break_down() -> ! {
+    panic!("a defect in the fake")
 }
 
 fn health(point: &Point) -> DeviceHealth {

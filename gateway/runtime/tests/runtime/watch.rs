@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 async fn next(feed: &mut mpsc::Receiver<ScanBatch>) -> ScanBatch {
-    crate::support::within(async { feed.recv().await.unwrap() }).await
+    crate::support::within(async { feed.recv().await.expect("it goes on") }).await
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn a_link_that_does_not_keep_up_loses_scans_and_they_are_counted() {
     }
     crate::support::eventually("all are taken in", || bench.runtime.stats().scans == 1000).await;
     let stats = bench.runtime.stats();
-    assert_eq!(stats.watch_scans as usize, feed.len());
+    assert_eq!(stats.watch_scans, feed.len() as u64);
     assert_eq!(stats.watch_scans + stats.watch_scans_dropped, 1000);
     assert!(stats.watch_scans_dropped > 0);
 }
