@@ -78,7 +78,10 @@ const SCALES: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
 const MAX_ROW: usize = 32 * 1024;
 
 /// `v * scale` as a whole number, where that loses nothing, not even the sign of zero.
-#[expect(clippy::cast_possible_truncation, reason = "bounded to 53 bits just before")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "bounded to 53 bits just before"
+)]
 fn scaled(v: f64, scale: f64) -> Option<i64> {
     let n = (v * scale).round();
     let whole = (n.abs() < 9e15).then_some(n as i64)?;

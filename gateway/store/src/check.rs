@@ -7,7 +7,7 @@ use crate::scan::{epoch_of, epochs, split_id};
 use crate::sqlite::{open_reader, quick_check};
 use crate::{StoreConfig, StoreError};
 use riser_wire::{Epoch, Stream};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +27,16 @@ pub struct CheckReport {
 /// Numbers found, per epoch.
 type Numbers = BTreeMap<Epoch, RangeSet>;
 
+/// What `state.db` says.
+#[derive(Default)]
+struct Stated {
+    newest: Option<Epoch>,
+    data: Numbers,
+    settled_events: Numbers,
+    events: RangeSet,
+    days: Vec<String>,
+}
+
 /// Reads every file of the store in `dir`: SQLite's own check, every frame's checksum, no number
 /// missing that is not settled, no mark beyond the last number.
 ///
@@ -35,31 +45,52 @@ type Numbers = BTreeMap<Epoch, RangeSet>;
 pub fn check(dir: &Path) -> Result<CheckReport, StoreError> {
     let config = StoreConfig::new(dir);
     let mut report = CheckReport::default();
+    // The state first: a running daemon only adds to what it says.
+    let state = config.state_file();
+    let stated = check_state(&state, &mut report);
+    let stated = report.note(&state, stated).unwrap_or_default();
     let mut present = Numbers::new();
-    let history = config.history_dir();
-    let mut days: Vec<PathBuf> = std::fs::read_dir(&history)
-        .doing("list", &history)?
-        .filter_map(|entry| entry.ok().map(|e| e.path()))
-        .filter(|path| path.extension().is_some_and(|e| e == "db"))
-        .collect();
-    days.sort();
-    for path in days {
+    let mut listed = stated.days.clone();
+    for (name, path) in crate::files::days(&config.history_dir())? {
         let checked = check_day(&path, &mut report, &mut present);
         report.note(&path, checked);
+        listed.retain(|day| *day != name);
     }
-    let state = config.state_file();
-    let checked = check_state(&state, &present, &mut report);
-    report.note(&state, checked);
+    for day in listed {
+        report
+            .problems
+            .push(format!("day file {day} is listed and not there"));
+    }
+    report.compare(&stated, &present);
     Ok(report)
 }
 
 impl CheckReport {
-    fn note(&mut self, path: &Path, checked: Result<(), StoreError>) {
-        if let Err(error) = checked {
+    fn note<T>(&mut self, path: &Path, checked: Result<T, StoreError>) -> Option<T> {
+        let found = checked.map_err(|error| {
             self.problems
                 .push(format!("{}: {}", path.display(), error.chain()));
-        }
+        });
         self.files.push(path.to_owned());
+        found.ok()
+    }
+
+    fn compare(&mut self, stated: &Stated, present: &Numbers) {
+        let none = RangeSet::default();
+        for (epoch, numbers) in present {
+            let settled = stated.data.get(epoch).unwrap_or(&none);
+            self.density("batches", *epoch, numbers, settled);
+        }
+        let Some(newest) = stated.newest else { return };
+        let settled = stated.settled_events.get(&newest).unwrap_or(&none);
+        self.density("events", newest, &stated.events, settled);
+        let head = present.get(&newest).map_or(0, RangeSet::last);
+        let marked = stated.data.get(&newest).map_or(0, RangeSet::last);
+        if head > 0 && marked > head {
+            self.problems.push(format!(
+                "epoch {newest}: batches up to {marked} count as durable, the last one is {head}"
+            ));
+        }
     }
 
     fn open(&mut self, path: &Path) -> Result<Connection, StoreError> {
@@ -139,50 +170,39 @@ fn check_spans(conn: &Connection, path: &Path, report: &mut CheckReport) -> Resu
     Ok(())
 }
 
-fn check_state(path: &Path, present: &Numbers, report: &mut CheckReport) -> Result<(), StoreError> {
+fn check_state(path: &Path, report: &mut CheckReport) -> Result<Stated, StoreError> {
     let conn = report.open(path)?;
-    let settled = settled(&conn, path, Stream::Data)?;
-    let none = RangeSet::default();
-    for (epoch, numbers) in present {
-        report.density(
-            "batches",
-            *epoch,
-            numbers,
-            settled.get(epoch).unwrap_or(&none),
-        );
-    }
+    let doing = "check the state";
+    conn.execute_batch("BEGIN").doing(doing, path)?;
     let newest = conn
         .query_row("SELECT id FROM epoch ORDER BY no DESC LIMIT 1", [], |r| {
             epoch_of(r, 0)
         })
+        .optional()
         .doing("read the epoch", path)?;
-    let head = present.get(&newest).map_or(0, RangeSet::last);
-    let marked = settled.get(&newest).map_or(0, RangeSet::last);
-    if head > 0 && marked > head {
-        report.problems.push(format!(
-            "epoch {newest}: batches up to {marked} count as durable, but the last one is {head}"
-        ));
-    }
-    let mut events = RangeSet::default();
-    let doing = "check the events";
+    let mut stated = Stated {
+        newest,
+        data: settled(&conn, path, Stream::Data)?,
+        settled_events: settled(&conn, path, Stream::Event)?,
+        ..Stated::default()
+    };
     let mut query = conn
         .prepare("SELECT seq FROM event ORDER BY seq")
         .doing(doing, path)?;
-    let rows = query
+    for seq in query
         .query_map([], |r| r.get::<_, u64>(0))
-        .doing(doing, path)?;
-    for seq in rows {
+        .doing(doing, path)?
+    {
         let seq = seq.doing(doing, path)?;
-        events.insert(seq, seq);
+        stated.events.insert(seq, seq);
     }
-    let settled = self::settled(&conn, path, Stream::Event)?;
-    report.density(
-        "events",
-        newest,
-        &events,
-        settled.get(&newest).unwrap_or(&none),
-    );
-    Ok(())
+    let mut query = conn
+        .prepare("SELECT name FROM history_file WHERE dropping = 0")
+        .doing(doing, path)?;
+    for name in query.query_map([], |r| r.get(0)).doing(doing, path)? {
+        stated.days.push(name.doing(doing, path)?);
+    }
+    Ok(stated)
 }
 
 fn settled(conn: &Connection, path: &Path, stream: Stream) -> Result<Numbers, StoreError> {

@@ -199,7 +199,7 @@ pub(crate) async fn quarantine(
         let result = tx.nested(|tx| refuse(tx, stream, position, &reason));
         Box::new(move |committed| drop(done.send(committed.and(result))))
     }));
-    shared.intake.urgent(task).map_err(|(_, error)| error)?;
+    shared.intake.urgent(task)?;
     answer.await.unwrap_or(Err(StoreError::Closed))?;
     if shared
         .marks()

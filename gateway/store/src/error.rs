@@ -131,6 +131,17 @@ impl StoreError {
         }
     }
 
+    /// True where the disk cannot give back what was written to it.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        match self {
+            Self::Database { source, .. } => {
+                source.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure)
+            }
+            _ => false,
+        }
+    }
+
     /// The error with all its causes, in one line.
     #[must_use]
     pub fn chain(&self) -> String {

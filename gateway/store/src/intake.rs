@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 
 /// Told once the transaction a task ran in is committed, or has failed.
 pub(crate) type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// Told the number of an event once it is committed.
+pub(crate) type EventReply = Box<dyn FnOnce(Result<u64, StoreError>) + Send>;
 /// A small write of `state.db`.
 pub(crate) type Task = Box<dyn FnOnce(&mut StateTx<'_>) -> Reply + Send>;
 
 /// What goes before samples.
 pub(crate) enum Urgent {
     /// An event; kept and repeated until the disk takes it.
-    Event(Event, Box<dyn FnOnce(Result<u64, StoreError>) + Send>),
+    Event(Box<Event>, EventReply),
     /// A small write; tried once, whoever asked hears of a failure.
     Task(Task),
     /// Do all housekeeping now, then answer.
@@ -120,26 +122,27 @@ impl Intake {
         Ok(dropped)
     }
 
-    /// Queues something that goes before samples; gives it back when there is no room.
-    pub(crate) fn urgent(&self, urgent: Urgent) -> Result<(), (Urgent, StoreError)> {
+    /// Queues something that goes before samples; an event that finds no room is told itself.
+    pub(crate) fn urgent(&self, urgent: Urgent) -> Result<(), StoreError> {
         let mut waiting = self.lock();
-        if waiting.closing {
-            return Err((urgent, StoreError::Closed));
-        }
-        if waiting.urgent.len() >= self.max_urgent {
-            let limit = self.max_urgent;
-            return Err((
-                urgent,
-                StoreError::Busy {
-                    what: "events and writes",
-                    limit,
-                },
-            ));
-        }
-        waiting.urgent.push_back(urgent);
+        let error = if waiting.closing {
+            StoreError::Closed
+        } else if waiting.urgent.len() >= self.max_urgent {
+            StoreError::Busy {
+                what: "events and writes",
+                limit: self.max_urgent,
+            }
+        } else {
+            waiting.urgent.push_back(urgent);
+            drop(waiting);
+            self.wake.notify_one();
+            return Ok(());
+        };
         drop(waiting);
-        self.wake.notify_one();
-        Ok(())
+        if let Urgent::Event(_, reply) = urgent {
+            reply(Err(error.clone()));
+        }
+        Err(error)
     }
 
     /// Wakes the writer though nothing was queued.

@@ -70,7 +70,7 @@ impl Outbox {
         self.shared.marks().ranges(self.head(stream).epoch, stream)
     }
 
-    /// Data batches after a position, ascending, at most `max`: the live lane. From memory as long
+    /// Data batches after a position that are not settled, ascending, at most `max`: the live lane. From memory as long
     /// as the link keeps up, else from disk. A position of another epoch means "from the first".
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl Outbox {
         self.claim_after(Stream::Data, after, max).await
     }
 
-    /// Events after a position, ascending, at most `max`. A position of another epoch means "from
+    /// Events after a position that are not settled, ascending, at most `max`. A position of another epoch means "from
     /// the first": undelivered events are renumbered into a new epoch.
     ///
     /// # Errors
@@ -138,7 +138,31 @@ impl Outbox {
         crate::claim::occupancy(&self.shared)
     }
 
+    /// What comes after a position and is not settled.
     async fn claim_after(
+        &self,
+        stream: Stream,
+        mut after: Position,
+        max: usize,
+    ) -> Result<Vec<OutboxBatch>, StoreError> {
+        loop {
+            let mut found = self.next_after(stream, after, max).await?;
+            let Some(last) = found.last().map(|b| b.position) else {
+                return Ok(found);
+            };
+            {
+                let marks = self.shared.marks();
+                let settled = |p: Position| marks.covers((p.epoch, stream), p.seq, p.seq);
+                found.retain(|b| !settled(b.position));
+            }
+            if !found.is_empty() {
+                return Ok(found);
+            }
+            after = last;
+        }
+    }
+
+    async fn next_after(
         &self,
         stream: Stream,
         after: Position,

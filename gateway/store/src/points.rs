@@ -147,7 +147,10 @@ pub(crate) fn directory(
 }
 
 /// Puts back points found in a day file after `state.db` was lost.
-pub(crate) fn restore(tx: &StateTx<'_>, found: &PointDirectory) -> Result<(), StoreError> {
+pub(crate) fn restore(tx: &mut StateTx<'_>, found: &PointDirectory) -> Result<(), StoreError> {
+    tx.numbers.directory = found.version + 1;
+    let sql = "UPDATE directory SET version = ?1";
+    tx.execute("number the directory", sql, [tx.numbers.directory])?;
     let sql = "INSERT INTO point (slot, path, body) VALUES (?1, ?2, ?3)";
     for (slot, point) in &found.points {
         let body = to_json("point", point)?;

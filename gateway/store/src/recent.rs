@@ -129,7 +129,7 @@ mod tests {
             stream: Stream::Data,
             frame: vec![0; 100].into(),
             samples: 1,
-            at: Timestamp(seq as i64),
+            at: Timestamp(seq.cast_signed()),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::catalog::{Catalog, DayFile};
 use crate::error::Doing;
+use crate::files::{self, SetAside};
 use crate::marks::Marks;
 use crate::scan;
 use crate::shared::Found;
@@ -15,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use uuid::Uuid;
 
 /// What was found and done at opening.
@@ -31,17 +32,8 @@ pub struct Recovery {
     pub missing: Vec<String>,
     /// Points put back from a day file after `state.db` was lost.
     pub restored_points: usize,
-}
-
-/// A damaged file, out of the way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetAside {
-    /// Where it was.
-    pub file: PathBuf,
-    /// Where it is now.
-    pub moved_to: PathBuf,
-    /// What is wrong with it.
-    pub reason: String,
+    /// The process before did not end by itself: the newest day file is checked in the background.
+    pub unclean: bool,
 }
 
 /// Everything found, the writer's connection, and what to tell.
@@ -69,7 +61,9 @@ pub(crate) fn lock(config: &StoreConfig) -> Result<File, StoreError> {
 
 /// Opens the files and repairs what is left of them.
 pub(crate) fn open(config: &StoreConfig, now: Timestamp) -> Result<Opened, StoreError> {
+    let unclean = files::has_log(&config.state_file());
     let mut search = Search {
+        unclean,
         config,
         now,
         set_aside: Vec::new(),
@@ -118,38 +112,16 @@ fn finish(
     days: Vec<DayFile>,
     (search, directory): (Search<'_>, Option<PointDirectory>),
 ) -> Result<Opened, StoreError> {
-    let Search {
-        now,
-        set_aside,
-        missing,
-        reason,
-        ..
-    } = search;
     state.numbers.event_head = event_head(&state, &marks)?;
-    let mut tx = state.begin(now)?;
+    let mut tx = state.begin(search.now)?;
     list_files(&tx, &days)?;
     if let Some(directory) = &directory {
-        crate::points::restore(&tx, directory)?;
-        tx.numbers.directory = directory.version + 1;
-        let sql = "UPDATE directory SET version = ?1";
-        tx.execute("number the directory", sql, [tx.numbers.directory])?;
+        crate::points::restore(&mut tx, directory)?;
     }
-    if let Some(reason) = &reason {
+    if let Some(reason) = &search.reason {
         crate::epoch::begin(&mut tx, reason)?;
     }
-    let losses = set_aside
-        .iter()
-        .map(|s| format!("{}: {}", s.file.display(), s.reason));
-    let gone = missing.iter().map(|m| format!("day file {m} is missing"));
-    for what in losses.chain(gone) {
-        let reason = format!("{what}; how much of it the cloud did not have is not known");
-        tx.emit(&Event::Loss {
-            at: now,
-            lane: "history".to_owned(),
-            samples: 0,
-            reason,
-        })?;
-    }
+    search.report(&mut tx)?;
     let epoch = tx.numbers.epoch;
     forget_epochs(&tx, &mut marks, &days)?;
     tx.commit()?;
@@ -165,18 +137,15 @@ fn finish(
         marks,
         catalog,
     };
-    let restored_points = directory.map_or(0, |d| d.points.len());
-    Ok((
-        found,
-        state,
-        Recovery {
-            epoch,
-            new_epoch: reason,
-            set_aside,
-            missing,
-            restored_points,
-        },
-    ))
+    let recovery = Recovery {
+        epoch,
+        new_epoch: search.reason,
+        set_aside: search.set_aside,
+        missing: search.missing,
+        restored_points: directory.map_or(0, |d| d.points.len()),
+        unclean: search.unclean,
+    };
+    Ok((found, state, recovery))
 }
 
 /// What opening has come across so far.
@@ -186,6 +155,7 @@ struct Search<'a> {
     set_aside: Vec<SetAside>,
     missing: Vec<String>,
     reason: Option<String>,
+    unclean: bool,
 }
 
 impl Search<'_> {
@@ -195,6 +165,26 @@ impl Search<'_> {
             Some(before) => format!("{before}; {reason}"),
             None => reason,
         });
+    }
+
+    /// Says on the event stream what was lost; how much that was, nobody knows.
+    fn report(&self, tx: &mut StateTx<'_>) -> Result<(), StoreError> {
+        let damaged = self.set_aside.iter();
+        let damaged = damaged.map(|s| format!("{}: {}", s.file.display(), s.reason));
+        let gone = self.missing.iter();
+        let gone = gone.map(|m| format!("day file {m} is missing"));
+        for what in damaged.chain(gone) {
+            let reason = format!("{what}; how much of it the cloud did not have is not known");
+            let lane = "history".to_owned();
+            let at = self.now;
+            tx.emit(&Event::Loss {
+                at,
+                lane,
+                samples: 0,
+                reason,
+            })?;
+        }
+        Ok(())
     }
 
     /// Opens `state.db`; a damaged one is set aside and a fresh one begun.
@@ -211,7 +201,7 @@ impl Search<'_> {
         match checked {
             Err(error) if error.is_damage() => {
                 self.set_aside
-                    .push(set_aside(&file, &error.chain(), self.now)?);
+                    .push(files::set_aside(&file, &error.chain(), self.now)?);
                 open_writer(&file, &STATE)
             }
             other => other,
@@ -225,11 +215,11 @@ impl Search<'_> {
         marks: &Marks,
         known_epoch: bool,
     ) -> Result<Vec<DayFile>, StoreError> {
+        self.finish_dropping(conn)?;
         let mut listed = listed_files(conn, &self.config.state_file())?;
-        self.finish_dropping(conn, &mut listed)?;
         let mut opened = listed.values().copied().max().unwrap_or(0);
         let mut days = Vec::new();
-        for (name, path) in present_files(&self.config.history_dir())? {
+        for (name, path) in files::days(&self.config.history_dir())? {
             let known = listed.remove(&name);
             let number = known.unwrap_or_else(|| {
                 opened += 1;
@@ -263,21 +253,17 @@ impl Search<'_> {
             open_existing(&path, &HISTORY).and_then(|conn| scan::day_file(day, &conn, settled));
         match read {
             Ok(day) => Ok(Some(day)),
-            Err(error @ StoreError::Newer { .. }) => Err(error),
+            Err(error) if !error.is_damage() && !error.is_unreadable() => Err(error),
             Err(error) => {
                 self.set_aside
-                    .push(set_aside(&path, &error.chain(), self.now)?);
+                    .push(files::set_aside(&path, &error.chain(), self.now)?);
                 Ok(None)
             }
         }
     }
 
     /// Ends what retention had begun when the process ended.
-    fn finish_dropping(
-        &self,
-        conn: &Connection,
-        listed: &mut BTreeMap<String, u64>,
-    ) -> Result<(), StoreError> {
+    fn finish_dropping(&self, conn: &Connection) -> Result<(), StoreError> {
         let doing = "finish dropping a day file";
         let file = self.config.state_file();
         let mut query = conn
@@ -288,79 +274,21 @@ impl Search<'_> {
             .doing(doing, &file)?;
         for name in rows {
             let name = name.doing(doing, &file)?;
-            remove_file(&self.config.history_dir().join(format!("{name}.db")))?;
-            conn.execute("DELETE FROM history_file WHERE name = ?1", [&name])
-                .doing(doing, &file)?;
-            listed.remove(&name);
+            files::remove(&self.config.history_dir().join(format!("{name}.db")))?;
+            // On a full disk the row stays for the next time; the file is gone all the same.
+            let sql = "DELETE FROM history_file WHERE name = ?1";
+            if let Err(error) = conn.execute(sql, [&name]) {
+                tracing::warn!(%error, "a dropped day file stays listed for now");
+            }
         }
         Ok(())
     }
 }
 
-/// Deletes a database file with its log.
-pub(crate) fn remove_file(path: &Path) -> Result<(), StoreError> {
-    for part in with_log(path) {
-        match std::fs::remove_file(&part) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).doing("delete", &part);
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Renames a damaged database file with its log; a person may still want to look at it.
-pub(crate) fn set_aside(path: &Path, reason: &str, now: Timestamp) -> Result<SetAside, StoreError> {
-    let ending = format!(".damaged-{}", now.0);
-    let to = |part: &Path| {
-        let mut name = part.as_os_str().to_owned();
-        name.push(&ending);
-        PathBuf::from(name)
-    };
-    tracing::error!(file = %path.display(), reason, "a damaged file is set aside");
-    for part in with_log(path) {
-        match std::fs::rename(&part, to(&part)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).doing("set aside", &part);
-            }
-            _ => {}
-        }
-    }
-    Ok(SetAside {
-        file: path.to_owned(),
-        moved_to: to(path),
-        reason: reason.to_owned(),
-    })
-}
-
-fn with_log(path: &Path) -> [PathBuf; 3] {
-    ["", "-wal", "-shm"].map(|ending| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        PathBuf::from(name)
-    })
-}
-
-fn present_files(dir: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(dir).doing("list", dir)? {
-        let path = entry.doing("list", dir)?.path();
-        let Some(name) = path.file_name().and_then(|n| n.to_str()) else {
-            continue;
-        };
-        if let Some(day) = name.strip_suffix(".db") {
-            found.push((day.to_owned(), path.clone()));
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
 fn listed_files(conn: &Connection, file: &Path) -> Result<BTreeMap<String, u64>, StoreError> {
     let doing = "list the day files";
     let mut query = conn
-        .prepare("SELECT name, opened FROM history_file")
+        .prepare("SELECT name, opened FROM history_file WHERE dropping = 0")
         .doing(doing, file)?;
     let rows = query
         .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))
@@ -368,10 +296,17 @@ fn listed_files(conn: &Connection, file: &Path) -> Result<BTreeMap<String, u64>,
     rows.collect::<Result<_, _>>().doing(doing, file)
 }
 
+/// Lists what is there. Without a change nothing is written: a store must open on a full disk.
 fn list_files(tx: &StateTx<'_>, days: &[DayFile]) -> Result<(), StoreError> {
-    tx.execute("list the day files", "DELETE FROM history_file", [])?;
+    let listed = listed_files(tx.conn(), tx.file())?;
+    let same = |d: &DayFile| listed.get(&d.name) == Some(&d.opened);
+    if listed.len() == days.len() && days.iter().all(same) {
+        return Ok(());
+    }
+    let sql = "DELETE FROM history_file WHERE dropping = 0";
+    tx.execute("list the day files", sql, [])?;
     for day in days {
-        let sql = "INSERT INTO history_file (name, opened) VALUES (?1, ?2)";
+        let sql = "INSERT OR REPLACE INTO history_file (name, opened) VALUES (?1, ?2)";
         tx.execute("list a day file", sql, params![day.name, day.opened])?;
     }
     Ok(())

@@ -45,26 +45,18 @@ pub(crate) fn by_age(
 /// The file that goes when space runs out: the oldest the cloud has, else the oldest. The newest
 /// file never goes.
 pub(crate) fn for_space(files: &[DayFile], marks: &Marks, config: &StoreConfig) -> Option<Drop> {
-    let free = (config.free_space)(&config.dir)?;
-    if free >= config.min_free_bytes {
-        return None;
-    }
     let (_, older) = files.split_last()?;
     let settled = |f: &&DayFile| !config.keep_unsent || f.is_settled(marks);
     let file = older.iter().find(settled).or(older.first())?;
-    let reason = format!(
-        "the disk has {free} octets free, fewer than the {} it must keep",
-        config.min_free_bytes
-    );
-    let loses = if config.keep_unsent {
-        file.unsettled_samples(marks)
-    } else {
-        0
-    };
+    let floor = config.min_free_bytes;
     Some(Drop {
         name: file.name.clone(),
-        reason,
-        loses,
+        reason: format!("the disk has fewer free octets than the {floor} it must keep"),
+        loses: if config.keep_unsent {
+            file.unsettled_samples(marks)
+        } else {
+            0
+        },
     })
 }
 
@@ -126,9 +118,13 @@ impl crate::writer::Writer {
         }
         // A few at a time: a disk filled by something else must not empty the store in one go.
         for _ in 0..4 {
+            let config = &self.shared.config;
+            if (config.free_space)(&config.dir).is_none_or(|free| free >= config.min_free_bytes) {
+                break;
+            }
             let next = {
                 let catalog = self.shared.catalog();
-                for_space(catalog.files(), &self.shared.marks(), &self.shared.config)
+                for_space(catalog.files(), &self.shared.marks(), config)
             };
             match next {
                 Some(drop) => self.drop_day(&drop, now)?,

@@ -22,9 +22,9 @@ pub(crate) fn row_id(slot: Slot, minute: u32) -> i64 {
     i64::from(slot.0 / GROUP) << 32 | i64::from(minute)
 }
 
-/// Place of a slot within its row.
+/// Place of a slot within its row: the slot modulo 256.
 pub(crate) fn offset(slot: Slot) -> u8 {
-    (slot.0 % GROUP) as u8
+    slot.0.to_le_bytes()[0]
 }
 
 /// The value a trend can draw, by the same rule as `riser_model::trend`.

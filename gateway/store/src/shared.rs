@@ -58,14 +58,48 @@ pub(crate) fn start(
     now: Now,
 ) -> Result<(Arc<Shared>, Owner, Recovery), StoreError> {
     let lock = crate::recover::lock(&config)?;
-    let (found, state, recovery) = crate::recover::open(&config, now())?;
+    let opened = match crate::recover::open(&config, now()) {
+        Err(error) if error.is_full() && crate::files::give_reserve(&config.dir) => {
+            crate::recover::open(&config, now())
+        }
+        other => other,
+    };
+    let (found, state, recovery) = opened?;
     let shared = Arc::new(Shared::new(config, now, found));
     crate::stats::count(
         &shared.counters.files_set_aside,
         recovery.set_aside.len() as u64,
     );
     crate::writer::start(Arc::clone(&shared), state, lock)?;
+    if recovery.unclean {
+        shared.readers.ask(Box::new(check_newest))?;
+    }
     Ok((Arc::clone(&shared), Owner(shared), recovery))
+}
+
+/// Checks the day file that was being written when the process before ended; the start does not
+/// wait for it.
+fn check_newest(reader: &mut crate::readers::Reader) {
+    let shared = Arc::clone(&reader.shared);
+    let newest = shared.catalog().files().last().cloned();
+    let Some(file) = newest else { return };
+    let checked = crate::sqlite::open_reader(&file.path)
+        .and_then(|conn| crate::sqlite::quick_check(&conn, &file.path));
+    let error = match checked {
+        Ok(None) => return,
+        Ok(Some(detail)) => StoreError::Record {
+            what: "day file",
+            detail,
+        },
+        Err(error) => error,
+    };
+    if error.is_damage() {
+        drop(
+            shared
+                .intake
+                .urgent(crate::intake::Urgent::Damaged(file.name, error)),
+        );
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

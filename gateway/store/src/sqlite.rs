@@ -210,7 +210,7 @@ mod tests {
                 }
                 conn.pragma_update(None, "application_id", schema.application)
                     .unwrap();
-                conn.pragma_update(None, "user_version", from as i64)
+                conn.pragma_update(None, "user_version", i64::try_from(from).unwrap())
                     .unwrap();
                 drop(conn);
                 let conn = open_writer(&file, &schema).unwrap();

@@ -91,10 +91,9 @@ impl Store {
     ) -> impl Future<Output = Result<u64, StoreError>> + Send + 'static + use<> {
         let (done, answer) = oneshot::channel();
         let done = Box::new(move |result| drop(done.send(result)));
-        if let Err((Urgent::Event(_, done), error)) =
-            self.shared.intake.urgent(Urgent::Event(event, done))
-        {
-            done(Err(error));
+        let event = Urgent::Event(Box::new(event), done);
+        if let Err(error) = self.shared.intake.urgent(event) {
+            tracing::debug!(%error, "an event is not taken");
         }
         async move { answer.await.unwrap_or(Err(StoreError::Closed)) }
     }
@@ -134,10 +133,7 @@ impl Store {
     pub async fn settle(&self) -> Result<(), StoreError> {
         let (done, answer) = oneshot::channel();
         let done = Box::new(move |result| drop(done.send(result)));
-        self.shared
-            .intake
-            .urgent(Urgent::Settle(done))
-            .map_err(|(_, error)| error)?;
+        self.shared.intake.urgent(Urgent::Settle(done))?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -166,10 +162,7 @@ impl Store {
             let result = tx.nested(work);
             Box::new(move |committed| drop(done.send(committed.and(result))))
         }));
-        self.shared
-            .intake
-            .urgent(task)
-            .map_err(|(_, error)| error)?;
+        self.shared.intake.urgent(task)?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 

@@ -1,5 +1,6 @@
 //! Files that a bad disk, a person or a power cut has damaged: set aside, a new numbering, and the
 //! gateway keeps working.
+#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
 mod common;
 
@@ -43,15 +44,24 @@ async fn works(store: &Store, hands: &Hands) {
     append(store, vec![scan(at, &[42.5, 1.0])]);
     store.settle().await.unwrap();
     assert_eq!(store.outbox().head(Stream::Data).seq, seq + 1);
-    let found = store.samples(Slot(1), Timestamp(at), Timestamp(at + 1), 9).await.unwrap();
+    let found = store
+        .samples(Slot(1), Timestamp(at), Timestamp(at + 1), 9)
+        .await
+        .unwrap();
     assert_eq!(found.len(), 1);
     store.append_event(alarm(99)).await.unwrap();
 }
 
 async fn events(store: &Store) -> Vec<Event> {
-    let from = Position { epoch: store.epoch(), seq: 0 };
+    let from = Position {
+        epoch: store.epoch(),
+        seq: 0,
+    };
     let claimed = store.outbox().claim_events(from, 99).await.unwrap();
-    claimed.iter().map(|e| riser_wire::decode_event(&e.frame).unwrap().1).collect()
+    claimed
+        .iter()
+        .map(|e| riser_wire::decode_event(&e.frame).unwrap().1)
+        .collect()
 }
 
 #[tokio::test]
@@ -72,20 +82,40 @@ async fn a_damaged_day_file_is_set_aside() {
         let (store, recovery) = open(dir.path(), &hands);
         assert_eq!(recovery.set_aside.len(), 1, "{damage}");
         assert_ne!(recovery.epoch, before.epoch, "{damage}");
-        assert!(recovery.set_aside[0].moved_to.exists() && !path.exists(), "{damage}");
+        assert!(
+            recovery.set_aside[0].moved_to.exists() && !path.exists(),
+            "{damage}"
+        );
         let told = events(&store).await;
         assert!(matches!(told[0], Event::Directory(_)), "{damage}");
-        assert!(told.contains(&alarm(1)), "{damage}: the alarm is numbered anew");
-        assert!(told.iter().any(|e| matches!(e, Event::Loss { .. })), "{damage}");
+        assert!(
+            told.contains(&alarm(1)),
+            "{damage}: the alarm is numbered anew"
+        );
+        assert!(
+            told.iter().any(|e| matches!(e, Event::Loss { .. })),
+            "{damage}"
+        );
         works(&store, &hands).await;
         // The other day is still there and still waits for the cloud, under its old epoch.
-        let below = Position { epoch: store.epoch(), seq: 1 };
-        let waiting = store.outbox().claim_backfill(HashSet::new(), below, 999).await.unwrap();
+        let below = Position {
+            epoch: store.epoch(),
+            seq: 1,
+        };
+        let waiting = store
+            .outbox()
+            .claim_backfill(HashSet::new(), below, 999)
+            .await
+            .unwrap();
         assert_eq!(waiting.len(), 200, "{damage}");
         assert!(waiting.iter().all(|b| b.position.epoch == before.epoch));
         close(store).await;
         let (store, again) = open(dir.path(), &hands);
-        assert_eq!((again.new_epoch, again.epoch), (None, recovery.epoch), "{damage}");
+        assert_eq!(
+            (again.new_epoch, again.epoch),
+            (None, recovery.epoch),
+            "{damage}"
+        );
         close(store).await;
     }
 }
@@ -173,7 +203,10 @@ async fn damage_found_while_running_is_set_aside_too() {
     let found = store.samples(Slot(1), from, to, 9_999).await.unwrap();
     assert_eq!(found.len(), 200, "the other day is still answered");
     let mut heads = store.committed(Stream::Data);
-    heads.wait_for(|head| head.epoch != recovery.epoch).await.unwrap();
+    heads
+        .wait_for(|head| head.epoch != recovery.epoch)
+        .await
+        .unwrap();
     assert!(!path.exists());
     assert_eq!(store.stats().files_set_aside, 1);
     works(&store, &hands).await;
@@ -191,17 +224,30 @@ async fn a_damaged_batch_does_not_block_the_others() {
     assert_eq!(conn.execute(sql, []).unwrap(), 1);
     drop(conn);
     let problems = riser_store::check(dir.path()).unwrap().problems;
-    assert!(problems.len() == 1 && problems[0].contains("1 batches are damaged"), "{problems:?}");
+    assert!(
+        problems.len() == 1 && problems[0].contains("1 batches are damaged"),
+        "{problems:?}"
+    );
     let (store, recovery) = open(dir.path(), &hands);
     assert_eq!(recovery.new_epoch, None);
-    let below = Position { epoch: recovery.epoch, seq: u64::MAX };
-    let claimed = store.outbox().claim_backfill(HashSet::new(), below, 999).await.unwrap();
+    let below = Position {
+        epoch: recovery.epoch,
+        seq: u64::MAX,
+    };
+    let claimed = store
+        .outbox()
+        .claim_backfill(HashSet::new(), below, 999)
+        .await
+        .unwrap();
     assert_eq!(claimed.len(), 399);
     store.settle().await.unwrap();
     assert_eq!(store.outbox().occupancy().batches, 399 + 2);
     assert_eq!(store.stats().refused_batches, 1);
     let (from, to) = (Timestamp(NOON), Timestamp(NOON + 2 * DAY));
-    assert_eq!(store.samples(Slot(1), from, to, 9_999).await.unwrap().len(), 399);
+    assert_eq!(
+        store.samples(Slot(1), from, to, 9_999).await.unwrap().len(),
+        399
+    );
     close(store).await;
 }
 

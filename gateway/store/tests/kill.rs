@@ -1,5 +1,10 @@
 //! SIGKILL at random moments: nothing that was acknowledged is missing afterwards, numbers stay
 //! dense. The child is this test binary again; it says what was acknowledged on its output.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what is not as expected fails the test"
+)]
 
 mod common;
 
@@ -18,7 +23,9 @@ const CHILD: &str = "RISER_STORE_KILL_DIR";
 /// Not a test by itself: the child of the one below.
 #[tokio::test]
 async fn child() {
-    let Ok(dir) = std::env::var(CHILD) else { return };
+    let Ok(dir) = std::env::var(CHILD) else {
+        return;
+    };
     let hands = Hands::new(NOON);
     let (store, recovery) = open(Path::new(&dir), &hands);
     let mut out = std::io::stdout();
@@ -28,12 +35,15 @@ async fn child() {
     };
     say(format!("\nopen {}\n", recovery.epoch));
     let mut heads = store.committed(Stream::Data);
-    let mut value = f64::from(store.outbox().head(Stream::Data).seq as u32);
+    let mut value = u32::try_from(store.outbox().head(Stream::Data).seq).unwrap();
     for n in 1u64.. {
-        value += 1.0;
-        append(&store, vec![scan(hands.forward(700), &[value; 40])]);
+        value += 1;
+        append(
+            &store,
+            vec![scan(hands.forward(700), &[f64::from(value); 40])],
+        );
         if n % 3 == 0 {
-            let wanted = value as u64;
+            let wanted = u64::from(value);
             heads.wait_for(|head| head.seq == wanted).await.unwrap();
             say(format!("data {wanted}\n"));
         }
@@ -71,7 +81,8 @@ impl Acknowledged {
             },
             ["data", seq] => self.data = seq.parse().unwrap(),
             ["event", seq, id] => {
-                self.events.insert(seq.parse().unwrap(), id.parse().unwrap());
+                self.events
+                    .insert(seq.parse().unwrap(), id.parse().unwrap());
             }
             ["durable", seq] => self.durable_events = seq.parse().unwrap(),
             _ => {}
@@ -131,13 +142,20 @@ async fn nothing_acknowledged_is_missing_after_a_kill() {
         assert!(head >= acknowledged.data, "{head} < {}", acknowledged.data);
         // Every batch is there: settled, or offered again; and it holds what was appended under
         // its number.
-        let below = Position { epoch: recovery.epoch, seq: u64::MAX };
-        let offered = store.outbox().claim_backfill(HashSet::new(), below, usize::MAX).await;
+        let below = Position {
+            epoch: recovery.epoch,
+            seq: u64::MAX,
+        };
+        let offered = store
+            .outbox()
+            .claim_backfill(HashSet::new(), below, usize::MAX)
+            .await;
         let mut there: HashSet<u64> = HashSet::new();
         for batch in offered.unwrap() {
             let (_, samples) = riser_wire::decode_data(&batch.frame).unwrap();
             let value = samples[0].value.as_ref().unwrap().as_f64().unwrap();
-            assert_eq!(value as u64, batch.position.seq);
+            let wanted = u32::try_from(batch.position.seq).unwrap();
+            assert_eq!(value.to_bits(), f64::from(wanted).to_bits());
             there.insert(batch.position.seq);
         }
         let durable = store.outbox().durable(Stream::Data);
@@ -147,15 +165,23 @@ async fn nothing_acknowledged_is_missing_after_a_kill() {
         events_are_there(&store, &acknowledged).await;
         close(store).await;
     }
-    assert!(acknowledged.data > 0 && !acknowledged.events.is_empty(), "{acknowledged:?}");
+    assert!(
+        acknowledged.data > 0 && !acknowledged.events.is_empty(),
+        "{acknowledged:?}"
+    );
 }
 
 async fn events_are_there(store: &riser_store::Store, acknowledged: &Acknowledged) {
-    let from = Position { epoch: store.epoch(), seq: 0 };
+    let from = Position {
+        epoch: store.epoch(),
+        seq: 0,
+    };
     let events = store.outbox().claim_events(from, usize::MAX).await.unwrap();
     let mut found = BTreeMap::new();
     for e in events {
-        let Event::Alarm(alarm) = riser_wire::decode_event(&e.frame).unwrap().1 else { panic!() };
+        let Event::Alarm(alarm) = riser_wire::decode_event(&e.frame).unwrap().1 else {
+            panic!()
+        };
         found.insert(e.position.seq, alarm.id.0.as_u128());
         let row = store.alarm(alarm.id).await.unwrap();
         assert_eq!(row, Some(alarm), "the row and the event are one commit");
@@ -163,7 +189,10 @@ async fn events_are_there(store: &riser_store::Store, acknowledged: &Acknowledge
     let durable = store.outbox().durable(Stream::Event).contiguous;
     assert!(durable >= acknowledged.durable_events);
     for (seq, id) in &acknowledged.events {
-        assert!(*seq <= durable || found.get(seq) == Some(id), "event {seq} is missing");
+        assert!(
+            *seq <= durable || found.get(seq) == Some(id),
+            "event {seq} is missing"
+        );
     }
     let head = store.outbox().head(Stream::Event).seq;
     assert_eq!(found.len() as u64 + durable, head, "numbers are dense");

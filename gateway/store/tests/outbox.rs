@@ -1,5 +1,10 @@
 //! The outbox against a simple model: whatever is appended, confirmed, refused and reopened in
 //! whatever order, exactly what the cloud has not called durable is offered, under dense numbers.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what is not as expected fails the test"
+)]
 
 mod common;
 
@@ -59,15 +64,24 @@ async fn everything_waiting(store: &Store, epoch: Epoch) -> BTreeMap<u64, f64> {
     let outbox = store.outbox();
     let mut flying = HashSet::new();
     let mut found = BTreeMap::new();
-    let below = Position { epoch, seq: u64::MAX };
+    let below = Position {
+        epoch,
+        seq: u64::MAX,
+    };
     loop {
-        let claimed = outbox.claim_backfill(flying.clone(), below, 7).await.unwrap();
+        let claimed = outbox
+            .claim_backfill(flying.clone(), below, 7)
+            .await
+            .unwrap();
         if claimed.is_empty() {
             return found;
         }
         for batch in claimed {
             let (header, samples) = riser_wire::decode_data(&batch.frame).unwrap();
-            assert_eq!((header.epoch, header.seq), (batch.position.epoch, batch.position.seq));
+            assert_eq!(
+                (header.epoch, header.seq),
+                (batch.position.epoch, batch.position.seq)
+            );
             assert!(flying.insert(batch.position), "claimed twice");
             let value = samples[0].value.as_ref().unwrap().as_f64().unwrap();
             assert_eq!(found.insert(batch.position.seq, value), None);
@@ -79,27 +93,31 @@ fn part(head: u64, thousandths: u16) -> u64 {
     head * u64::from(thousandths) / 1000
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm a step reads best in one piece"
+)]
 async fn run(steps: Vec<Step>) {
     let dir = tempfile::tempdir().unwrap();
     let hands = Hands::new(NOON);
     let (mut store, recovery) = open(dir.path(), &hands);
     let epoch = recovery.epoch;
     let mut model = Model::default();
-    let mut next = 0.0;
+    let mut next = 0u32;
     for step in steps {
         match step {
             Step::Append(n) => {
                 for _ in 0..n {
-                    next += 1.0;
-                    append(&store, vec![scan(hands.get(), &[next])]);
+                    next += 1;
+                    append(&store, vec![scan(hands.get(), &[f64::from(next)])]);
                     store.settle().await.unwrap();
                     let seq = store.outbox().head(Stream::Data).seq;
-                    assert_eq!(model.data.insert(seq, next), None);
+                    assert_eq!(model.data.insert(seq, f64::from(next)), None);
                 }
             }
             Step::Event => {
-                next += 1.0;
-                let id = next as u128;
+                next += 1;
+                let id = u128::from(next);
                 let seq = store.append_event(alarm(id)).await.unwrap();
                 assert_eq!(model.events.insert(seq, id), None);
             }
@@ -115,7 +133,11 @@ async fn run(steps: Vec<Step>) {
                 if seq > 0 {
                     let position = Position { epoch, seq };
                     let reason = "bad".to_owned();
-                    store.outbox().quarantine(Stream::Data, position, reason).await.unwrap();
+                    store
+                        .outbox()
+                        .quarantine(Stream::Data, position, reason)
+                        .await
+                        .unwrap();
                     model.settled(Stream::Data).insert(seq);
                 }
             }
@@ -146,7 +168,13 @@ async fn verify(store: &Store, epoch: Epoch, model: &mut Model) {
         (Stream::Event, model.events.keys().copied().collect()),
     ] {
         assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
-        assert_eq!(outbox.head(stream), Position { epoch, seq: numbers.len() as u64 });
+        assert_eq!(
+            outbox.head(stream),
+            Position {
+                epoch,
+                seq: numbers.len() as u64
+            }
+        );
         let durable = outbox.durable(stream);
         let mut flat: BTreeSet<u64> = (1..=durable.contiguous).collect();
         flat.extend(durable.ranges.iter().flat_map(|(a, b)| *a..=*b));
@@ -160,16 +188,18 @@ async fn verify(store: &Store, epoch: Epoch, model: &mut Model) {
     let from = Position { epoch, seq: 0 };
     for batch in outbox.claim_events(from, 1000).await.unwrap() {
         let (_, event) = riser_wire::decode_event(&batch.frame).unwrap();
-        let Event::Alarm(alarm) = event else { panic!("{event:?}") };
+        let Event::Alarm(alarm) = event else {
+            panic!("{event:?}")
+        };
         assert_eq!(alarm.id.0.as_u128(), model.events[&batch.position.seq]);
     }
     let occupancy = outbox.occupancy();
     assert_eq!(occupancy.batches, (waiting.len() + events.len()) as u64);
-    assert_eq!(occupancy.oldest_at.is_some() || events.len() as u64 == occupancy.batches, true);
+    assert!(waiting.is_empty() || occupancy.oldest_at.is_some());
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 200, ..ProptestConfig::default() })]
     #[test]
     fn offers_exactly_what_is_not_durable(steps in prop::collection::vec(step(), 1..25)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -188,10 +218,16 @@ async fn live_claims_come_from_memory_and_from_disk_alike() {
     for n in 0..50 {
         append(&store, vec![scan(NOON + n, &[n as f64])]);
     }
-    let wanted = Position { epoch: recovery.epoch, seq: 50 };
+    let wanted = Position {
+        epoch: recovery.epoch,
+        seq: 50,
+    };
     heads.wait_for(|head| *head == wanted).await.unwrap();
     let outbox = store.outbox();
-    let mut after = Position { epoch: recovery.epoch, seq: 0 };
+    let mut after = Position {
+        epoch: recovery.epoch,
+        seq: 0,
+    };
     let mut seen = Vec::new();
     while after != wanted {
         let claimed = outbox.claim_live(after, 8).await.unwrap();
@@ -220,8 +256,15 @@ async fn backfill_goes_newest_hour_first_and_stays_below_the_live_lane() {
         hands.forward(25 * common::MINUTE);
     }
     // Committed at 12:00 12:25 12:50 | 13:15 13:40 | 14:05.
-    let below = Position { epoch: recovery.epoch, seq: 6 };
-    let claimed = store.outbox().claim_backfill(HashSet::new(), below, 99).await.unwrap();
+    let below = Position {
+        epoch: recovery.epoch,
+        seq: 6,
+    };
+    let claimed = store
+        .outbox()
+        .claim_backfill(HashSet::new(), below, 99)
+        .await
+        .unwrap();
     let seqs: Vec<u64> = claimed.iter().map(|b| b.position.seq).collect();
     assert_eq!(seqs, [4, 5, 1, 2, 3]);
     let oldest = store.outbox().occupancy().oldest_at.unwrap();
@@ -234,24 +277,38 @@ async fn a_cloud_that_knows_more_than_was_written_makes_a_new_epoch() {
     let dir = tempfile::tempdir().unwrap();
     let hands = Hands::new(NOON);
     let (store, recovery) = open(dir.path(), &hands);
-    store.declare_points(vec![common::point("ahu-1/supply_temp")]).await.unwrap();
+    store
+        .declare_points(vec![common::point("ahu-1/supply_temp")])
+        .await
+        .unwrap();
     append(&store, vec![scan(NOON, &[1.0])]);
     let kept = store.append_event(alarm(7)).await.unwrap();
     store.settle().await.unwrap();
     let mut heads = store.committed(Stream::Data);
     store.outbox().confirm(recovery.epoch, Stream::Data, 5, &[]);
-    heads.wait_for(|head| head.epoch != recovery.epoch).await.unwrap();
+    heads
+        .wait_for(|head| head.epoch != recovery.epoch)
+        .await
+        .unwrap();
     let epoch = store.epoch();
     assert_ne!(epoch, recovery.epoch);
     assert_eq!(kept, 2, "after the directory");
     append(&store, vec![scan(NOON + 1, &[2.0])]);
     store.settle().await.unwrap();
-    assert_eq!(store.outbox().head(Stream::Data), Position { epoch, seq: 1 });
+    assert_eq!(
+        store.outbox().head(Stream::Data),
+        Position { epoch, seq: 1 }
+    );
     // Events were numbered anew, behind the directory they need.
-    let from = Position { epoch: recovery.epoch, seq: 2 };
+    let from = Position {
+        epoch: recovery.epoch,
+        seq: 2,
+    };
     let events = store.outbox().claim_events(from, 9).await.unwrap();
-    let kinds: Vec<Event> =
-        events.iter().map(|e| riser_wire::decode_event(&e.frame).unwrap().1).collect();
+    let kinds: Vec<Event> = events
+        .iter()
+        .map(|e| riser_wire::decode_event(&e.frame).unwrap().1)
+        .collect();
     assert!(matches!(kinds[0], Event::Directory(_)) && kinds[1] == alarm(7) && kinds.len() == 2);
     close(store).await;
 }

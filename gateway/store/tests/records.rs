@@ -1,4 +1,5 @@
 //! Points, alarms, commands, people and documents, also across a restart.
+#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
 mod common;
 
@@ -21,7 +22,10 @@ fn command(n: u128) -> Command {
         issued_at: Timestamp(NOON + i64::try_from(n).unwrap()),
         expires_at: Timestamp(NOON + 60_000),
         hold_until: None,
-        author: Author { kind: AuthorKind::Local, name: "anna".to_owned() },
+        author: Author {
+            kind: AuthorKind::Local,
+            name: "anna".to_owned(),
+        },
     }
 }
 
@@ -37,9 +41,15 @@ fn outcome(n: u128, state: CommandState) -> Event {
 }
 
 async fn events(store: &Store) -> Vec<Event> {
-    let from = Position { epoch: store.epoch(), seq: 0 };
+    let from = Position {
+        epoch: store.epoch(),
+        seq: 0,
+    };
     let claimed = store.outbox().claim_events(from, 99).await.unwrap();
-    claimed.iter().map(|e| riser_wire::decode_event(&e.frame).unwrap().1).collect()
+    claimed
+        .iter()
+        .map(|e| riser_wire::decode_event(&e.frame).unwrap().1)
+        .collect()
 }
 
 #[tokio::test]
@@ -47,10 +57,20 @@ async fn slots_are_kept_and_never_given_out_twice() {
     let dir = tempfile::tempdir().unwrap();
     let hands = Hands::new(NOON);
     let (store, _) = open(dir.path(), &hands);
-    let first = store.declare_points(vec![point("a/x"), point("a/y")]).await.unwrap();
+    let first = store
+        .declare_points(vec![point("a/x"), point("a/y")])
+        .await
+        .unwrap();
     assert_eq!((first.slots, first.version), (vec![Slot(1), Slot(2)], 1));
-    let same = store.declare_points(vec![point("a/y"), point("a/x")]).await.unwrap();
-    assert_eq!((same.slots, same.version), (vec![Slot(2), Slot(1)], 1), "nothing has changed");
+    let same = store
+        .declare_points(vec![point("a/y"), point("a/x")])
+        .await
+        .unwrap();
+    assert_eq!(
+        (same.slots, same.version),
+        (vec![Slot(2), Slot(1)], 1),
+        "nothing has changed"
+    );
     let mut changed = point("a/x");
     changed.name = "Supply".to_owned();
     let again = store.declare_points(vec![changed.clone()]).await.unwrap();
@@ -62,7 +82,11 @@ async fn slots_are_kept_and_never_given_out_twice() {
     assert_eq!(store.directory_version(), 3);
     let points = vec![point("b/z"), point("a/y")];
     let back = store.declare_points(points).await.unwrap();
-    assert_eq!((back.slots, back.version), (vec![Slot(3), Slot(2)], 4), "its old slot");
+    assert_eq!(
+        (back.slots, back.version),
+        (vec![Slot(3), Slot(2)], 4),
+        "its old slot"
+    );
     let versions: Vec<(u32, usize)> = events(&store)
         .await
         .iter()
@@ -84,46 +108,116 @@ async fn alarms_and_events_are_one_commit() {
     for n in 1..=3 {
         seqs.push(store.append_event(alarm(n)).await.unwrap());
     }
-    let Event::Alarm(mut over) = alarm(2) else { unreachable!() };
+    let Event::Alarm(mut over) = alarm(2) else {
+        unreachable!()
+    };
     over.state = AlarmState::Normal;
-    seqs.push(store.append_event(Event::Alarm(over.clone())).await.unwrap());
+    seqs.push(
+        store
+            .append_event(Event::Alarm(over.clone()))
+            .await
+            .unwrap(),
+    );
     assert_eq!(seqs, [1, 2, 3, 4]);
-    let list = |open_only| AlarmFilter { open_only, path: None, limit: 9 };
+    let list = |open_only| AlarmFilter {
+        open_only,
+        path: None,
+        limit: 9,
+    };
     let open_ones = store.alarms(list(true)).await.unwrap();
     let ids: Vec<u128> = open_ones.iter().map(|a| a.id.0.as_u128()).collect();
     assert_eq!(ids, [3, 1], "the newest first");
     assert_eq!(store.alarms(list(false)).await.unwrap().len(), 3);
     let other = Some("b/x".parse().unwrap());
-    let none = AlarmFilter { open_only: false, path: other, limit: 9 };
+    let none = AlarmFilter {
+        open_only: false,
+        path: other,
+        limit: 9,
+    };
     assert_eq!(store.alarms(none).await.unwrap(), []);
-    assert_eq!(store.alarm(AlarmId(Uuid::from_u128(2))).await.unwrap(), Some(over));
+    assert_eq!(
+        store.alarm(AlarmId(Uuid::from_u128(2))).await.unwrap(),
+        Some(over)
+    );
     assert_eq!(events(&store).await.len(), 4);
     close(store).await;
 }
 
 #[tokio::test]
-async fn a_command_is_known_for_ever_and_its_end_is_final() {
+async fn a_command_is_known_for_ever() {
     let dir = tempfile::tempdir().unwrap();
     let hands = Hands::new(NOON);
     let (store, _) = open(dir.path(), &hands);
     assert!(store.record_command(command(1), false).await.unwrap());
     assert!(!store.record_command(command(1), true).await.unwrap());
     assert!(store.record_command(command(2), true).await.unwrap());
-    store.append_event(outcome(1, CommandState::Sent)).await.unwrap();
+    store
+        .append_event(outcome(1, CommandState::Sent))
+        .await
+        .unwrap();
     close(store).await;
     let (store, _) = open(dir.path(), &hands);
-    assert!(!store.record_command(command(1), false).await.unwrap(), "also after a restart");
+    assert!(
+        !store.record_command(command(1), false).await.unwrap(),
+        "also after a restart"
+    );
     let unfinished = store.unfinished_commands().await.unwrap();
-    assert_eq!(unfinished.iter().map(|c| c.command.id.0.as_u128()).collect::<Vec<_>>(), [1, 2]);
-    store.append_event(outcome(1, CommandState::Applied)).await.unwrap();
-    store.append_event(outcome(1, CommandState::Sent)).await.unwrap();
-    store.append_event(outcome(77, CommandState::Failed)).await.unwrap();
-    let found = store.command(CommandId(Uuid::from_u128(1))).await.unwrap().unwrap();
-    assert_eq!((found.command, found.outcome.state), (command(1), CommandState::Applied));
+    assert_eq!(
+        unfinished
+            .iter()
+            .map(|c| c.command.id.0.as_u128())
+            .collect::<Vec<_>>(),
+        [1, 2]
+    );
+    close(store).await;
+}
+
+#[tokio::test]
+async fn the_end_of_a_command_is_final() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON);
+    let (store, _) = open(dir.path(), &hands);
+    for n in 1..=2 {
+        assert!(store.record_command(command(n), n == 2).await.unwrap());
+    }
+    store
+        .append_event(outcome(1, CommandState::Applied))
+        .await
+        .unwrap();
+    store
+        .append_event(outcome(1, CommandState::Sent))
+        .await
+        .unwrap();
+    store
+        .append_event(outcome(77, CommandState::Failed))
+        .await
+        .unwrap();
+    let found = store
+        .command(CommandId(Uuid::from_u128(1)))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (found.command, found.outcome.state),
+        (command(1), CommandState::Applied)
+    );
     let path = Some("ahu-1/setpoint".parse().unwrap());
-    let listed = store.commands(CommandFilter { path, limit: 1 }).await.unwrap();
+    let listed = store
+        .commands(CommandFilter { path, limit: 1 })
+        .await
+        .unwrap();
     assert_eq!(listed[0].command.id.0.as_u128(), 2);
-    assert_eq!(store.commands(CommandFilter { path: None, limit: 9 }).await.unwrap().len(), 2);
+    assert_eq!(
+        store
+            .commands(CommandFilter {
+                path: None,
+                limit: 9
+            })
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
     let told: Vec<Event> = events(&store).await;
     assert_eq!(told[0], Event::Command(command(2)));
     close(store).await;
@@ -138,18 +232,43 @@ fn anna() -> NewUser {
 }
 
 #[tokio::test]
-async fn wrong_passwords_lock_out_and_a_right_one_forgives() {
+async fn wrong_passwords_lock_out() {
     let dir = tempfile::tempdir().unwrap();
     let hands = Hands::new(NOON);
     let (store, _) = open(dir.path(), &hands);
     assert!(store.add_first_user(anna()).await.unwrap());
-    let second = NewUser { name: "bert".to_owned(), role: Role::Operator, ..anna() };
-    assert!(!store.add_first_user(second.clone()).await.unwrap(), "only the first");
+    let second = NewUser {
+        name: "bert".to_owned(),
+        role: Role::Operator,
+        ..anna()
+    };
+    assert!(
+        !store.add_first_user(second.clone()).await.unwrap(),
+        "only the first"
+    );
     store.add_user(second).await.unwrap();
-    assert!(matches!(store.add_user(anna()).await, Err(StoreError::Exists { .. })));
-    let names: Vec<_> = store.users().await.unwrap().into_iter().map(|u| (u.name, u.role)).collect();
-    assert_eq!(names, [("anna".into(), Role::TenantAdmin), ("bert".into(), Role::Operator)]);
-    let lockout = Lockout { after: 5, for_ms: 900_000 };
+    assert!(matches!(
+        store.add_user(anna()).await,
+        Err(StoreError::Exists { .. })
+    ));
+    let names: Vec<_> = store
+        .users()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|u| (u.name, u.role))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("anna".into(), Role::TenantAdmin),
+            ("bert".into(), Role::Operator)
+        ]
+    );
+    let lockout = Lockout {
+        after: 5,
+        for_ms: 900_000,
+    };
     for n in 1..5 {
         let user = store.login_failed("anna", lockout).await.unwrap();
         assert_eq!((user.failed, user.locked_until), (n, None));
@@ -158,6 +277,25 @@ async fn wrong_passwords_lock_out_and_a_right_one_forgives() {
     assert_eq!(locked.locked_until, Some(Timestamp(NOON + 900_000)));
     let ghost = store.login_failed("ghost", lockout).await;
     assert!(matches!(ghost, Err(StoreError::Missing { .. })));
+    store.remove_user("bert").await.unwrap();
+    assert!(matches!(
+        store.remove_user("bert").await,
+        Err(StoreError::Missing { .. })
+    ));
+    close(store).await;
+}
+
+#[tokio::test]
+async fn sessions_end_by_time_and_by_a_new_password() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON);
+    let (store, _) = open(dir.path(), &hands);
+    store.add_user(anna()).await.unwrap();
+    let lockout = Lockout {
+        after: 5,
+        for_ms: 900_000,
+    };
+    store.login_failed("anna", lockout).await.unwrap();
     let session = Session {
         token_hash: [7; 32],
         user: "anna".to_owned(),
@@ -171,17 +309,28 @@ async fn wrong_passwords_lock_out_and_a_right_one_forgives() {
     assert_eq!(store.session([8; 32]).await.unwrap(), None);
     hands.forward(1_000);
     assert_eq!(store.session([7; 32]).await.unwrap(), None, "expired");
-    store.extend_session([7; 32], Timestamp(NOON + 9_000)).await.unwrap();
+    store
+        .extend_session([7; 32], Timestamp(NOON + 9_000))
+        .await
+        .unwrap();
     assert!(store.session([7; 32]).await.unwrap().is_some());
-    store.set_password("anna", "$argon2id$two".to_owned()).await.unwrap();
-    assert_eq!(store.session([7; 32]).await.unwrap(), None, "a new password ends sessions");
+    store
+        .set_password("anna", "$argon2id$two".to_owned())
+        .await
+        .unwrap();
+    assert_eq!(
+        store.session([7; 32]).await.unwrap(),
+        None,
+        "a new password ends sessions"
+    );
     store.set_role("anna", Role::Viewer).await.unwrap();
-    store.remove_user("bert").await.unwrap();
-    assert!(matches!(store.remove_user("bert").await, Err(StoreError::Missing { .. })));
     close(store).await;
     let (store, _) = open(dir.path(), &hands);
     let user = store.user("anna").await.unwrap().unwrap();
-    assert_eq!((user.role, user.password_hash.as_str()), (Role::Viewer, "$argon2id$two"));
+    assert_eq!(
+        (user.role, user.password_hash.as_str()),
+        (Role::Viewer, "$argon2id$two")
+    );
     close(store).await;
 }
 
@@ -194,9 +343,28 @@ async fn values_and_configurations_are_kept() {
     store.set_value("claim", b"one".to_vec()).await.unwrap();
     store.set_value("claim", b"two".to_vec()).await.unwrap();
     assert_eq!(store.configuration().await.unwrap(), None);
-    assert_eq!(store.record_configuration("a = 1".to_owned()).await.unwrap(), 1);
-    assert_eq!(store.record_configuration("a = 1".to_owned()).await.unwrap(), 1, "no change");
-    assert_eq!(store.record_configuration("a = 2".to_owned()).await.unwrap(), 2);
+    assert_eq!(
+        store
+            .record_configuration("a = 1".to_owned())
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(
+        store
+            .record_configuration("a = 1".to_owned())
+            .await
+            .unwrap(),
+        1,
+        "no change"
+    );
+    assert_eq!(
+        store
+            .record_configuration("a = 2".to_owned())
+            .await
+            .unwrap(),
+        2
+    );
     close(store).await;
     let (store, _) = open(dir.path(), &hands);
     assert_eq!(store.value("claim").await.unwrap(), Some(b"two".to_vec()));
@@ -207,7 +375,17 @@ async fn values_and_configurations_are_kept() {
     close(store).await;
     let closed = open(dir.path(), &hands).0;
     close(closed.clone()).await;
-    assert!(matches!(closed.append_event(alarm(1)).await, Err(StoreError::Closed)));
-    assert!(matches!(closed.value("claim").await, Err(StoreError::Closed)));
-    assert!(closed.append(vec![common::scan(1, &[1.0])], Default::default(), 0).is_err());
+    assert!(matches!(
+        closed.append_event(alarm(1)).await,
+        Err(StoreError::Closed)
+    ));
+    assert!(matches!(
+        closed.value("claim").await,
+        Err(StoreError::Closed)
+    ));
+    assert!(
+        closed
+            .append(vec![common::scan(1, &[1.0])], Default::default(), 0)
+            .is_err()
+    );
 }

@@ -1,5 +1,6 @@
 //! Whole day files go, by age and by free space; what the cloud does not have goes last and is
 //! reported. A disk that refuses costs nothing until the queue is full.
+#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
 mod common;
 
@@ -15,8 +16,9 @@ use std::time::Duration;
 fn days(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir.join("history")).unwrap();
     let names = entries.map(|e| e.unwrap().file_name().into_string().unwrap());
-    let mut days: Vec<String> =
-        names.filter_map(|n| n.strip_suffix(".db").map(str::to_owned)).collect();
+    let mut days: Vec<String> = names
+        .filter_map(|n| n.strip_suffix(".db").map(str::to_owned))
+        .collect();
     days.sort();
     days
 }
@@ -24,7 +26,10 @@ fn days(dir: &Path) -> Vec<String> {
 async fn fill(store: &Store, hands: &Hands, days: i64) {
     for _ in 0..days {
         for n in 0..10 {
-            append(store, vec![scan(hands.forward(1_000), &[f64::from(n), 1.0])]);
+            append(
+                store,
+                vec![scan(hands.forward(1_000), &[f64::from(n), 1.0])],
+            );
         }
         store.settle().await.unwrap();
         hands.forward(DAY - 10_000);
@@ -32,9 +37,14 @@ async fn fill(store: &Store, hands: &Hands, days: i64) {
 }
 
 async fn losses(store: &Store) -> Vec<(String, u64)> {
-    let from = Position { epoch: store.epoch(), seq: 0 };
+    let from = Position {
+        epoch: store.epoch(),
+        seq: 0,
+    };
     let events = store.outbox().claim_events(from, 999).await.unwrap();
-    let decoded = events.iter().map(|e| riser_wire::decode_event(&e.frame).unwrap().1);
+    let decoded = events
+        .iter()
+        .map(|e| riser_wire::decode_event(&e.frame).unwrap().1);
     decoded
         .filter_map(|e| match e {
             Event::Loss { lane, samples, .. } => Some((lane, samples)),
@@ -54,14 +64,19 @@ async fn old_days_go_once_the_cloud_has_them() {
     store.settle().await.unwrap();
     assert_eq!(days(dir.path()).len(), 15, "nothing is durable yet");
     // Days 1 and 3 become durable, day 2 does not.
-    store.outbox().confirm(recovery.epoch, Stream::Data, 10, &[(21, 30)]);
+    store
+        .outbox()
+        .confirm(recovery.epoch, Stream::Data, 10, &[(21, 30)]);
     store.settle().await.unwrap();
     let left = days(dir.path());
     assert_eq!(left.len(), 13);
     assert_eq!(left[0], "2026-11-22");
     assert_eq!(losses(&store).await, []);
     close(store).await;
-    assert_eq!(riser_store::check(dir.path()).unwrap().problems, Vec::<String>::new());
+    assert_eq!(
+        riser_store::check(dir.path()).unwrap().problems,
+        Vec::<String>::new()
+    );
     let (store, recovery) = open(dir.path(), &hands);
     assert_eq!(recovery.new_epoch, None);
     assert_eq!(store.outbox().occupancy().batches, 130);
@@ -114,9 +129,13 @@ async fn the_free_space_floor_takes_durable_days_first_and_reports_the_rest() {
     fill(&store, &hands, 5).await;
     append(&store, vec![scan(hands.forward(1_000), &[1.0])]);
     // Only day 3 is durable.
-    store.outbox().confirm(recovery.epoch, Stream::Data, 0, &[(21, 30)]);
+    store
+        .outbox()
+        .confirm(recovery.epoch, Stream::Data, 0, &[(21, 30)]);
     store.settle().await.unwrap();
-    let files = std::fs::read_dir(dir.path().join("history")).unwrap().count() as u64;
+    let files = std::fs::read_dir(dir.path().join("history"))
+        .unwrap()
+        .count() as u64;
     free.store(600 * files + 300, Ordering::SeqCst);
     store.settle().await.unwrap();
     let left = days(dir.path());
@@ -128,8 +147,15 @@ async fn the_free_space_floor_takes_durable_days_first_and_reports_the_rest() {
     assert_eq!(losses(&store).await, [("history".to_owned(), 20)]);
     assert_eq!(store.stats().shed_samples, 20);
     // What was dropped is no longer offered.
-    let below = Position { epoch: recovery.epoch, seq: u64::MAX };
-    let waiting = store.outbox().claim_backfill(HashSet::new(), below, 999).await.unwrap();
+    let below = Position {
+        epoch: recovery.epoch,
+        seq: u64::MAX,
+    };
+    let waiting = store
+        .outbox()
+        .claim_backfill(HashSet::new(), below, 999)
+        .await
+        .unwrap();
     assert_eq!(waiting.len(), 31);
     assert_eq!(store.outbox().durable(Stream::Data).contiguous, 10);
     // However little is left, the newest day stays.
@@ -169,7 +195,10 @@ async fn a_refusing_disk_costs_the_oldest_samples_and_never_an_event() {
     // The back-off is at most five seconds.
     let mut heads = store.committed(Stream::Data);
     let done = heads.wait_for(|head| head.seq == 11);
-    tokio::time::timeout(Duration::from_secs(20), done).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(20), done)
+        .await
+        .unwrap()
+        .unwrap();
     store.settle().await.unwrap();
     let stats = store.stats();
     assert_eq!(stats.disk, DiskState::Ok);
@@ -177,7 +206,14 @@ async fn a_refusing_disk_costs_the_oldest_samples_and_never_an_event() {
     assert_eq!(losses(&store).await.iter().map(|l| l.1).sum::<u64>(), 200);
     let (from, to) = (Timestamp(NOON + DAY), Timestamp(NOON + 2 * DAY));
     let found = store.samples(Slot(1), from, to, 99).await.unwrap();
-    let values: Vec<f64> = found.iter().map(|s| s.value.as_ref().unwrap().as_f64().unwrap()).collect();
-    assert_eq!(values, (20..30).map(f64::from).collect::<Vec<_>>(), "the newest are kept");
+    let values: Vec<f64> = found
+        .iter()
+        .map(|s| s.value.as_ref().unwrap().as_f64().unwrap())
+        .collect();
+    assert_eq!(
+        values,
+        (20..30).map(f64::from).collect::<Vec<_>>(),
+        "the newest are kept"
+    );
     close(store).await;
 }

@@ -1,10 +1,13 @@
 //! Trends and samples: raw and rolled up are the same picture, also across a crash, across days and
 //! for samples that come late.
+#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
 mod common;
 
 use common::{DAY, Hands, MINUTE, NOON, append, close, open, scan};
-use riser_model::{Quality, Reason, Reading, ScanBatch, Slot, Timestamp, Trend, TrendBuilder, Value};
+use riser_model::{
+    Quality, Reading, Reason, ScanBatch, Slot, Timestamp, Trend, TrendBuilder, Value,
+};
 use riser_store::Store;
 
 /// What was appended, to be reduced by the model's own rule.
@@ -30,9 +33,15 @@ impl Truth {
 }
 
 fn assert_same(found: &Trend, wanted: &Trend) {
-    assert_eq!((found.from, found.to, found.bucket_ms), (wanted.from, wanted.to, wanted.bucket_ms));
+    assert_eq!(
+        (found.from, found.to, found.bucket_ms),
+        (wanted.from, wanted.to, wanted.bucket_ms)
+    );
     let shape = |t: &Trend| -> Vec<_> {
-        t.buckets.iter().map(|b| (b.at, b.min, b.max, b.last, b.count, b.bad)).collect()
+        t.buckets
+            .iter()
+            .map(|b| (b.at, b.min, b.max, b.last, b.count, b.bad))
+            .collect()
     };
     assert_eq!(shape(found), shape(wanted));
     for (a, b) in found.buckets.iter().zip(&wanted.buckets) {
@@ -62,7 +71,10 @@ fn scans_at(at: i64, n: i64) -> Vec<ScanBatch> {
         let wave = ((n * 37 + i64::from(slot) * 11) % 400 - 200) as f64;
         match n % 23 {
             0 => (None, Quality::bad(Reason::DeviceDown)),
-            1 => (Some(Value::Float(wave / 3.0)), Quality::uncertain(Reason::Initial)),
+            1 => (
+                Some(Value::Float(wave / 3.0)),
+                Quality::uncertain(Reason::Initial),
+            ),
             2 => (Some(Value::Float(wave)), Quality::bad(Reason::Stale)),
             3 => (Some(Value::Bool(n % 2 == 0)), Quality::GOOD),
             4 => (Some(Value::text("words")), Quality::GOOD),
@@ -73,10 +85,17 @@ fn scans_at(at: i64, n: i64) -> Vec<ScanBatch> {
         .into_iter()
         .map(|slot| {
             let (value, quality) = value(slot);
-            Reading { slot: Slot(slot), value, quality }
+            Reading {
+                slot: Slot(slot),
+                value,
+                quality,
+            }
         })
         .collect();
-    vec![ScanBatch { at: Timestamp(at), readings }]
+    vec![ScanBatch {
+        at: Timestamp(at),
+        readings,
+    }]
 }
 
 #[tokio::test]
@@ -109,17 +128,30 @@ async fn rolled_up_and_raw_are_the_same_picture() {
     assert_trends(&store, &truth, from, to).await;
     assert_trends(&store, &truth, from + 12_345, to - 54_321).await;
     assert_trends(&store, &truth, NOON - DAY, NOON + DAY).await;
-    let samples = store.samples(Slot(1), Timestamp(from), Timestamp(to), 9_999).await.unwrap();
-    let mut wanted: Vec<_> = truth.0.iter().filter(|s| s.0 == Slot(1) && s.1.0 >= from).collect();
+    let samples = store
+        .samples(Slot(1), Timestamp(from), Timestamp(to), 9_999)
+        .await
+        .unwrap();
+    let mut wanted: Vec<_> = truth
+        .0
+        .iter()
+        .filter(|s| s.0 == Slot(1) && s.1.0 >= from)
+        .collect();
     wanted.sort_by_key(|s| s.1);
     assert_eq!(samples.len(), wanted.len());
     for (a, b) in samples.iter().zip(wanted) {
         assert_eq!((a.at, &a.value, a.quality), (b.1, &b.2, b.3));
     }
-    let first = store.samples(Slot(1), Timestamp(from), Timestamp(to), 10).await.unwrap();
+    let first = store
+        .samples(Slot(1), Timestamp(from), Timestamp(to), 10)
+        .await
+        .unwrap();
     assert_eq!(first, samples[..10]);
     close(store).await;
-    assert_eq!(riser_store::check(dir.path()).unwrap().problems, Vec::<String>::new());
+    assert_eq!(
+        riser_store::check(dir.path()).unwrap().problems,
+        Vec::<String>::new()
+    );
 }
 
 #[tokio::test]
@@ -156,7 +188,10 @@ async fn a_trend_crosses_midnight_and_clock_steps() {
             files.insert(entry.unwrap().file_name().into_string().unwrap());
         }
     }
-    assert!(files.contains("2026-11-21.db") && files.contains("2026-11-22.db"), "{files:?}");
+    assert!(
+        files.contains("2026-11-21.db") && files.contains("2026-11-22.db"),
+        "{files:?}"
+    );
     assert_trends(&store, &truth, NOON + 11 * 60 * MINUTE, hands.get() + 1).await;
     close(store).await;
     let (store, recovery) = open(dir.path(), &hands);
@@ -164,7 +199,10 @@ async fn a_trend_crosses_midnight_and_clock_steps() {
     append(&store, scans_at(hands.forward(1_000), 1));
     store.settle().await.unwrap();
     close(store).await;
-    assert_eq!(riser_store::check(dir.path()).unwrap().problems, Vec::<String>::new());
+    assert_eq!(
+        riser_store::check(dir.path()).unwrap().problems,
+        Vec::<String>::new()
+    );
 }
 
 #[tokio::test]
@@ -175,9 +213,15 @@ async fn a_large_append_becomes_several_batches() {
     append(&store, vec![scan(NOON, &vec![1.5; 10_000])]);
     store.settle().await.unwrap();
     let stats = store.stats();
-    assert_eq!((stats.committed_batches, stats.committed_samples), (3, 10_000));
+    assert_eq!(
+        (stats.committed_batches, stats.committed_samples),
+        (3, 10_000)
+    );
     let from = Timestamp(NOON);
-    let found = store.samples(Slot(10_000), from, Timestamp(NOON + 1), 9).await.unwrap();
+    let found = store
+        .samples(Slot(10_000), from, Timestamp(NOON + 1), 9)
+        .await
+        .unwrap();
     assert_eq!(found.len(), 1);
     close(store).await;
 }

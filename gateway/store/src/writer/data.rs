@@ -133,7 +133,7 @@ impl Writer {
     }
 
     /// Sees to it that the open file is the one of today.
-    fn change_over(&mut self, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn change_over(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let name = day_name(now);
         if self.day.as_ref().is_some_and(|day| day.name == name) {
             return Ok(());
@@ -330,7 +330,7 @@ mod tests {
             for part in &parts {
                 let text: usize = part.scans.iter().flat_map(|s| &s.readings).map(text_len).sum();
                 prop_assert!(part.samples <= MAX_SAMPLES as u64 && text <= MAX_TEXT);
-                prop_assert_eq!(part.samples as usize, flat(std::slice::from_ref(part)).len());
+                prop_assert_eq!(part.samples, flat(std::slice::from_ref(part)).len() as u64);
             }
         }
     }

@@ -89,31 +89,40 @@ impl Writer {
         } else {
             Duration::from_secs(1)
         };
+        let now = Instant::now();
         let retries = [self.state_retry.due_at(), self.history_retry.due_at()];
-        let due = retries.into_iter().flatten().min();
-        let pause = Instant::now() + pause;
+        let due = retries.into_iter().flatten().filter(|at| *at > now).min();
+        let pause = now + pause;
         due.map_or(pause, |due| due.min(pause))
     }
 
     fn is_idle(&self) -> bool {
-        self.day.is_none() && !self.shared.marks().is_dirty()
+        self.day.is_none()
+            && !self.shared.marks().is_dirty()
+            && !self.state_retry.is_waiting()
+            && !self.history_retry.is_waiting()
     }
 
-    /// Writes what is left, once; whatever the disk refuses now is lost with the process.
+    /// Writes what is left; what the disk refuses twice now is lost with the process.
     fn wind_up(mut self, mut work: crate::intake::Work) {
         let ready = Ready {
             state: true,
             history: true,
         };
+        let mut refusals = 0;
         loop {
-            let empty = work.urgent.is_empty() && work.data.is_empty();
             let settles = self.serve(work.urgent);
             self.append(work.data);
             self.answer(settles);
-            if empty || self.state_retry.is_waiting() || self.history_retry.is_waiting() {
+            let refused = self.state_retry.is_waiting() || self.history_retry.is_waiting();
+            refusals += u32::from(refused);
+            if refusals > 1 {
                 break;
             }
             work = self.shared.intake.take(ready, Instant::now());
+            if work.urgent.is_empty() && work.data.is_empty() {
+                break;
+            }
         }
         self.write_marks();
         self.shared.readers.close();

@@ -3,6 +3,7 @@
 
 use super::Writer;
 use crate::error::Doing;
+use crate::files;
 use crate::intake::{Ready, Reply};
 use crate::recover;
 use crate::retention::{Drop, day_path};
@@ -54,6 +55,7 @@ impl Writer {
             self.write_marks();
         }
         let now = (self.shared.now)();
+        self.probe(now);
         if self.history_retry.is_due()
             && let Some(day) = self.day.as_mut()
             && let Err(error) = day.keep_up(now)
@@ -65,6 +67,20 @@ impl Writer {
         }
         self.show_disk();
         self.answer(settles);
+    }
+
+    /// Tries a disk that refused, though nothing waits to be written, so that it is not called
+    /// failing for longer than it is.
+    fn probe(&mut self, now: Timestamp) {
+        if self.state_retry.is_waiting() && self.state_retry.is_due() {
+            self.transact(Vec::new());
+        }
+        if self.history_retry.is_waiting() && self.history_retry.is_due() && self.day.is_none() {
+            match self.change_over(now) {
+                Ok(()) => self.history_retry.worked(),
+                Err(error) => self.history_failed(error),
+            }
+        }
     }
 
     /// Writes all samples that are queued.
@@ -86,15 +102,24 @@ impl Writer {
     }
 
     fn tidy_up(&mut self, now: Timestamp) {
-        let free = (self.shared.config.free_space)(&self.shared.config.dir);
+        let dir = self.shared.config.dir.clone();
+        let free = (self.shared.config.free_space)(&dir);
         let figure = free.map_or(0, |f| f.saturating_add(1));
         self.shared
             .counters
             .free_bytes_plus_one
             .store(figure, Ordering::Relaxed);
+        if free.is_none_or(|f| f >= self.shared.config.min_free_bytes)
+            && let Err(error) = files::keep_reserve(&dir)
+        {
+            tracing::debug!(error = error.chain(), "there is no room for the reserve");
+        }
         self.seal_finished(now);
-        let result = self.retain(now).and_then(|()| self.prune(now));
-        if let Err(error) = result {
+        if let Err(error) = self.retain(now).and_then(|()| self.prune(now)) {
+            // Dropping a file takes a little room to write down that it goes.
+            if error.is_full() && files::give_reserve(&dir) {
+                self.upkeep.retention = None;
+            }
             tracing::warn!(
                 error = error.chain(),
                 "tidying up failed; it is tried again"
@@ -202,7 +227,7 @@ impl Writer {
                 .marks()
                 .settle((s.epoch, Stream::Data), s.first, s.last);
         }
-        recover::remove_file(&day_path(&self.shared.config, &drop.name))?;
+        files::remove(&day_path(&self.shared.config, &drop.name))?;
         let Some(state) = self.state.as_mut() else {
             return Ok(());
         };
@@ -234,7 +259,7 @@ impl Writer {
     }
 
     fn set_aside(&mut self, path: &std::path::Path, error: &StoreError) {
-        match recover::set_aside(path, &error.chain(), (self.shared.now)()) {
+        match files::set_aside(path, &error.chain(), (self.shared.now)()) {
             Ok(_) => count(&self.shared.counters.files_set_aside, 1),
             Err(error) => tracing::error!(error = error.chain(), "a damaged file stays in place"),
         }

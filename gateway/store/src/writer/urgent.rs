@@ -3,7 +3,7 @@
 
 use super::Writer;
 use crate::StoreError;
-use crate::intake::{Reply, Urgent};
+use crate::intake::{EventReply, Reply, Urgent};
 use crate::marks::Numbering;
 use crate::ranges::RangeSet;
 use crate::state::StateTx;
@@ -14,12 +14,17 @@ use riser_wire::Stream;
 use rusqlite::params;
 use std::time::Instant;
 
-type EventReply = Box<dyn FnOnce(Result<u64, StoreError>) + Send>;
-
 /// What waits for the commit.
 enum Done {
-    Event(Event, EventReply, u64),
+    Event(Box<Event>, EventReply, u64),
     Task(Reply),
+}
+
+/// A transaction that did not work, with everything that was to be in it.
+struct Refusal {
+    error: StoreError,
+    done: Vec<Done>,
+    rest: Vec<Urgent>,
 }
 
 /// What one transaction did besides.
@@ -55,11 +60,15 @@ impl Writer {
         }
     }
 
-    fn transact(&mut self, work: Vec<Urgent>) {
+    pub(super) fn transact(&mut self, work: Vec<Urgent>) {
         let begun = Instant::now();
         let now = (self.shared.now)();
-        if let Err((error, done, rest)) = self.try_transact(work, now) {
+        if let Err(refusal) = self.try_transact(work, now) {
+            let Refusal { error, done, rest } = *refusal;
             self.refused(&error, done, rest);
+            if error.is_full() && crate::files::give_reserve(&self.shared.config.dir) {
+                tracing::warn!("the disk is full: the reserve is given to events and records");
+            }
             if error.is_damage() {
                 self.state_is_damaged(&error);
             }
@@ -75,11 +84,12 @@ impl Writer {
         &mut self,
         work: Vec<Urgent>,
         now: riser_model::Timestamp,
-    ) -> Result<(), (StoreError, Vec<Done>, Vec<Urgent>)> {
+    ) -> Result<(), Box<Refusal>> {
         let mut done = Vec::with_capacity(work.len());
         let mut rest = work.into_iter();
         let Some(state) = self.state.as_mut() else {
-            return Err((StoreError::Closed, done, rest.collect()));
+            let (error, rest) = (StoreError::Closed, rest.collect());
+            return Err(Box::new(Refusal { error, done, rest }));
         };
         let mut extra = Extra {
             lost: self.shared.intake.take_lost(),
@@ -109,7 +119,8 @@ impl Writer {
             }
             Err(error) => {
                 self.shared.intake.add_lost(extra.lost);
-                Err((error, done, rest.collect()))
+                let rest = rest.collect();
+                Err(Box::new(Refusal { error, done, rest }))
             }
         }
     }

@@ -50,7 +50,7 @@ pub(crate) fn open(dir: &Path, hands: &Hands) -> (Store, Recovery) {
     Store::open(config(dir), hands.now()).unwrap()
 }
 
-pub async fn close(store: Store) {
+pub(crate) async fn close(store: Store) {
     store.close(Duration::from_secs(20)).await.unwrap();
 }
 

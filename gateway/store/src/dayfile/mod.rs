@@ -5,19 +5,19 @@
 //! samples are in `rollup`. Opening reads the rest from the batches again, at most the samples of
 //! the last two minutes. A sample that comes late is merged into the row of its minute.
 
+mod rows;
+
 use crate::StoreError;
 use crate::catalog::Entry;
-use crate::cells::{self, Cell};
 use crate::error::Doing;
-use crate::rollup::{Rollup, Row, usable};
+use crate::rollup::{Rollup, usable};
 use crate::scan::{self, SpanEnd, batch_id};
 use crate::sqlite::HISTORY;
 use riser_model::{ScanBatch, Timestamp};
 use riser_wire::Epoch;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
-use std::collections::BTreeMap;
+use rusqlite::{Connection, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
-use zstd::bulk::{Compressor, Decompressor};
+use zstd::bulk::Compressor;
 
 /// A batch ready to be written.
 pub(crate) struct Encoded {
@@ -140,25 +140,25 @@ impl DayWriter {
         // No span crosses an epoch.
         let ends = (known.is_none() && self.span.is_some()).then_some(self.rolled_to);
         let due = self.due(group.now).or(ends);
-        let rows = due.map(|until| self.rollup.rows(until));
+        let minutes = due.map(|until| self.rollup.rows(until));
         let tx = self
             .conn
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .doing("begin a transaction", &path)?;
-        if let (Some(until), Some(rows)) = (due, rows) {
-            write_rows(&tx, &path, rows, (self.rolled_to, &mut self.zip))?;
-            write_span(&tx, &path, self.span.as_ref(), until)?;
+        if let (Some(until), Some(minutes)) = (due, minutes) {
+            rows::write_rows(&tx, &path, minutes, (self.rolled_to, &mut self.zip))?;
+            rows::write_span(&tx, &path, self.span.as_ref(), until)?;
         }
         let no = match known {
             Some((no, _)) => no,
-            None => add_epoch(&tx, &path, group.epoch)?,
+            None => rows::add_epoch(&tx, &path, group.epoch)?,
         };
         if let Some((version, body)) = &group.directory {
             let sql = "INSERT OR REPLACE INTO directory VALUES (?1, ?2)";
             tx.execute(sql, params![version, body])
                 .doing("store the directory", &path)?;
         }
-        insert(&tx, &path, no, group.batches)?;
+        rows::insert(&tx, &path, no, group.batches)?;
         tx.commit().doing("commit", &path)?;
         if let Some(until) = due {
             self.rolled(until);
@@ -223,13 +223,13 @@ impl DayWriter {
     }
 
     fn roll(&mut self, until: i64) -> Result<(), StoreError> {
-        let rows = self.rollup.rows(until);
+        let minutes = self.rollup.rows(until);
         let tx = self
             .conn
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .doing("begin a transaction", &self.path)?;
-        write_rows(&tx, &self.path, rows, (self.rolled_to, &mut self.zip))?;
-        write_span(&tx, &self.path, self.span.as_ref(), until)?;
+        rows::write_rows(&tx, &self.path, minutes, (self.rolled_to, &mut self.zip))?;
+        rows::write_span(&tx, &self.path, self.span.as_ref(), until)?;
         tx.commit().doing("commit", &self.path)?;
         self.rolled(until);
         Ok(())
@@ -316,105 +316,4 @@ fn replay_batch(rollup: &mut Rollup, frame: &[u8], from: Option<i64>) {
         }
         Err(error) => tracing::warn!(%error, "a stored batch is damaged and left out of the trend"),
     }
-}
-
-fn add_epoch(tx: &Transaction<'_>, path: &Path, epoch: Epoch) -> Result<i64, StoreError> {
-    let sql = "INSERT INTO epoch (no, id) SELECT coalesce(max(no), 0) + 1, ?1 FROM epoch WHERE true \
-               ON CONFLICT (id) DO UPDATE SET id = id RETURNING no";
-    tx.query_row(sql, [epoch.0.as_bytes()], |r| r.get(0))
-        .doing("name the epoch", path)
-}
-
-fn insert(
-    tx: &Transaction<'_>,
-    path: &Path,
-    no: i64,
-    batches: &[Encoded],
-) -> Result<(), StoreError> {
-    let doing = "store a batch";
-    let mut statement = tx
-        .prepare_cached("INSERT INTO batch VALUES (?1, ?2, ?3, ?4, ?5)")
-        .doing(doing, path)?;
-    for b in batches {
-        let values = params![
-            batch_id(no, b.seq),
-            b.first_at.0,
-            b.last_at.0,
-            b.samples,
-            b.frame
-        ];
-        statement.execute(values).doing(doing, path)?;
-    }
-    Ok(())
-}
-
-fn write_span(
-    tx: &Transaction<'_>,
-    path: &Path,
-    span: Option<&OpenSpan>,
-    rolled_to: i64,
-) -> Result<(), StoreError> {
-    let doing = "store a span";
-    let Some(s) = span else {
-        let sql = "UPDATE span SET rolled_to = ?1 WHERE last_id = (SELECT max(last_id) FROM span)";
-        return tx.execute(sql, [rolled_to]).doing(doing, path).map(drop);
-    };
-    tx.prepare_cached("INSERT INTO span VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
-        .and_then(|mut statement| {
-            statement.execute(params![
-                s.last_id,
-                s.first_id,
-                s.first_at.0,
-                s.last_at.0,
-                s.batches,
-                s.samples,
-                s.bytes,
-                s.committed_at.0,
-                rolled_to
-            ])
-        })
-        .doing(doing, path)
-        .map(drop)
-}
-
-/// Writes rollup rows; those of minutes that were written before are merged.
-fn write_rows(
-    tx: &Transaction<'_>,
-    path: &Path,
-    rows: Vec<Row>,
-    (rolled_to, zip): (i64, &mut Compressor<'_>),
-) -> Result<(), StoreError> {
-    let doing = "store a rollup";
-    let mut put = tx
-        .prepare_cached("INSERT OR REPLACE INTO rollup (id, cells) VALUES (?1, ?2)")
-        .doing(doing, path)?;
-    for row in rows {
-        let merged = if i64::from(row.minute) < rolled_to {
-            merge(tx, path, &row)?
-        } else {
-            row.cells
-        };
-        let cells = cells::encode(&merged, zip).doing("compress a rollup for", path)?;
-        put.execute(params![row.id, cells]).doing(doing, path)?;
-    }
-    Ok(())
-}
-
-fn merge(tx: &Transaction<'_>, path: &Path, row: &Row) -> Result<Vec<(u8, Cell)>, StoreError> {
-    let stored: Option<Vec<u8>> = tx
-        .prepare_cached("SELECT cells FROM rollup WHERE id = ?1")
-        .and_then(|mut q| q.query_row([row.id], |r| r.get(0)).optional())
-        .doing("read a rollup", path)?;
-    let mut all: BTreeMap<u8, Cell> = BTreeMap::new();
-    if let Some(stored) = stored {
-        let mut unzip = Decompressor::new().doing("set up compression for", path)?;
-        match cells::decode(&stored, &mut unzip) {
-            Ok(before) => all.extend(before),
-            Err(error) => tracing::warn!(%error, "a damaged rollup is replaced"),
-        }
-    }
-    for (offset, cell) in &row.cells {
-        all.entry(*offset).or_insert(Cell::EMPTY).merge(cell);
-    }
-    Ok(all.into_iter().collect())
 }

@@ -1,0 +1,109 @@
+//! Database files as files: which are there, how one is deleted or put out of the way. Owns that a
+//! file and its log go together.
+
+use crate::StoreError;
+use crate::error::Doing;
+use riser_model::Timestamp;
+use std::path::{Path, PathBuf};
+
+/// A damaged file, out of the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// Where it was.
+    pub file: PathBuf,
+    /// Where it is now.
+    pub moved_to: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Deletes a database file with its log.
+pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
+    for part in with_log(path) {
+        match std::fs::remove_file(&part) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).doing("delete", &part);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Renames a damaged database file with its log; a person may still want to look at it.
+pub(crate) fn set_aside(path: &Path, reason: &str, now: Timestamp) -> Result<SetAside, StoreError> {
+    let ending = format!(".damaged-{}", now.0);
+    let to = |part: &Path| {
+        let mut name = part.as_os_str().to_owned();
+        name.push(&ending);
+        PathBuf::from(name)
+    };
+    tracing::error!(file = %path.display(), reason, "a damaged file is set aside");
+    for part in with_log(path) {
+        match std::fs::rename(&part, to(&part)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).doing("set aside", &part);
+            }
+            _ => {}
+        }
+    }
+    Ok(SetAside {
+        file: path.to_owned(),
+        moved_to: to(path),
+        reason: reason.to_owned(),
+    })
+}
+
+/// True where a log was left beside the file: the process that wrote it did not end by itself.
+pub(crate) fn has_log(path: &Path) -> bool {
+    let [_, log, _] = with_log(path);
+    std::fs::metadata(log).is_ok_and(|m| m.len() > 0)
+}
+
+fn with_log(path: &Path) -> [PathBuf; 3] {
+    ["", "-wal", "-shm"].map(|ending| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    })
+}
+
+/// Day files in a folder, by name.
+pub(crate) fn days(dir: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).doing("list", dir)? {
+        let path = entry.doing("list", dir)?.path();
+        let name = path.file_name().and_then(|n| n.to_str());
+        if let Some(day) = name.and_then(|n| n.strip_suffix(".db")) {
+            found.push((day.to_owned(), path.clone()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Octets kept back for the moment the disk is full: enough for some hundred events and for the
+/// transaction that drops a day file.
+const RESERVE: usize = 2 << 20;
+
+fn reserve(dir: &Path) -> PathBuf {
+    dir.join("reserve")
+}
+
+/// Makes the reserve, unless it is there.
+pub(crate) fn keep_reserve(dir: &Path) -> Result<(), StoreError> {
+    let path = reserve(dir);
+    if std::fs::metadata(&path).is_ok_and(|m| m.len() == RESERVE as u64) {
+        return Ok(());
+    }
+    // Random enough that no file system stores it in less room than it says.
+    let octets: Vec<u8> = (0..RESERVE as u64)
+        .map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)
+        .collect();
+    std::fs::write(&path, octets).doing("write", &path)
+}
+
+/// Gives the reserve away; false when there was none.
+pub(crate) fn give_reserve(dir: &Path) -> bool {
+    std::fs::remove_file(reserve(dir)).is_ok()
+}
