@@ -204,7 +204,10 @@ impl Accounts {
         };
         let granted = match known {
             Some(user) => self.login_known(user, password).await,
-            None => self.login_stranger(&mut limits.strangers, name, password).await,
+            None => {
+                self.login_stranger(&mut limits.strangers, name, password)
+                    .await
+            }
         };
         match &granted {
             Ok(granted) => {

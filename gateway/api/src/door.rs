@@ -117,13 +117,17 @@ async fn check(rule: Rule, request: &mut Request) -> Result<(), Refusal> {
         Rule::NeedsOrToken(_) if face.is_metrics_token(bearer(request.headers())) => return Ok(()),
         Rule::NeedsOrToken(permission) => Some(permission),
     };
-    let caller = face.accounts().caller(request.headers()).await?.ok_or_else(|| {
-        Refusal::new(
-            StatusCode::UNAUTHORIZED,
-            "not_logged_in",
-            "nobody is logged in, or the session has ended: log in with POST /api/v1/session",
-        )
-    })?;
+    let caller = face
+        .accounts()
+        .caller(request.headers())
+        .await?
+        .ok_or_else(|| {
+            Refusal::new(
+                StatusCode::UNAUTHORIZED,
+                "not_logged_in",
+                "nobody is logged in, or the session has ended: log in with POST /api/v1/session",
+            )
+        })?;
     if let Some(permission) = permission.filter(|p| !caller.role.may(*p)) {
         return Err(Refusal::new(
             StatusCode::FORBIDDEN,
@@ -213,7 +217,11 @@ fn describe(rule: Rule, method: &Method, operation: &mut Operation) {
 fn security(rule: Rule, changes: bool) -> Vec<SecurityRequirement> {
     let none: [&str; 0] = [];
     let with_header = |requirement: SecurityRequirement| {
-        if changes { requirement.add("csrf", none) } else { requirement }
+        if changes {
+            requirement.add("csrf", none)
+        } else {
+            requirement
+        }
     };
     let session = with_header(SecurityRequirement::new("session", none));
     match rule {

@@ -88,7 +88,10 @@ mod tests {
 
     #[test]
     fn only_the_gateways_own_page_may_change_or_upgrade() {
-        let own = headers(&[(header::HOST, "gw:8080"), (header::ORIGIN, "http://GW:8080")]);
+        let own = headers(&[
+            (header::HOST, "gw:8080"),
+            (header::ORIGIN, "http://GW:8080"),
+        ]);
         let foreign = headers(&[(header::HOST, "gw:8080"), (header::ORIGIN, "http://evil")]);
         let opaque = headers(&[(header::HOST, "gw:8080"), (header::ORIGIN, "null")]);
         let program = headers(&[(header::HOST, "gw:8080")]);

@@ -2,9 +2,9 @@
 
 use crate::auth::{Accounts, AuthSettings, ClaimCode};
 use crate::shape::{GatewayFacts, GatewayName};
-use riser_model::{ClockState, GatewayId, LinkStatus, TenantId, Timestamp};
-use riser_runtime::Runtime;
-use riser_store::{Now, Store, StoreError};
+use riser_model::{GatewayId, LinkStatus, TenantId, Timestamp};
+use riser_runtime::{Clock, Runtime};
+use riser_store::{Store, StoreError};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
@@ -27,6 +27,17 @@ pub struct Identity {
     pub version: String,
 }
 
+/// A figure for `/metrics` from a part this crate does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counter {
+    /// Its name, without `riser_` before and `_total` behind.
+    pub name: &'static str,
+    /// What it counts.
+    pub help: &'static str,
+    /// How many since start.
+    pub value: u64,
+}
+
 /// What the HTTP face needs.
 pub struct FaceParts {
     /// Which gateway this is.
@@ -35,10 +46,8 @@ pub struct FaceParts {
     pub runtime: Runtime,
     /// History, users, sessions.
     pub store: Store,
-    /// Tells the time.
-    pub now: Now,
-    /// Tells how far the time is to be trusted.
-    pub clock_state: Arc<dyn Fn() -> ClockState + Send + Sync>,
+    /// Tells the time, and how far it is to be trusted.
+    pub clock: Arc<dyn Clock>,
     /// The link to the cloud.
     pub link: watch::Receiver<LinkStatus>,
     /// Limits of logging in.
@@ -47,6 +56,8 @@ pub struct FaceParts {
     pub claim_code: Option<ClaimCode>,
     /// What a program shows to read `/metrics`; without it only persons may.
     pub metrics_token: Option<String>,
+    /// More figures for `/metrics`.
+    pub counters: Arc<dyn Fn() -> Vec<Counter> + Send + Sync>,
     /// Closes live sockets when the gateway goes down.
     pub stop: CancellationToken,
 }
@@ -69,16 +80,17 @@ impl Face {
     /// # Errors
     /// The users could not be read.
     pub async fn open(mut parts: FaceParts) -> Result<Self, StoreError> {
+        let clock = Arc::clone(&parts.clock);
         let accounts = Accounts::open(
             parts.store.clone(),
-            Arc::clone(&parts.now),
+            Arc::new(move || clock.now()),
             parts.auth,
             parts.claim_code.take(),
         )
         .await?;
         let metrics_token = parts.metrics_token.take().filter(|token| !token.is_empty());
         Ok(Self(Arc::new(Inner {
-            started_at: (parts.now)(),
+            started_at: parts.clock.now(),
             metrics_token: metrics_token.map(|token| digest(&token)),
             live_sockets: Arc::new(Semaphore::new(LIVE_SOCKETS)),
             accounts,
@@ -110,7 +122,7 @@ impl Face {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        (self.0.parts.now)()
+        self.0.parts.clock.now()
     }
 
     pub(crate) fn link(&self) -> watch::Receiver<LinkStatus> {
@@ -125,8 +137,8 @@ impl Face {
         Arc::clone(&self.0.live_sockets)
     }
 
-    pub(crate) fn started_at(&self) -> Timestamp {
-        self.0.started_at
+    pub(crate) fn more_counters(&self) -> Vec<Counter> {
+        (self.0.parts.counters)()
     }
 
     /// Compares in constant time; digests have one length whatever was given.
@@ -155,7 +167,7 @@ impl Face {
             version: identity.version.clone(),
             started_at: self.0.started_at,
             now: self.now(),
-            clock: (self.0.parts.clock_state)(),
+            clock: self.0.parts.clock.state(),
         }
     }
 }

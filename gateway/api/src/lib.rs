@@ -17,13 +17,13 @@ mod shape;
 mod ui;
 
 pub use auth::{AuthError, AuthSettings, ClaimCode, Passwords};
-pub use face::{Face, FaceParts, Identity};
+pub use face::{Counter, Face, FaceParts, Identity};
 pub use live::{LiveMessage, LiveRequest, LiveValue};
 pub use refusal::{ErrorBody, ErrorDetail};
 pub use routes::{document, router};
 pub use server::{Listening, ServeError, TlsFiles, TlsProblem, bind, load_tls};
 pub use shape::{
-    AcknowledgeRequest, AlarmCounts, AlarmList, ClaimRequest, CommandList, DeviceCounts, DeviceList,
-    Disk, GatewayFacts, GatewayName, HealthReport, LaneList, LoginRequest, Overview, Person,
-    PointDetail, PointList, Setup, StoreFacts, WriteRequest,
+    AcknowledgeRequest, AlarmCounts, AlarmList, ClaimRequest, CommandList, DeviceCounts,
+    DeviceList, Disk, GatewayFacts, GatewayName, HealthReport, LaneList, LoginRequest, Overview,
+    Person, PointDetail, PointList, Setup, StoreFacts, WriteRequest,
 };

@@ -108,6 +108,10 @@ impl Viewer {
             let ended = tokio::select! {
                 () = stop.cancelled() => Some(Ending::STOPPING),
                 () = self.outlet.broken() => Some(Ending::GONE),
+                () = self.outlet.room() => {
+                    self.outlet.tell_of_loss();
+                    None
+                }
                 message = from_client.next() => self.hear(message),
                 _ = look.tick() => self.look().await,
                 scan = feeds.scans.recv() => self.scan(scan, &mut feeds.scans),
@@ -160,7 +164,8 @@ impl Viewer {
                 return;
             }
         };
-        self.outlet.tell(&LiveMessage::Error { message: refused }, 1);
+        self.outlet
+            .tell(&LiveMessage::Error { message: refused }, 1);
     }
 
     /// Follows what was asked for and exists, and tells the present values of what is new.
@@ -183,7 +188,10 @@ impl Viewer {
     /// Everything followed, as it is now: after a loss the client must not keep an old value.
     fn present_values(&mut self) {
         let runtime = self.face.runtime();
-        let views = self.followed.values().filter_map(|path| runtime.point(path));
+        let views = self
+            .followed
+            .values()
+            .filter_map(|path| runtime.point(path));
         let values = views.filter_map(present).collect();
         self.values(values);
     }

@@ -18,6 +18,9 @@ pub(crate) fn text(face: &Face) -> String {
     link(&mut page, &face.link().borrow());
     lanes(&mut page, face);
     devices(&mut page, face);
+    for more in face.more_counters() {
+        page.counter(more.name, more.help, more.value);
+    }
     page.0
 }
 
@@ -28,7 +31,10 @@ impl Page {
     /// Begins a figure.
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         // Writing into a String cannot fail.
-        let _ = writeln!(self.0, "# HELP riser_{name} {help}\n# TYPE riser_{name} {kind}");
+        let _ = writeln!(
+            self.0,
+            "# HELP riser_{name} {help}\n# TYPE riser_{name} {kind}"
+        );
     }
 
     /// One value of the figure begun last.
@@ -36,7 +42,10 @@ impl Page {
         let _ = write!(self.0, "riser_{name}");
         for (index, (label, text)) in labels.iter().enumerate() {
             let open = if index == 0 { '{' } else { ',' };
-            let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let text = text
+                .replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace('\n', "\\n");
             let _ = write!(self.0, "{open}{label}=\"{text}\"");
         }
         let close = if labels.is_empty() { "" } else { "}" };
@@ -57,7 +66,11 @@ impl Page {
 
 fn about(page: &mut Page, face: &Face) {
     let gateway = face.gateway_facts();
-    page.family("build_info", "gauge", "The software and the gateway it runs on.");
+    page.family(
+        "build_info",
+        "gauge",
+        "The software and the gateway it runs on.",
+    );
     let labels = [
         ("version", gateway.version.as_str()),
         ("gateway", gateway.id.as_str()),
@@ -65,7 +78,11 @@ fn about(page: &mut Page, face: &Face) {
     ];
     page.value("build_info", &labels, 1);
     let started = gateway.started_at.0 / 1000;
-    page.gauge("start_time_seconds", "When the daemon was started.", started);
+    page.gauge(
+        "start_time_seconds",
+        "When the daemon was started.",
+        started,
+    );
     let sockets = crate::face::LIVE_SOCKETS - face.live_sockets().available_permits();
     page.gauge("live_sockets", "Live views that are open.", sockets);
 }
@@ -73,7 +90,11 @@ fn about(page: &mut Page, face: &Face) {
 fn runtime(page: &mut Page, face: &Face) {
     let runtime = face.runtime();
     for (name, value) in runtime.stats().counters() {
-        page.counter(name, "Counter of the intake, see docs/reference/metrics.", value);
+        page.counter(
+            name,
+            "Counter of the intake, see docs/reference/metrics.",
+            value,
+        );
     }
     let points = runtime.quality_counts();
     page.family("points", "gauge", "Points by quality.");
@@ -88,7 +109,10 @@ fn runtime(page: &mut Page, face: &Face) {
     page.family("adapter_running", "gauge", "1 while the adapter runs.");
     for adapter in &adapters {
         let running = u8::from(adapter.state == riser_runtime::AdapterState::Running);
-        let labels = [("adapter", adapter.name.as_str()), ("kind", adapter.kind.as_str())];
+        let labels = [
+            ("adapter", adapter.name.as_str()),
+            ("kind", adapter.kind.as_str()),
+        ];
         page.value("adapter_running", &labels, running);
     }
 }
@@ -96,10 +120,26 @@ fn runtime(page: &mut Page, face: &Face) {
 fn store(page: &mut Page, stats: &StoreStats) {
     let failing = u8::from(stats.disk != DiskState::Ok);
     page.gauge("disk_failing", "1 while the disk refuses writes.", failing);
-    page.gauge("store_queued_samples", "Samples waiting for the disk.", stats.queued_samples);
-    page.gauge("store_queued_events", "Events waiting for the disk.", stats.queued_events);
-    page.gauge("history_bytes", "Octets of the stored batches.", stats.history_bytes);
-    page.gauge("history_files", "Day files of the history.", stats.history_files);
+    page.gauge(
+        "store_queued_samples",
+        "Samples waiting for the disk.",
+        stats.queued_samples,
+    );
+    page.gauge(
+        "store_queued_events",
+        "Events waiting for the disk.",
+        stats.queued_events,
+    );
+    page.gauge(
+        "history_bytes",
+        "Octets of the stored batches.",
+        stats.history_bytes,
+    );
+    page.gauge(
+        "history_files",
+        "Day files of the history.",
+        stats.history_files,
+    );
     if let Some(free) = stats.free_bytes {
         page.gauge("disk_free_bytes", "Free octets at the last look.", free);
     }
@@ -108,32 +148,78 @@ fn store(page: &mut Page, stats: &StoreStats) {
     page.family("store_commit_seconds", "summary", "Duration of commits.");
     page.value("store_commit_seconds_sum", &[], micros(stats.commit_micros));
     page.value("store_commit_seconds_count", &[], stats.commits);
+    store_counters(page, stats);
+}
+
+fn store_counters(page: &mut Page, stats: &StoreStats) {
     for (name, help, value) in [
-        ("store_committed_samples", "Samples on disk.", stats.committed_samples),
-        ("store_committed_batches", "Batches on disk.", stats.committed_batches),
-        ("store_committed_events", "Events on disk.", stats.committed_events),
-        ("store_frame_bytes", "Octets of the batches written.", stats.frame_bytes),
-        ("store_dropped_samples", "Samples lost: the disk was too slow.", stats.dropped_samples),
-        ("store_shed_samples", "Samples lost with an old day file.", stats.shed_samples),
-        ("store_failed_commits", "Transactions repeated.", stats.failed_commits),
-        ("store_files_set_aside", "Damaged files set aside.", stats.files_set_aside),
+        (
+            "store_committed_samples",
+            "Samples on disk.",
+            stats.committed_samples,
+        ),
+        (
+            "store_committed_batches",
+            "Batches on disk.",
+            stats.committed_batches,
+        ),
+        (
+            "store_committed_events",
+            "Events on disk.",
+            stats.committed_events,
+        ),
+        (
+            "store_frame_bytes",
+            "Octets of the batches written.",
+            stats.frame_bytes,
+        ),
+        (
+            "store_dropped_samples",
+            "Samples lost: the disk was too slow.",
+            stats.dropped_samples,
+        ),
+        (
+            "store_shed_samples",
+            "Samples lost with an old day file.",
+            stats.shed_samples,
+        ),
+        (
+            "store_failed_commits",
+            "Transactions repeated.",
+            stats.failed_commits,
+        ),
+        (
+            "store_files_set_aside",
+            "Damaged files set aside.",
+            stats.files_set_aside,
+        ),
     ] {
         page.counter(name, help, value);
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "2^53 microseconds are 285 years")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "2^53 microseconds are 285 years"
+)]
 fn micros(micros: u64) -> f64 {
     micros as f64 / 1_000_000.0
 }
 
-#[expect(clippy::cast_precision_loss, reason = "2^53 milliseconds are 285,000 years")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "2^53 milliseconds are 285,000 years"
+)]
 fn millis(millis: u64) -> f64 {
     millis as f64 / 1000.0
 }
 
 fn link(page: &mut Page, link: &LinkStatus) {
-    page.family("link_state", "gauge", "1 for the state the cloud link is in.");
+    page.family(
+        "link_state",
+        "gauge",
+        "1 for the state the cloud link is in.",
+    );
     for (name, state) in [
         ("disabled", LinkState::Disabled),
         ("offline", LinkState::Offline),
@@ -142,18 +228,42 @@ fn link(page: &mut Page, link: &LinkStatus) {
         ("live", LinkState::Live),
         ("degraded", LinkState::Degraded),
     ] {
-        page.value("link_state", &[("state", name)], u8::from(link.state == state));
+        page.value(
+            "link_state",
+            &[("state", name)],
+            u8::from(link.state == state),
+        );
     }
-    page.gauge("link_backlog_batches", "Batches not yet durable.", link.backlog_batches);
+    page.gauge(
+        "link_backlog_batches",
+        "Batches not yet durable.",
+        link.backlog_batches,
+    );
     page.gauge("link_backlog_bytes", "Their octets.", link.backlog_bytes);
-    page.gauge("link_backlog_seconds", "Age of the oldest.", millis(link.backlog_age_ms));
+    page.gauge(
+        "link_backlog_seconds",
+        "Age of the oldest.",
+        millis(link.backlog_age_ms),
+    );
     if let Some(ms) = link.round_trip_ms {
-        page.gauge("link_round_trip_seconds", "Round trip to the cloud.", f64::from(ms) / 1000.0);
+        page.gauge(
+            "link_round_trip_seconds",
+            "Round trip to the cloud.",
+            f64::from(ms) / 1000.0,
+        );
     }
     page.counter("link_sent_bytes", "Octets sent.", link.bytes_sent);
-    page.counter("link_sent_samples", "Samples sent, resends too.", link.samples_sent);
+    page.counter(
+        "link_sent_samples",
+        "Samples sent, resends too.",
+        link.samples_sent,
+    );
     page.counter("link_connects", "Connections made.", link.connects);
-    page.gauge("link_quarantined_batches", "Batches the cloud refused.", link.quarantined);
+    page.gauge(
+        "link_quarantined_batches",
+        "Batches the cloud refused.",
+        link.quarantined,
+    );
 }
 
 fn lanes(page: &mut Page, face: &Face) {
@@ -161,18 +271,40 @@ fn lanes(page: &mut Page, face: &Face) {
     page.family("lane_up", "gauge", "1 while the lane answers.");
     for lane in &lanes {
         let up = u8::from(matches!(lane.state, LaneState::Up | LaneState::Degraded));
-        page.value("lane_up", &[("lane", &lane.lane), ("adapter", &lane.adapter)], up);
+        page.value(
+            "lane_up",
+            &[("lane", &lane.lane), ("adapter", &lane.adapter)],
+            up,
+        );
     }
-    page.family("lane_utilisation_ratio", "gauge", "Part of the time a request was out.");
+    page.family(
+        "lane_utilisation_ratio",
+        "gauge",
+        "Part of the time a request was out.",
+    );
     for lane in &lanes {
-        page.value("lane_utilisation_ratio", &[("lane", &lane.lane)], lane.utilisation);
+        page.value(
+            "lane_utilisation_ratio",
+            &[("lane", &lane.lane)],
+            lane.utilisation,
+        );
     }
     type Figure = fn(&riser_model::LaneHealth) -> u64;
     let figures: [(&str, &str, Figure); 5] = [
         ("lane_requests_total", "Requests sent.", |l| l.requests),
-        ("lane_timeouts_total", "Requests without answer in time.", |l| l.timeouts),
-        ("lane_desyncs_total", "Answers that belonged to no request.", |l| l.desyncs),
-        ("lane_overruns_total", "Scans a whole interval late.", |l| l.overruns),
+        (
+            "lane_timeouts_total",
+            "Requests without answer in time.",
+            |l| l.timeouts,
+        ),
+        (
+            "lane_desyncs_total",
+            "Answers that belonged to no request.",
+            |l| l.desyncs,
+        ),
+        ("lane_overruns_total", "Scans a whole interval late.", |l| {
+            l.overruns
+        }),
         ("lane_connects_total", "Connections made.", |l| l.connects),
     ];
     for (name, help, figure) in figures {
@@ -187,13 +319,27 @@ fn devices(page: &mut Page, face: &Face) {
     let devices = face.runtime().health().devices();
     page.family("device_up", "gauge", "1 while the device answers.");
     for device in &devices {
-        let up = u8::from(matches!(device.state, DeviceState::Online | DeviceState::Degraded));
-        let labels = [("device", device.device.as_str()), ("lane", device.lane.as_str())];
+        let up = u8::from(matches!(
+            device.state,
+            DeviceState::Online | DeviceState::Degraded
+        ));
+        let labels = [
+            ("device", device.device.as_str()),
+            ("lane", device.lane.as_str()),
+        ];
         page.value("device_up", &labels, up);
     }
-    page.family("device_errors_total", "counter", "Requests to the device that failed.");
+    page.family(
+        "device_errors_total",
+        "counter",
+        "Requests to the device that failed.",
+    );
     for device in &devices {
-        page.value("device_errors_total", &[("device", device.device.as_str())], device.errors);
+        page.value(
+            "device_errors_total",
+            &[("device", device.device.as_str())],
+            device.errors,
+        );
     }
 }
 

@@ -5,7 +5,7 @@ use crate::auth::AuthError;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use riser_runtime::{CommandRefused, RefusedKind};
+use riser_runtime::{AcknowledgeError, CommandRefused, ReadError, RefusedKind};
 use riser_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -123,6 +123,23 @@ impl From<StoreError> for Refusal {
             ),
             other => Self::internal(&other.chain()),
         }
+    }
+}
+
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::UnknownPoint(_) => {
+                Self::new(StatusCode::NOT_FOUND, "not_found", error.to_string())
+            }
+            ReadError::Store { source, .. } => source.into(),
+        }
+    }
+}
+
+impl From<AcknowledgeError> for Refusal {
+    fn from(error: AcknowledgeError) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", error.to_string())
     }
 }
 

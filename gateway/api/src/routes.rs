@@ -22,9 +22,7 @@ use riser_model::Permission as P;
 use std::time::Duration;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
-use utoipa::openapi::security::{
-    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme,
-};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::routes;
@@ -60,10 +58,19 @@ pub fn document() -> OpenApi {
 
 fn doors() -> Doors {
     let doors = Doors::new(base())
-        .open("says whether there is somebody to log in as", routes!(people::setup))
-        .open("its own proof is the code of this unit", routes!(people::claim))
+        .open(
+            "says whether there is somebody to log in as",
+            routes!(people::setup),
+        )
+        .open(
+            "its own proof is the code of this unit",
+            routes!(people::claim),
+        )
         .open("a log-in comes before any session", routes!(people::login))
-        .open("for supervisors of processes; says nothing of content", routes!(service::healthz))
+        .open(
+            "for supervisors of processes; says nothing of content",
+            routes!(service::healthz),
+        )
         .open("the contract is public", routes!(service::openapi))
         .person(routes!(people::me))
         .person(routes!(people::logout))

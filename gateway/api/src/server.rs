@@ -64,7 +64,9 @@ pub enum TlsProblem {
 
 /// The face cannot be served.
 #[derive(Debug, thiserror::Error)]
-#[error("could not listen on {address}; is another program there, or is the address not this machine's?")]
+#[error(
+    "could not listen on {address}; is another program there, or is the address not this machine's?"
+)]
 pub struct ServeError {
     /// Where.
     pub address: SocketAddr,

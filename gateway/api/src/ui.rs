@@ -35,7 +35,10 @@ pub(crate) async fn show(request: Request) -> Response {
     if let Some(file) = Files::get(path).filter(|_| !path.is_empty()) {
         return answer(path, file, known);
     }
-    let is_file = path.rsplit('/').next().is_some_and(|last| last.contains('.'));
+    let is_file = path
+        .rsplit('/')
+        .next()
+        .is_some_and(|last| last.contains('.'));
     if is_file {
         return Refusal::not_found(&format!("file /{path}")).into_response();
     }

@@ -20,11 +20,16 @@ fn every_reference_leads_somewhere_and_every_operation_says_who_may() {
     let text = document.to_string();
     for reference in text.split("#/components/schemas/").skip(1) {
         let name = reference.split('"').next().unwrap();
-        assert!(document["components"]["schemas"].get(name).is_some(), "{name}");
+        assert!(
+            document["components"]["schemas"].get(name).is_some(),
+            "{name}"
+        );
     }
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            let says = operation.get("x-permission").or(operation.get("x-open-because"));
+            let says = operation
+                .get("x-permission")
+                .or(operation.get("x-open-because"));
             assert!(says.is_some(), "{method} {path}");
         }
     }

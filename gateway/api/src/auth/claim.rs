@@ -1,8 +1,8 @@
 //! The code that proves somebody stands beside a new gateway. Owns how a code looks and the pause
 //! after wrong ones; who is told the code is the daemon's.
 
-use super::limit::Strikes;
 use super::AuthError;
+use super::limit::Strikes;
 use rand::RngExt;
 use riser_model::Timestamp;
 use riser_store::Lockout;
@@ -112,14 +112,20 @@ mod tests {
     #[test]
     fn five_wrong_codes_pause_even_the_right_one() {
         let code = ClaimCode::generate();
-        let lockout = Lockout { after: 5, for_ms: 900_000 };
+        let lockout = Lockout {
+            after: 5,
+            for_ms: 900_000,
+        };
         let mut guard = ClaimGuard::new(Some(code.clone()), lockout);
         for _ in 0..5 {
             let wrong = guard.check("WRONG-WRONG", Timestamp(0));
             assert!(matches!(wrong, Err(AuthError::WrongCode)));
         }
         let paused = guard.check(&code.to_string(), Timestamp(899_999));
-        assert!(matches!(paused, Err(AuthError::Locked { retry_after_s: 1 })));
+        assert!(matches!(
+            paused,
+            Err(AuthError::Locked { retry_after_s: 1 })
+        ));
         assert!(guard.check(&code.to_string(), Timestamp(900_000)).is_ok());
     }
 }

@@ -29,7 +29,8 @@ impl Strikes {
     }
 
     pub(super) fn check(&self, now: Timestamp) -> Result<(), AuthError> {
-        self.locked_until.map_or(Ok(()), |until| still_locked(until, now))
+        self.locked_until
+            .map_or(Ok(()), |until| still_locked(until, now))
     }
 
     /// One more; the counter starts anew with each lock.
@@ -57,7 +58,9 @@ impl Strangers {
     }
 
     pub(super) fn check(&self, name: &str, now: Timestamp) -> Result<(), AuthError> {
-        self.names.get(&key(name)).map_or(Ok(()), |strikes| strikes.check(now))
+        self.names
+            .get(&key(name))
+            .map_or(Ok(()), |strikes| strikes.check(now))
     }
 
     pub(super) fn failed(&mut self, name: &str, now: Timestamp) {
@@ -68,7 +71,10 @@ impl Strangers {
                 self.names.clear();
             }
         }
-        let strikes = self.names.entry(key(name)).or_insert(Strikes::new(self.lockout));
+        let strikes = self
+            .names
+            .entry(key(name))
+            .or_insert(Strikes::new(self.lockout));
         strikes.add(now);
     }
 }
@@ -125,13 +131,20 @@ impl Attempts {
         self.addresses
             .retain(|_, (left, at)| filled(*left, now.since(*at), refill_ms) < burst);
         if self.addresses.len() >= KEPT {
-            let oldest = self.addresses.iter().min_by_key(|(_, (_, at))| *at).map(|(ip, _)| *ip);
+            let oldest = self
+                .addresses
+                .iter()
+                .min_by_key(|(_, (_, at))| *at)
+                .map(|(ip, _)| *ip);
             oldest.map(|ip| self.addresses.remove(&ip));
         }
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a wait of 285,000 years need not be exact")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a wait of 285,000 years need not be exact"
+)]
 fn filled(left: f64, elapsed_ms: i64, refill_ms: f64) -> f64 {
     left + elapsed_ms.max(0) as f64 / refill_ms
 }
@@ -159,8 +172,13 @@ mod tests {
             attempts.take(ip, Timestamp(0)).unwrap();
         }
         let refused = attempts.take(ip, Timestamp(0));
-        assert!(matches!(refused, Err(AuthError::TooMany { retry_after_s: 2 })));
-        attempts.take("192.0.2.2".parse().unwrap(), Timestamp(0)).unwrap();
+        assert!(matches!(
+            refused,
+            Err(AuthError::TooMany { retry_after_s: 2 })
+        ));
+        attempts
+            .take("192.0.2.2".parse().unwrap(), Timestamp(0))
+            .unwrap();
         attempts.take(ip, Timestamp(2_000)).unwrap();
         assert!(attempts.take(ip, Timestamp(2_000)).is_err());
         attempts.give_back(ip);
@@ -170,17 +188,30 @@ mod tests {
     #[test]
     fn neighbours_in_one_ipv6_network_count_as_one() {
         let mut attempts = Attempts::new(1, Duration::from_secs(2));
-        attempts.take("2001:db8::1".parse().unwrap(), Timestamp(0)).unwrap();
-        assert!(attempts.take("2001:db8::2".parse().unwrap(), Timestamp(0)).is_err());
-        attempts.take("2001:db8:0:1::1".parse().unwrap(), Timestamp(0)).unwrap();
+        attempts
+            .take("2001:db8::1".parse().unwrap(), Timestamp(0))
+            .unwrap();
+        assert!(
+            attempts
+                .take("2001:db8::2".parse().unwrap(), Timestamp(0))
+                .is_err()
+        );
+        attempts
+            .take("2001:db8:0:1::1".parse().unwrap(), Timestamp(0))
+            .unwrap();
     }
 
     #[test]
     fn memory_is_bounded_whoever_comes() {
         let mut attempts = Attempts::new(1, Duration::from_secs(2));
-        let mut strangers = Strangers::new(Lockout { after: 5, for_ms: 1 });
+        let mut strangers = Strangers::new(Lockout {
+            after: 5,
+            for_ms: 1,
+        });
         for n in 0..5_000_u32 {
-            attempts.take(IpAddr::from(n.to_be_bytes()), Timestamp(0)).unwrap();
+            attempts
+                .take(IpAddr::from(n.to_be_bytes()), Timestamp(0))
+                .unwrap();
             strangers.failed(&n.to_string(), Timestamp(0));
         }
         assert!(attempts.addresses.len() <= KEPT);

@@ -26,11 +26,13 @@ impl Passwords {
     #[must_use]
     pub fn start() -> Self {
         let (jobs, queue) = sync_channel::<Job>(WAITING);
-        let started = std::thread::Builder::new().name("passwords".into()).spawn(move || {
-            while let Ok(job) = queue.recv() {
-                job();
-            }
-        });
+        let started = std::thread::Builder::new()
+            .name("passwords".into())
+            .spawn(move || {
+                while let Ok(job) = queue.recv() {
+                    job();
+                }
+            });
         if let Err(error) = &started {
             tracing::error!(%error, "could not start the thread that checks passwords");
         }
@@ -104,8 +106,18 @@ mod tests {
         assert!(hash.starts_with("$argon2id$v=19$m=7168,t=5,p=1$"), "{hash}");
         let again = passwords.hash("correct horse".to_owned()).await.unwrap();
         assert_ne!(hash, again, "each hash has its own salt");
-        assert!(passwords.verify("correct horse".to_owned(), hash.clone()).await.unwrap());
-        assert!(!passwords.verify("battery staple".to_owned(), hash).await.unwrap());
+        assert!(
+            passwords
+                .verify("correct horse".to_owned(), hash.clone())
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords
+                .verify("battery staple".to_owned(), hash)
+                .await
+                .unwrap()
+        );
         let unreadable = passwords.verify("x".to_owned(), "no hash".to_owned()).await;
         assert!(matches!(unreadable, Err(AuthError::Hash(_))));
     }

@@ -113,7 +113,11 @@ impl Accounts {
     }
 
     fn cookie(&self, token: &str, seconds: u64) -> Result<HeaderValue, AuthError> {
-        let secure = if self.secure.load(Ordering::Relaxed) { "; Secure" } else { "" };
+        let secure = if self.secure.load(Ordering::Relaxed) {
+            "; Secure"
+        } else {
+            ""
+        };
         let text = format!(
             "{COOKIE}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
         );

@@ -72,6 +72,15 @@ impl Outlet {
         self.queue.closed().await;
     }
 
+    /// Waits until the client, who missed something, can be told so. For ever if nothing is missing.
+    pub(super) async fn room(&self) {
+        match self.lost {
+            0 => std::future::pending().await,
+            // Closed is as good an answer: telling then fails like before.
+            _ => drop(self.queue.reserve().await),
+        }
+    }
+
     /// Says goodbye as far as the client listens, then cuts.
     pub(super) async fn close(mut self, ending: Ending) {
         let goodbye = self.queue.try_send(Message::Close(Some(ending.frame())));
@@ -83,7 +92,7 @@ impl Outlet {
         }
     }
 
-    fn tell_of_loss(&mut self) {
+    pub(super) fn tell_of_loss(&mut self) {
         if self.lost > 0 && self.push(&LiveMessage::Dropped { count: self.lost }) {
             self.lost = 0;
             self.told_of_loss = true;

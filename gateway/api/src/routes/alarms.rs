@@ -7,11 +7,10 @@ use crate::refusal::Refusal;
 use crate::shape::{AcknowledgeRequest, AlarmList};
 use axum::Json;
 use axum::extract::State;
-use riser_model::{Acknowledgement, Alarm, AlarmId, Author, AuthorKind};
-use riser_store::AlarmFilter;
+use riser_model::{Acknowledgement, Alarm, AlarmId, AlarmState, Author, AuthorKind};
 use serde::Deserialize;
+use std::collections::HashSet;
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 
 /// Longest comment, in characters.
 const COMMENT_MAX: usize = 1000;
@@ -46,12 +45,21 @@ pub(super) async fn alarms(
     State(face): State<Face>,
     Params(query): Params<AlarmQuery>,
 ) -> Result<Json<AlarmList>, Refusal> {
-    let filter = AlarmFilter {
-        open_only: query.state.unwrap_or(AlarmScope::Open) == AlarmScope::Open,
-        path: None,
-        limit: query.limit.unwrap_or(200).clamp(1, 1000),
-    };
-    let alarms = face.store().alarms(filter).await?;
+    let limit = query.limit.unwrap_or(200).clamp(1, 1000);
+    // The runtime knows the open ones before they are on disk, and however the disk is doing.
+    let mut alarms = face.runtime().alarms();
+    alarms.retain(|alarm| alarm.state != AlarmState::Normal);
+    if query.state == Some(AlarmScope::All) {
+        let recorded = face.runtime().alarm_history(limit).await?;
+        let known: HashSet<AlarmId> = alarms.iter().map(|alarm| alarm.id).collect();
+        alarms.extend(
+            recorded
+                .into_iter()
+                .filter(|alarm| !known.contains(&alarm.id)),
+        );
+    }
+    alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.raised_at));
+    alarms.truncate(limit);
     Ok(Json(AlarmList { alarms }))
 }
 
@@ -60,7 +68,7 @@ pub(super) async fn alarms(
 /// An alarm somebody took before keeps that acknowledgement, and the answer shows it.
 #[utoipa::path(post, path = "/api/v1/alarms/{id}/acknowledge", tag = "alarms",
     request_body = AcknowledgeRequest,
-    params(("id" = Uuid, Path)),
+    params(("id" = uuid::Uuid, Path)),
     responses((status = 200, body = Alarm)))]
 pub(super) async fn acknowledge(
     State(face): State<Face>,
@@ -81,6 +89,6 @@ pub(super) async fn acknowledge(
         at: face.now(),
         comment: request.comment,
     };
-    let alarm = face.runtime().acknowledge(AlarmId(id), acknowledgement).await?;
+    let alarm = face.runtime().acknowledge(AlarmId(id), acknowledgement)?;
     Ok(Json(alarm))
 }

@@ -13,7 +13,6 @@ use axum::http::StatusCode;
 use riser_model::{
     Author, AuthorKind, Command, CommandId, CommandRecord, PointPath, Priority, Timestamp,
 };
-use riser_store::CommandFilter;
 use serde::Deserialize;
 use std::time::Duration;
 use utoipa::IntoParams;
@@ -54,9 +53,15 @@ fn command_of(
     user: String,
     now: Timestamp,
 ) -> Result<Command, Refusal> {
-    let level = request.priority.unwrap_or(Priority::MANUAL_OPERATOR.level());
+    let level = request
+        .priority
+        .unwrap_or(Priority::MANUAL_OPERATOR.level());
     let priority = Priority::try_from(level).map_err(Refusal::malformed)?;
-    let ttl = within("ttl_seconds", request.ttl_seconds.unwrap_or(TTL_S), TTL_MAX_S)?;
+    let ttl = within(
+        "ttl_seconds",
+        request.ttl_seconds.unwrap_or(TTL_S),
+        TTL_MAX_S,
+    )?;
     let hold = request
         .hold_seconds
         .map(|seconds| within("hold_seconds", seconds, HOLD_MAX_S))
@@ -105,11 +110,8 @@ pub(super) async fn commands(
     State(face): State<Face>,
     Params(query): Params<CommandQuery>,
 ) -> Result<Json<CommandList>, Refusal> {
-    let filter = CommandFilter {
-        path: query.path,
-        limit: query.limit.unwrap_or(50).clamp(1, 500),
-    };
-    let commands = face.store().commands(filter).await?;
+    let limit = query.limit.unwrap_or(50).clamp(1, 500);
+    let commands = face.runtime().commands(query.path.as_ref(), limit).await?;
     Ok(Json(CommandList { commands }))
 }
 
@@ -121,7 +123,7 @@ pub(super) async fn command(
     State(face): State<Face>,
     AtId(id): AtId,
 ) -> Result<Json<CommandRecord>, Refusal> {
-    let found = face.store().command(CommandId(id)).await?;
+    let found = face.runtime().command(CommandId(id)).await?;
     found
         .map(Json)
         .ok_or_else(|| Refusal::not_found(&format!("command {id}")))

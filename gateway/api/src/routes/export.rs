@@ -2,7 +2,7 @@
 //! walked for it: in pages, as the client takes them, so a year needs no more memory than an hour.
 
 use super::extract::{AtPoint, Params};
-use super::points::{known, range};
+use super::points::range;
 use crate::face::Face;
 use crate::refusal::Refusal;
 use axum::body::{Body, Bytes};
@@ -10,8 +10,8 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use riser_model::{Level, Sample, Slot, Timestamp, Value};
-use riser_store::{Store, StoreError};
+use riser_model::{Level, PointPath, Sample, Timestamp, Value};
+use riser_runtime::{ReadError, Runtime};
 use serde::Deserialize;
 use std::fmt::Write;
 use utoipa::IntoParams;
@@ -43,11 +43,10 @@ pub(super) async fn samples_csv(
     AtPoint(path): AtPoint,
     Params(query): Params<ExportQuery>,
 ) -> Result<Response, Refusal> {
-    let slot = known(&face, &path)?.slot;
     let (from, to) = range(&face, query.from, query.to)?;
     let pages = Pages {
-        store: face.store().clone(),
-        slot,
+        runtime: face.runtime().clone(),
+        path: path.clone(),
         next: Some(from),
         to,
     };
@@ -56,36 +55,47 @@ pub(super) async fn samples_csv(
     let head = Bytes::from(format!("at,time,value,quality,reason\r\n{first}"));
     let rest = stream::try_unfold(pages, |pages| async move {
         if pages.next.is_none() {
-            return Ok::<_, StoreError>(None);
+            return Ok::<_, ReadError>(None);
         }
         let (text, pages) = pages.read().await?;
         Ok(Some((Bytes::from(text), pages)))
     });
-    let start = stream::iter([Ok::<_, StoreError>(head)]);
+    let start = stream::iter([Ok::<_, ReadError>(head)]);
     let body = Body::from_stream(futures_util::StreamExt::chain(start, rest));
-    let name = format!("attachment; filename=\"{}_{}.csv\"", path.device, path.point);
+    let name = format!(
+        "attachment; filename=\"{}_{}.csv\"",
+        path.device, path.point
+    );
     let name = HeaderValue::try_from(name).map_err(|e| Refusal::internal(&e.to_string()))?;
     let kind = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
-    let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)];
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_DISPOSITION, name),
+    ];
     Ok((headers, body).into_response())
 }
 
 /// Where an export stands.
 struct Pages {
-    store: Store,
-    slot: Slot,
+    runtime: Runtime,
+    path: PointPath,
     /// Where the next page begins; `None` after the last.
     next: Option<Timestamp>,
     to: Timestamp,
 }
 
 impl Pages {
-    async fn read(mut self) -> Result<(String, Self), StoreError> {
+    async fn read(mut self) -> Result<(String, Self), ReadError> {
         let Some(from) = self.next else {
             return Ok((String::new(), self));
         };
-        let mut samples = self.store.samples(self.slot, from, self.to, PAGE).await?;
-        self.next = (samples.len() >= PAGE).then(|| page_end(&mut samples)).flatten();
+        let mut samples = self
+            .runtime
+            .samples(&self.path, from, self.to, PAGE)
+            .await?;
+        self.next = (samples.len() >= PAGE)
+            .then(|| page_end(&mut samples))
+            .flatten();
         let mut text = String::new();
         for sample in &samples {
             row(&mut text, sample);
@@ -112,7 +122,10 @@ fn row(text: &mut String, sample: &Sample) {
         Level::Uncertain => "uncertain",
         Level::Bad => "bad",
     };
-    let reason = sample.quality.reason.and_then(|r| serde_json::to_value(r).ok());
+    let reason = sample
+        .quality
+        .reason
+        .and_then(|r| serde_json::to_value(r).ok());
     let reason = reason.as_ref().and_then(|r| r.as_str()).unwrap_or_default();
     let value = sample.value.as_ref().map_or(String::new(), field);
     // Writing into a String cannot fail.
@@ -136,14 +149,18 @@ fn field(value: &Value) -> String {
     let Value::Text(text) = value else {
         return value.to_string();
     };
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        "'"
+    } else {
+        ""
+    };
     format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use riser_model::{Quality, Reason};
+    use riser_model::{Quality, Reason, Slot};
 
     fn sample(at: i64, value: Option<Value>, quality: Quality) -> Sample {
         Sample {
@@ -157,9 +174,18 @@ mod tests {
     #[test]
     fn rows_keep_unknown_apart_from_zero_and_defuse_formulas() {
         let mut text = String::new();
-        row(&mut text, &sample(0, Some(Value::Float(0.0)), Quality::GOOD));
-        row(&mut text, &sample(1500, None, Quality::bad(Reason::DeviceDown)));
-        row(&mut text, &sample(2000, Some(Value::text("=1+\"x\"")), Quality::GOOD));
+        row(
+            &mut text,
+            &sample(0, Some(Value::Float(0.0)), Quality::GOOD),
+        );
+        row(
+            &mut text,
+            &sample(1500, None, Quality::bad(Reason::DeviceDown)),
+        );
+        row(
+            &mut text,
+            &sample(2000, Some(Value::text("=1+\"x\"")), Quality::GOOD),
+        );
         assert_eq!(
             text,
             "0,1970-01-01T00:00:00.000Z,0,good,\r\n\
@@ -171,7 +197,10 @@ mod tests {
     #[test]
     fn pages_never_cut_an_instant_in_two() {
         let at = |times: &[i64]| -> Vec<Sample> {
-            times.iter().map(|t| sample(*t, None, Quality::GOOD)).collect()
+            times
+                .iter()
+                .map(|t| sample(*t, None, Quality::GOOD))
+                .collect()
         };
         let mut page = at(&[1, 2, 3, 3]);
         assert_eq!(page_end(&mut page), Some(Timestamp(3)));

@@ -2,9 +2,7 @@
 
 use crate::face::Face;
 use crate::refusal::Refusal;
-use crate::shape::{
-    AlarmCounts, DeviceCounts, DeviceList, Disk, LaneList, Overview, StoreFacts,
-};
+use crate::shape::{AlarmCounts, DeviceCounts, DeviceList, Disk, LaneList, Overview, StoreFacts};
 use axum::Json;
 use axum::extract::State;
 use riser_model::{Alarm, AlarmPriority, AlarmState, DeviceHealth, DeviceState};

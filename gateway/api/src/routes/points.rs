@@ -8,7 +8,6 @@ use axum::Json;
 use axum::extract::State;
 use riser_model::{Key, Level, PointPath, PointView, Timestamp, Trend};
 use riser_runtime::PointFilter;
-use riser_store::CommandFilter;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -64,20 +63,20 @@ pub(super) async fn point(
     let runtime = face.runtime();
     let levels = runtime.priority_array(&path);
     let health = runtime.health();
-    let device_health = health.devices().into_iter().find(|d| d.device == path.device);
+    let device_health = health
+        .devices()
+        .into_iter()
+        .find(|d| d.device == path.device);
     let lane = device_health
         .as_ref()
         .and_then(|d| health.lanes().into_iter().find(|l| l.lane == d.lane));
-    let newest = CommandFilter {
-        path: Some(path.clone()),
-        limit: 1,
-    };
+    let newest = runtime.commands(Some(&path), 1).await?;
     Ok(Json(PointDetail {
         view,
         priority_array: levels.into_iter().map(Into::into).collect(),
         lane,
         device_health,
-        last_command: face.store().commands(newest).await?.pop(),
+        last_command: newest.into_iter().next(),
     }))
 }
 
@@ -106,10 +105,9 @@ pub(super) async fn trend(
     AtPoint(path): AtPoint,
     Params(query): Params<TrendQuery>,
 ) -> Result<Json<Trend>, Refusal> {
-    let slot = known(&face, &path)?.slot;
     let (from, to) = range(&face, query.from, query.to)?;
     let buckets = query.buckets.unwrap_or(600).clamp(1, 5000);
-    Ok(Json(face.store().trend(slot, from, to, buckets).await?))
+    Ok(Json(face.runtime().trend(&path, from, to, buckets).await?))
 }
 
 /// The point, if there is one.
