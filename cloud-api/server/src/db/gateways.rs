@@ -103,12 +103,24 @@ impl Db {
         Ok(())
     }
 
-    /// The connection of a gateway has ended. `gone` is asked when its turn comes: a newer
-    /// connection may have been entered meanwhile.
+    /// The connection of a gateway has ended.
     ///
     /// # Errors
     /// When nothing was committed.
     pub async fn gateway_disconnected(
+        &self,
+        origin: &Arc<Origin>,
+        now: Timestamp,
+    ) -> Result<(), DbError> {
+        self.gateway_gone(origin, now, || true).await
+    }
+
+    /// As [`Db::gateway_disconnected`], if `gone` still says so when its turn comes: a newer
+    /// connection may have been entered meanwhile.
+    ///
+    /// # Errors
+    /// When nothing was committed.
+    pub async fn gateway_gone(
         &self,
         origin: &Arc<Origin>,
         now: Timestamp,

@@ -41,6 +41,20 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), DbError> {
     tx.commit().map_err(&failed)
 }
 
+/// Refuses a database that is not of this program's version.
+pub(super) fn expect_current(connection: &Connection) -> Result<(), DbError> {
+    let found: i64 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(DbError::sqlite("read the version of the database"))?;
+    if found == VERSION {
+        return Ok(());
+    }
+    Err(DbError::Limit(format!(
+        "a running riser-cloud uses version {found} of the database, this program version \
+         {VERSION}; use the program of the running service"
+    )))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

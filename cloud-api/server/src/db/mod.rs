@@ -16,11 +16,13 @@ mod inbox;
 mod latest;
 mod log;
 mod migrate;
+mod open;
 mod quarantine;
 mod read_fleet;
 mod read_history;
 mod read_records;
 mod readers;
+mod revoked;
 mod scope;
 mod text;
 mod tokens;
@@ -46,7 +48,7 @@ pub use users::{Account, NewUser, Settled};
 use append::Parts;
 use directory::Directories;
 use inbox::Inbox;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -73,7 +75,7 @@ struct Shared {
     path: PathBuf,
     /// Held for as long as the database is open: a second service on the same folder must not
     /// start. The system frees it when the process dies, however it dies.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl std::fmt::Debug for Db {
@@ -115,55 +117,45 @@ impl Figures {
 }
 
 impl Db {
-    /// Opens or makes the database in a folder of its own.
+    /// Opens or makes the database in a folder of its own, for the service.
     ///
     /// # Errors
     /// When the folder cannot be used, another service has it open, or the file is of a newer
     /// version.
     pub fn open(dir: &Path) -> Result<Self, DbError> {
-        let file_error = |path: &Path, error: &std::io::Error| DbError::File {
-            path: path.display().to_string(),
-            message: format!(
-                "{error}; the folder must exist or be makeable, and belong to the service"
-            ),
-        };
-        std::fs::create_dir_all(dir).map_err(|e| file_error(dir, &e))?;
-        let lock_path = dir.join("lock");
-        let lock = File::create(&lock_path).map_err(|e| file_error(&lock_path, &e))?;
-        lock.try_lock().map_err(|_| DbError::File {
-            path: lock_path.display().to_string(),
-            message: "another riser-cloud has this folder open; stop it first".to_owned(),
-        })?;
-        let path = dir.join("cloud.db");
-        let mut connection = connect(
-            &path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
-        )?;
-        migrate::migrate(&mut connection)?;
+        let opened = open::alone(dir)?;
         // Nothing is connected to a service that has just started.
-        connection
+        opened
+            .connection
             .execute(
                 "UPDATE gateway SET connected = 0, connected_since = NULL WHERE connected = 1",
                 [],
             )
             .map_err(DbError::sqlite("reset connections"))?;
-        let mut reading = Vec::with_capacity(READERS);
-        for _ in 0..READERS {
-            reading.push(connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?);
-        }
+        Self::start(opened)
+    }
+
+    /// Opens the database for a single task, such as adding a person, whether or not the service
+    /// is running beside it.
+    ///
+    /// # Errors
+    /// As [`Db::open`]; and when a service of another version is running.
+    pub fn open_beside(dir: &Path) -> Result<Self, DbError> {
+        Self::start(open::beside(dir)?)
+    }
+
+    fn start(opened: open::Opened) -> Result<Self, DbError> {
+        let open::Opened { connection, path, lock } = opened;
+        let reading = (0..READERS).map(|_| open::reader(&path)).collect::<Result<_, _>>()?;
         let readers = readers::start(reading)?;
         let (events, _) = broadcast::channel(EVENTS);
         let figures = Arc::new(Figures::default());
         let (sender, queue) = mpsc::channel(writer::QUEUE);
-        let writer = Writer {
-            connection,
-            inbox: Inbox::default(),
-            figures: Arc::clone(&figures),
-        };
+        let writer = Writer { connection, inbox: Inbox::default(), figures: Arc::clone(&figures) };
         std::thread::Builder::new()
             .name("db-write".to_owned())
             .spawn(move || writer.run(queue))
-            .map_err(|e| file_error(&path, &e))?;
+            .map_err(|e| open::file_error(&path, &e))?;
         Ok(Self(Arc::new(Shared {
             writer: sender,
             readers,
@@ -256,26 +248,4 @@ impl Db {
             let _ = done.await;
         }
     }
-}
-
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
-    let opened = || -> rusqlite::Result<Connection> {
-        let connection =
-            Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.set_prepared_statement_cache_capacity(128);
-        if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
-            connection.pragma_update(None, "journal_mode", "WAL")?;
-            connection.pragma_update(None, "synchronous", "FULL")?;
-            connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
-        }
-        connection.pragma_update(None, "foreign_keys", "ON")?;
-        connection.pragma_update(None, "cache_size", -32 * 1024)?;
-        connection.pragma_update(None, "temp_store", "MEMORY")?;
-        Ok(connection)
-    };
-    opened().map_err(|error| DbError::File {
-        path: path.display().to_string(),
-        message: format!("cannot be opened as a database: {error}"),
-    })
 }

@@ -28,7 +28,12 @@ fn index(stream: Stream) -> usize {
 
 impl Acks {
     pub(super) fn new(now: Instant) -> Self {
-        Self { known: [None, None], fresh: [false; 2], last: now - PACE, due: None }
+        Self {
+            known: [None, None],
+            fresh: [false; 2],
+            last: now - PACE,
+            due: None,
+        }
     }
 
     /// Takes over what is settled now. Urgent news goes out at once.
@@ -36,13 +41,21 @@ impl Acks {
         let at = index(durable.stream);
         self.known[at] = Some(durable);
         self.fresh[at] = true;
-        let wanted = if urgent { now } else { (self.last + PACE).max(now) };
+        let wanted = if urgent {
+            now
+        } else {
+            (self.last + PACE).max(now)
+        };
         self.due = Some(self.due.map_or(wanted, |due| due.min(wanted)));
     }
 
     /// When [`Acks::take`] should be called; `None` before the first greeting.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let repeat = self.known.iter().any(Option::is_some).then(|| self.last + REPEAT);
+        let repeat = self
+            .known
+            .iter()
+            .any(Option::is_some)
+            .then(|| self.last + REPEAT);
         match (self.due, repeat) {
             (Some(due), Some(repeat)) => Some(due.min(repeat)),
             (due, repeat) => due.or(repeat),
@@ -74,7 +87,12 @@ mod tests {
     use riser_wire::Epoch;
 
     fn durable(stream: Stream, contiguous: u64) -> Durable {
-        Durable { epoch: Epoch(uuid::Uuid::nil()), stream, contiguous, ranges: Vec::new() }
+        Durable {
+            epoch: Epoch(uuid::Uuid::nil()),
+            stream,
+            contiguous,
+            ranges: Vec::new(),
+        }
     }
 
     #[test]

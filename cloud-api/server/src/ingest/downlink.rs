@@ -58,8 +58,21 @@ struct Shared {
 pub struct Downlink(Arc<Shared>);
 
 impl Downlink {
-    pub(super) fn new(db: Db, clock: Clock, sessions: Sessions, figures: Arc<Figures>) -> Self {
-        Self(Arc::new(Shared { db, clock, sessions, figures, leases: Mutex::default() }))
+    /// A way down of its own, on which no gateway is reachable: what is entered waits.
+    #[must_use]
+    pub fn new(db: Db, clock: Clock) -> Self {
+        Self::over(db, clock, Sessions::default(), Arc::default())
+    }
+
+    /// The way down over the sessions of an ingest.
+    pub(super) fn over(db: Db, clock: Clock, sessions: Sessions, figures: Arc<Figures>) -> Self {
+        Self(Arc::new(Shared {
+            db,
+            clock,
+            sessions,
+            figures,
+            leases: Mutex::default(),
+        }))
     }
 
     /// Enters a command and sends it when the gateway is connected; otherwise it waits until the
@@ -203,9 +216,14 @@ impl Downlink {
             waiting.push(Down::Command(command));
         }
         let acknowledgements = self.0.db.pending_acknowledgements(origin).await?;
-        waiting.extend(acknowledgements.into_iter().map(|(alarm, acknowledgement)| {
-            Down::Acknowledge { alarm, acknowledgement }
-        }));
+        waiting.extend(
+            acknowledgements
+                .into_iter()
+                .map(|(alarm, acknowledgement)| Down::Acknowledge {
+                    alarm,
+                    acknowledgement,
+                }),
+        );
         waiting.extend(self.standing_lease(origin, now).map(Down::Watch));
         Ok(waiting)
     }

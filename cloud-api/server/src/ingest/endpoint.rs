@@ -62,7 +62,12 @@ enum Refused {
 impl Endpoint {
     /// Binds nothing itself: the listener is opened by whoever starts the service.
     #[must_use]
-    pub fn new(listener: TcpListener, ingest: Ingest, tls: Arc<ServerConfig>, revoked: Revoked) -> Self {
+    pub fn new(
+        listener: TcpListener,
+        ingest: Ingest,
+        tls: Arc<ServerConfig>,
+        revoked: Revoked,
+    ) -> Self {
         let limits = ingest.limits;
         let gate = Gate {
             ingest,
@@ -71,7 +76,10 @@ impl Endpoint {
             pending: Pending::new(limits.pending_max),
             places: Semaphore::new(limits.connections_max),
         };
-        Self { listener, gate: Arc::new(gate) }
+        Self {
+            listener,
+            gate: Arc::new(gate),
+        }
     }
 
     /// Serves until `stop`, then ends every session within the grace.
@@ -188,7 +196,12 @@ impl Gate {
             .ok_or_else(|| Refused::Said("it showed no client certificate".to_owned()))?;
         let identity =
             Identity::from_certificate(certificate).map_err(|e| Refused::Said(e.to_string()))?;
-        let refused = |why| Err(Refused::Said(format!("certificate {} of {} {why}", identity.serial, identity.origin)));
+        let refused = |why| {
+            Err(Refused::Said(format!(
+                "certificate {} of {} {why}",
+                identity.serial, identity.origin
+            )))
+        };
         if self.revoked.contains(&identity) {
             return refused("was revoked");
         }
@@ -207,13 +220,22 @@ impl Gate {
         peer: SocketAddr,
     ) {
         let origin = Arc::new(identity.origin.clone());
-        let full = || Reason::new(Reason::SERVER_BUSY, "as many gateways are connected as may be");
+        let full = || {
+            Reason::new(
+                Reason::SERVER_BUSY,
+                "as many gateways are connected as may be",
+            )
+        };
         let permit = rights::connect(&origin, &connect)
             .and_then(|()| self.places.try_acquire().map_err(|_| full()));
         let _permit = match permit {
             Ok(permit) => permit,
             Err(reason) => {
-                self.ingest.pipeline.figures.refused.fetch_add(1, Ordering::Relaxed);
+                self.ingest
+                    .pipeline
+                    .figures
+                    .refused
+                    .fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(%peer, %origin, why = %reason, "a CONNECT was refused");
                 opening.mqtt.refuse(&reason, opening.socket.out());
                 let _ = timeout(PATIENCE, opening.socket.finish()).await;
@@ -224,7 +246,11 @@ impl Gate {
         let (end, ended) = oneshot::channel();
         let identity = Box::new(identity);
         let revoked = self.revoked.contains(&identity);
-        let way = Way::Session { sender, end, identity };
+        let way = Way::Session {
+            sender,
+            end,
+            identity,
+        };
         let number = self.ingest.enter(&origin, way).await;
         if revoked {
             // Revoked between the handshake and the table: the change was told before it was in.
@@ -232,13 +258,21 @@ impl Gate {
         }
         tracing::info!(%peer, %origin, "connected");
         let outside = Outside { down, end: ended };
-        let session = Session::new(Arc::clone(&origin), self.ingest.clone(), opening, &connect, outside);
+        let session = Session::new(
+            Arc::clone(&origin),
+            self.ingest.clone(),
+            opening,
+            &connect,
+            outside,
+        );
         let end = session.run().await;
         self.ingest.leave(&origin, number).await;
         match end {
             End::Goodbye => tracing::info!(%peer, %origin, "disconnected: said goodbye"),
             End::Lost(why) => tracing::info!(%peer, %origin, why, "disconnected"),
-            End::Sent(reason) => tracing::info!(%peer, %origin, why = %reason, "disconnected by this service"),
+            End::Sent(reason) => {
+                tracing::info!(%peer, %origin, why = %reason, "disconnected by this service")
+            }
         }
     }
 }
@@ -252,9 +286,15 @@ async fn read_connect(opening: &mut Opening<TlsStream<TcpStream>>) -> Result<Con
             None => {}
         }
         let mut broken = Ok(());
-        let Opening { socket, mqtt, packets } = opening;
+        let Opening {
+            socket,
+            mqtt,
+            packets,
+        } = opening;
         let turn = socket
-            .turn(true, |octets, out| broken = mqtt.receive(octets, out, packets))
+            .turn(true, |octets, out| {
+                broken = mqtt.receive(octets, out, packets)
+            })
             .await
             .map_err(|e| format!("connection broke ({e})"))?;
         broken?;
@@ -267,8 +307,12 @@ async fn read_connect(opening: &mut Opening<TlsStream<TcpStream>>) -> Result<Con
 /// Small messages at once, and a dead peer noticed by the kernel too.
 fn tune(stream: &TcpStream) {
     let socket = SockRef::from(stream);
-    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
-    let tuned = socket.set_tcp_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&keepalive));
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15));
+    let tuned = socket
+        .set_tcp_nodelay(true)
+        .and_then(|()| socket.set_tcp_keepalive(&keepalive));
     if let Err(error) = tuned {
         tracing::debug!(%error, "a socket option could not be set");
     }

@@ -2,10 +2,12 @@
 //! third-party broker, and the one pipeline behind both; knows no HTTP.
 
 mod acks;
+mod broker;
 pub mod downlink;
 mod endpoint;
 mod figures;
 mod mqtt;
+mod peers;
 mod pending;
 mod pipeline;
 mod reason;
@@ -15,6 +17,7 @@ mod sessions;
 mod socket;
 pub mod tls;
 
+pub use broker::{BrokerAddress, BrokerClient};
 pub use downlink::{Downlink, DownlinkError};
 pub use endpoint::Endpoint;
 pub use figures::Figures;
@@ -43,7 +46,12 @@ pub struct IngestLimits {
 
 impl Default for IngestLimits {
     fn default() -> Self {
-        Self { connections_max: 20_000, pending_max: 2048, receive_max: 64, keep_alive_max_s: 300 }
+        Self {
+            connections_max: 20_000,
+            pending_max: 2048,
+            receive_max: 64,
+            keep_alive_max_s: 300,
+        }
     }
 }
 
@@ -51,7 +59,10 @@ impl IngestLimits {
     fn mqtt(&self) -> mqtt::Limits {
         // A frame, its topic and headers.
         let packet_max = u32::try_from(riser_wire::limits::MAX_FRAME + 1024).unwrap_or(u32::MAX);
-        mqtt::Limits { packet_max, receive_max: self.receive_max }
+        mqtt::Limits {
+            packet_max,
+            receive_max: self.receive_max,
+        }
     }
 }
 
@@ -69,8 +80,23 @@ impl Ingest {
     #[must_use]
     pub fn new(db: Db, log: Arc<dyn CommitLog>, clock: Clock, limits: IngestLimits) -> Self {
         let (sessions, figures) = (Sessions::default(), Arc::new(Figures::default()));
-        let downlink = Downlink::new(db.clone(), clock.clone(), sessions.clone(), Arc::clone(&figures));
-        Self { pipeline: Pipeline { db, log, clock, figures }, sessions, downlink, limits }
+        let downlink = Downlink::over(
+            db.clone(),
+            clock.clone(),
+            sessions.clone(),
+            Arc::clone(&figures),
+        );
+        Self {
+            pipeline: Pipeline {
+                db,
+                log,
+                clock,
+                figures,
+            },
+            sessions,
+            downlink,
+            limits,
+        }
     }
 
     /// The way down to gateways.
@@ -97,8 +123,26 @@ impl Ingest {
         let (sessions, of) = (self.sessions.clone(), Arc::clone(origin));
         let gone = move || !sessions.contains(&of);
         let now = self.pipeline.clock.now();
-        if let Err(error) = self.pipeline.db.gateway_disconnected(origin, now, gone).await {
+        if let Err(error) = self
+            .pipeline
+            .db
+            .gateway_gone(origin, now, gone)
+            .await
+        {
             tracing::warn!(%origin, %error, "a disconnect could not be noted");
         }
+    }
+}
+
+#[cfg(test)]
+impl Ingest {
+    /// A way to a gateway that ends in the test.
+    pub(crate) fn way_for_test(
+        &self,
+        origin: &Arc<Origin>,
+    ) -> tokio::sync::mpsc::Receiver<(Arc<Origin>, riser_wire::Down)> {
+        let (sender, receiver) = tokio::sync::mpsc::channel(SESSION_QUEUE);
+        self.sessions.open(origin, Way::Broker(sender));
+        receiver
     }
 }

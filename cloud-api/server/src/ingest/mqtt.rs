@@ -83,7 +83,10 @@ impl Mqtt {
             .maximum_packet_size_recv(limits.packet_max)
             .receive_maximum(limits.receive_max);
         let core = Connection::with_options(Version::Undetermined, options);
-        Self { core: Box::new(core), explains: false }
+        Self {
+            core: Box::new(core),
+            explains: false,
+        }
     }
 
     /// Whether the client speaks version 5 and so can be told why.
@@ -140,11 +143,19 @@ impl Mqtt {
             }),
             Raw::V3_1_1Subscribe(p) => Packet::Subscribe {
                 id: p.packet_id(),
-                filters: p.entries().iter().map(|e| e.topic_filter().to_owned()).collect(),
+                filters: p
+                    .entries()
+                    .iter()
+                    .map(|e| e.topic_filter().to_owned())
+                    .collect(),
             },
             Raw::V5_0Subscribe(p) => Packet::Subscribe {
                 id: p.packet_id(),
-                filters: p.entries().iter().map(|e| e.topic_filter().to_owned()).collect(),
+                filters: p
+                    .entries()
+                    .iter()
+                    .map(|e| e.topic_filter().to_owned())
+                    .collect(),
             },
             Raw::V3_1_1Unsubscribe(p) => Packet::Unsubscribe {
                 id: p.packet_id(),
@@ -196,8 +207,12 @@ impl Mqtt {
         let mut props: Vec<Option<Property>> = vec![
             packet::MaximumQos::new(1).ok().map(Into::into),
             packet::RetainAvailable::new(0).ok().map(Into::into),
-            packet::SharedSubscriptionAvailable::new(0).ok().map(Into::into),
-            packet::SubscriptionIdentifierAvailable::new(0).ok().map(Into::into),
+            packet::SharedSubscriptionAvailable::new(0)
+                .ok()
+                .map(Into::into),
+            packet::SubscriptionIdentifierAvailable::new(0)
+                .ok()
+                .map(Into::into),
         ];
         if let Some(seconds) = keep_alive_s {
             props.push(packet::ServerKeepAlive::new(seconds).ok().map(Into::into));
@@ -230,7 +245,10 @@ impl Mqtt {
             Reason::SERVER_BUSY | Reason::QUOTA => ConnectReturnCode::ServerUnavailable,
             _ => ConnectReturnCode::NotAuthorized,
         };
-        let connack = v3_1_1::Connack::builder().session_present(false).return_code(code).build();
+        let connack = v3_1_1::Connack::builder()
+            .session_present(false)
+            .return_code(code)
+            .build();
         self.send(connack.map(Into::into), out);
     }
 
@@ -259,8 +277,10 @@ impl Mqtt {
                 Ok(()) => SubackReturnCode::SuccessMaximumQos0,
                 Err(_) => SubackReturnCode::Failure,
             });
-            let suback =
-                v3_1_1::Suback::builder().packet_id(id).return_codes(codes.collect()).build();
+            let suback = v3_1_1::Suback::builder()
+                .packet_id(id)
+                .return_codes(codes.collect())
+                .build();
             return self.send(suback.map(Into::into), out);
         }
         let codes = results.iter().map(|r| match r {
@@ -268,8 +288,13 @@ impl Mqtt {
             Err(reason) => SubackReasonCode::try_from(reason.code)
                 .unwrap_or(SubackReasonCode::UnspecifiedError),
         });
-        let mut suback = v5_0::Suback::builder().packet_id(id).reason_codes(codes.collect());
-        let text = results.iter().find_map(|r| r.as_ref().err()).map(|r| r.text.as_str());
+        let mut suback = v5_0::Suback::builder()
+            .packet_id(id)
+            .reason_codes(codes.collect());
+        let text = results
+            .iter()
+            .find_map(|r| r.as_ref().err())
+            .map(|r| r.text.as_str());
         if self.explains && text.is_some() {
             suback = suback.props(why(text));
         }
@@ -283,7 +308,10 @@ impl Mqtt {
             return self.send(unsuback.map(Into::into), out);
         }
         let codes = vec![UnsubackReasonCode::Success; count];
-        let unsuback = v5_0::Unsuback::builder().packet_id(id).reason_codes(codes).build();
+        let unsuback = v5_0::Unsuback::builder()
+            .packet_id(id)
+            .reason_codes(codes)
+            .build();
         self.send(unsuback.map(Into::into), out);
     }
 
@@ -318,8 +346,10 @@ impl Mqtt {
         }
         let code = DisconnectReasonCode::try_from(reason.code)
             .unwrap_or(DisconnectReasonCode::UnspecifiedError);
-        let disconnect =
-            v5_0::Disconnect::builder().reason_code(code).props(why(Some(&reason.text))).build();
+        let disconnect = v5_0::Disconnect::builder()
+            .reason_code(code)
+            .props(why(Some(&reason.text)))
+            .build();
         self.send(disconnect.map(Into::into), out);
     }
 
@@ -358,7 +388,9 @@ fn sort(events: Vec<Event>, out: &mut Vec<u8>) -> (Vec<Raw>, Option<MqttError>) 
 
 fn why(text: Option<&str>) -> Vec<Property> {
     let text: String = text.unwrap_or_default().chars().take(REASON_MAX).collect();
-    packet::ReasonString::new(text.as_str()).map(|r| vec![r.into()]).unwrap_or_default()
+    packet::ReasonString::new(text.as_str())
+        .map(|r| vec![r.into()])
+        .unwrap_or_default()
 }
 
 fn describe(error: MqttError) -> String {

@@ -33,27 +33,48 @@ pub(super) struct Place {
 
 impl Pending {
     pub(super) fn new(most: usize) -> Self {
-        Self { table: Arc::default(), most: most.max(1) }
+        Self {
+            table: Arc::default(),
+            most: most.max(1),
+        }
     }
 
     /// Takes a place; the oldest one gives way when there is none left. True if one had to.
     pub(super) fn enter(&self, address: IpAddr) -> (Place, bool) {
         let mut table = self.lock();
-        let crowded = table.waiting.values().filter(|(a, _)| *a == address).count() >= PER_ADDRESS;
+        let crowded = table
+            .waiting
+            .values()
+            .filter(|(a, _)| *a == address)
+            .count()
+            >= PER_ADDRESS;
         let oldest = if crowded {
-            table.waiting.iter().find(|(_, (a, _))| *a == address).map(|(n, _)| *n)
+            table
+                .waiting
+                .iter()
+                .find(|(_, (a, _))| *a == address)
+                .map(|(n, _)| *n)
         } else if table.waiting.len() >= self.most {
             table.waiting.keys().next().copied()
         } else {
             None
         };
-        let gave_way = oldest.and_then(|number| table.waiting.remove(&number)).is_some();
+        let gave_way = oldest
+            .and_then(|number| table.waiting.remove(&number))
+            .is_some();
         let number = table.next;
         table.next += 1;
         let (keep, gone) = oneshot::channel();
         table.waiting.insert(number, (address, keep));
         drop(table);
-        (Place { pending: self.clone(), number, gone }, gave_way)
+        (
+            Place {
+                pending: self.clone(),
+                number,
+                gone,
+            },
+            gave_way,
+        )
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -101,8 +122,9 @@ mod tests {
     fn one_address_crowds_out_only_itself() {
         let pending = Pending::new(10_000);
         let other = pending.enter(IpAddr::from([192, 0, 2, 9]));
-        let crowd: Vec<_> =
-            (0..=PER_ADDRESS).map(|_| pending.enter(IpAddr::from([192, 0, 2, 1]))).collect();
+        let crowd: Vec<_> = (0..=PER_ADDRESS)
+            .map(|_| pending.enter(IpAddr::from([192, 0, 2, 1])))
+            .collect();
         assert_eq!(crowd.iter().filter(|(_, gave)| *gave).count(), 1);
         assert!(!other.1);
         assert_eq!(pending.lock().waiting.len(), PER_ADDRESS + 1);

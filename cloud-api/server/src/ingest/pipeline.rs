@@ -36,7 +36,10 @@ pub(super) struct Answer {
 
 impl Answer {
     fn refused(code: u8, text: String) -> Self {
-        Self { refused: Some(Reason::new(code, text)), ..Self::default() }
+        Self {
+            refused: Some(Reason::new(code, text)),
+            ..Self::default()
+        }
     }
 }
 
@@ -82,12 +85,20 @@ impl Pipeline {
                 let paths = epoch.and_then(|epoch| db.paths(&origin, epoch));
                 let Some(paths) = paths else {
                     // Before its hello nobody knows what its slots mean.
-                    self.figures.watch_dropped.fetch_add(values, Ordering::Relaxed);
+                    self.figures
+                        .watch_dropped
+                        .fetch_add(values, Ordering::Relaxed);
                     return ready(Answer::default()).boxed();
                 };
-                self.figures.watch_values.fetch_add(values, Ordering::Relaxed);
+                self.figures
+                    .watch_values
+                    .fetch_add(values, Ordering::Relaxed);
                 let batch = Arc::new(ValueBatch::scans(paths, scans));
-                db.announce(CloudEvent::Values { origin, lane: ValueLane::Watch, batch });
+                db.announce(CloudEvent::Values {
+                    origin,
+                    lane: ValueLane::Watch,
+                    batch,
+                });
                 ready(Answer::default()).boxed()
             }
             Up::Heartbeat(beat) => async move {
@@ -105,12 +116,15 @@ impl Pipeline {
                 let greeted = greet(&db, &origin, epoch, async {
                     db.gateway_hello(&origin, hello, now).await
                 });
-                greeted.await.unwrap_or_else(|error| failed("hello", &error))
+                greeted
+                    .await
+                    .unwrap_or_else(|error| failed("hello", &error))
             }
             .boxed(),
-            Up::Batch(_) => {
-                unreadable("hello", &WireError::Malformed("a frame does not belong on this topic"))
-            }
+            Up::Batch(_) => unreadable(
+                "hello",
+                &WireError::Malformed("a frame does not belong on this topic"),
+            ),
         }
     }
 
@@ -133,7 +147,11 @@ impl Pipeline {
         let urgent = stream == Stream::Event;
         async move {
             match commit.await {
-                Ok(done) => Answer { durable: vec![done.durable], urgent, ..Answer::default() },
+                Ok(done) => Answer {
+                    durable: vec![done.durable],
+                    urgent,
+                    ..Answer::default()
+                },
                 Err(error) => failed("batch", &error),
             }
         }
@@ -155,15 +173,29 @@ impl Pipeline {
             "a frame cannot be used and goes into quarantine; the rest of its stream flows on"
         );
         async move {
-            let poison = Poison { header, frame, reason: reason.clone() };
+            let poison = Poison {
+                header,
+                frame,
+                reason: reason.clone(),
+            };
             match (db.quarantine(&origin, poison, now).await, header) {
                 (Err(error), _) => failed("frame for quarantine", &error),
                 (Ok(_), None) => Answer::refused(
                     Reason::PAYLOAD,
                     format!("the frame cannot be read and was put aside: {reason}"),
                 ),
-                (Ok(durable), Some(BatchHeader { epoch, stream, seq, .. })) => Answer {
-                    first: vec![Down::Rejected { epoch, stream, seq, reason }],
+                (
+                    Ok(durable),
+                    Some(BatchHeader {
+                        epoch, stream, seq, ..
+                    }),
+                ) => Answer {
+                    first: vec![Down::Rejected {
+                        epoch,
+                        stream,
+                        seq,
+                        reason,
+                    }],
                     durable: durable.into_iter().collect(),
                     urgent: true,
                     ..Answer::default()
@@ -205,23 +237,36 @@ type Undecodable = (Option<BatchHeader>, WireError);
 fn decode(stream: Stream, frame: &[u8]) -> Result<(BatchHeader, Content), Undecodable> {
     let header = peek(frame).map_err(|error| (None, error))?;
     if header.stream != stream {
-        return Err((None, WireError::Malformed("the frame belongs to the other stream")));
+        return Err((
+            None,
+            WireError::Malformed("the frame belongs to the other stream"),
+        ));
     }
     if header.seq == 0 || i64::try_from(header.seq).is_err() {
-        return Err((None, WireError::Malformed("sequence numbers are from 1 to 2^63 - 1")));
+        return Err((
+            None,
+            WireError::Malformed("sequence numbers are from 1 to 2^63 - 1"),
+        ));
     }
     let content = match stream {
         Stream::Data => decode_data(frame).map(|(_, samples)| Content::Data(samples)),
         Stream::Event => decode_event(frame).and_then(|(_, event)| check(event)),
     };
-    content.map(|content| (header, content)).map_err(|error| (Some(header), error))
+    content
+        .map(|content| (header, content))
+        .map_err(|error| (Some(header), error))
 }
 
 fn check(event: Event) -> Result<Content, WireError> {
     if let Event::Directory(directory) = &event
-        && directory.points.iter().any(|(slot, _)| slot.index() >= SLOT_MAX)
+        && directory
+            .points
+            .iter()
+            .any(|(slot, _)| slot.index() >= SLOT_MAX)
     {
-        return Err(WireError::Malformed("a slot of the directory is 1,000,000 or more"));
+        return Err(WireError::Malformed(
+            "a slot of the directory is 1,000,000 or more",
+        ));
     }
     Ok(Content::Event(event))
 }
@@ -236,7 +281,10 @@ fn failed(what: &str, error: &DbError) -> Answer {
         DbError::Limit(_) => Reason::QUOTA,
         _ => Reason::UNSPECIFIED,
     };
-    Answer::refused(code, format!("the {what} was not stored: {error}; send it again later"))
+    Answer::refused(
+        code,
+        format!("the {what} was not stored: {error}; send it again later"),
+    )
 }
 
 /// An error with everything behind it, in one line.

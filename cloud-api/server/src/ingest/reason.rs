@@ -28,7 +28,10 @@ impl Reason {
     pub(super) const SHARED: u8 = 0x9E;
 
     pub(super) fn new(code: u8, text: impl Into<String>) -> Self {
-        Self { code, text: text.into() }
+        Self {
+            code,
+            text: text.into(),
+        }
     }
 }
 

@@ -39,10 +39,16 @@ pub(super) fn connect(origin: &Origin, connect: &Connect) -> Result<(), Reason> 
 pub(super) fn publish(origin: &Origin, publish: &Publish) -> Result<UpTopic, (Reason, bool)> {
     let ends = |code, text: String| (Reason::new(code, text), true);
     if publish.exactly_once {
-        return Err(ends(Reason::QOS, "QoS 2 is not used here: publish with QoS 1".to_owned()));
+        return Err(ends(
+            Reason::QOS,
+            "QoS 2 is not used here: publish with QoS 1".to_owned(),
+        ));
     }
     if publish.retain {
-        return Err(ends(Reason::RETAIN, "retained messages are not kept here".to_owned()));
+        return Err(ends(
+            Reason::RETAIN,
+            "retained messages are not kept here".to_owned(),
+        ));
     }
     let lane = own_lane(origin, &publish.topic).map_err(|reason| (reason, publish.id.is_none()))?;
     if publish.id.is_none() && lane != UpTopic::Watch {
@@ -82,8 +88,12 @@ fn own_lane(origin: &Origin, text: &str) -> Result<UpTopic, Reason> {
 
 /// The lanes down that a filter covers.
 pub(super) fn subscribe(origin: &Origin, filter: &str) -> Result<Vec<DownTopic>, Reason> {
-    const ALL: [DownTopic; 4] =
-        [DownTopic::Ack, DownTopic::Command, DownTopic::Watch, DownTopic::Heartbeat];
+    const ALL: [DownTopic; 4] = [
+        DownTopic::Ack,
+        DownTopic::Command,
+        DownTopic::Watch,
+        DownTopic::Heartbeat,
+    ];
     let shown: String = filter.chars().take(120).collect();
     if filter.starts_with("$share/") {
         return Err(Reason::new(
@@ -113,7 +123,10 @@ mod tests {
     use riser_model::Key;
 
     fn origin() -> Origin {
-        Origin { tenant: Key::new("acme").unwrap(), gateway: Key::new("gw-001").unwrap() }
+        Origin {
+            tenant: Key::new("acme").unwrap(),
+            gateway: Key::new("gw-001").unwrap(),
+        }
     }
 
     fn message(topic: &str) -> Publish {
@@ -128,7 +141,10 @@ mod tests {
 
     #[test]
     fn only_own_topics_up_are_taken() {
-        assert_eq!(publish(&origin(), &message("riser/v1/acme/gw-001/up/data")), Ok(UpTopic::Data));
+        assert_eq!(
+            publish(&origin(), &message("riser/v1/acme/gw-001/up/data")),
+            Ok(UpTopic::Data)
+        );
         for topic in [
             "riser/v1/acme/gw-002/up/data",
             "riser/v1/other/gw-001/up/data",
@@ -140,7 +156,11 @@ mod tests {
             "",
         ] {
             let (reason, ends) = publish(&origin(), &message(topic)).unwrap_err();
-            assert_eq!((reason.code, ends), (Reason::NOT_AUTHORIZED, false), "{topic}");
+            assert_eq!(
+                (reason.code, ends),
+                (Reason::NOT_AUTHORIZED, false),
+                "{topic}"
+            );
         }
     }
 
@@ -148,20 +168,40 @@ mod tests {
     fn what_is_not_offered_ends_the_connection() {
         let own = message("riser/v1/acme/gw-001/up/data");
         for (wrong, code) in [
-            (Publish { exactly_once: true, ..own.clone() }, Reason::QOS),
-            (Publish { retain: true, ..own.clone() }, Reason::RETAIN),
+            (
+                Publish {
+                    exactly_once: true,
+                    ..own.clone()
+                },
+                Reason::QOS,
+            ),
+            (
+                Publish {
+                    retain: true,
+                    ..own.clone()
+                },
+                Reason::RETAIN,
+            ),
             (Publish { id: None, ..own }, Reason::QOS),
         ] {
             let (reason, ends) = publish(&origin(), &wrong).unwrap_err();
             assert_eq!((reason.code, ends), (code, true), "{reason}");
         }
-        let watch = Publish { id: None, ..message("riser/v1/acme/gw-001/up/watch") };
+        let watch = Publish {
+            id: None,
+            ..message("riser/v1/acme/gw-001/up/watch")
+        };
         assert_eq!(publish(&origin(), &watch), Ok(UpTopic::Watch));
     }
 
     #[test]
     fn only_own_topics_down_may_be_heard() {
-        assert_eq!(subscribe(&origin(), "riser/v1/acme/gw-001/down/#").unwrap().len(), 4);
+        assert_eq!(
+            subscribe(&origin(), "riser/v1/acme/gw-001/down/#")
+                .unwrap()
+                .len(),
+            4
+        );
         assert_eq!(
             subscribe(&origin(), "riser/v1/acme/gw-001/down/command").unwrap(),
             [DownTopic::Command]
@@ -175,7 +215,11 @@ mod tests {
             ("riser/v1/acme/gw-002/down/#", Reason::NOT_AUTHORIZED),
             ("$share/g/riser/v1/acme/gw-001/down/#", Reason::SHARED),
         ] {
-            assert_eq!(subscribe(&origin(), filter).unwrap_err().code, code, "{filter}");
+            assert_eq!(
+                subscribe(&origin(), filter).unwrap_err().code,
+                code,
+                "{filter}"
+            );
         }
     }
 
@@ -189,9 +233,18 @@ mod tests {
             lasting: false,
         };
         assert_eq!(connect(&origin(), &own), Ok(()));
-        let other = Connect { client_id: "gw-002".to_owned(), ..own.clone() };
-        assert_eq!(connect(&origin(), &other).unwrap_err().code, Reason::CLIENT_ID);
+        let other = Connect {
+            client_id: "gw-002".to_owned(),
+            ..own.clone()
+        };
+        assert_eq!(
+            connect(&origin(), &other).unwrap_err().code,
+            Reason::CLIENT_ID
+        );
         let will = Connect { will: true, ..own };
-        assert_eq!(connect(&origin(), &will).unwrap_err().code, Reason::IMPLEMENTATION);
+        assert_eq!(
+            connect(&origin(), &will).unwrap_err().code,
+            Reason::IMPLEMENTATION
+        );
     }
 }

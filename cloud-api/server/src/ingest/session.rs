@@ -85,7 +85,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         connect: &Connect,
         outside: Outside,
     ) -> Self {
-        let Opening { mut socket, mut mqtt, packets } = opening;
+        let Opening {
+            mut socket,
+            mut mqtt,
+            packets,
+        } = opening;
         let longest = ingest.limits.keep_alive_max_s;
         let wanted = connect.keep_alive_s;
         let shorter = (wanted == 0 || wanted > longest) && mqtt.is_v5();
@@ -140,7 +144,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         let deadline = self.deadline();
         let room = self.socket.waiting() < OUT_HIGH;
-        let Self { socket, mqtt, packets, settling, outside, broken, .. } = self;
+        let Self {
+            socket,
+            mqtt,
+            packets,
+            settling,
+            outside,
+            broken,
+            ..
+        } = self;
         let turn = socket.turn(room, |octets, out| {
             if let Err(why) = mqtt.receive(octets, out, packets) {
                 *broken = Some(why);
@@ -181,9 +193,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 None
             }
             Packet::Disconnect => Some(End::Goodbye),
-            Packet::Connect(_) => {
-                Some(End::Sent(Reason::new(Reason::PROTOCOL, "sent a second CONNECT")))
-            }
+            Packet::Connect(_) => Some(End::Sent(Reason::new(
+                Reason::PROTOCOL,
+                "sent a second CONNECT",
+            ))),
         }
     }
 
@@ -192,10 +205,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         match rights::publish(&self.origin, &publish) {
             Ok(lane) => {
                 let pipeline = &self.ingest.pipeline;
-                let settle: Settle =
-                    pipeline.take(&self.origin, self.epoch, lane, publish.payload).await;
+                let settle: Settle = pipeline
+                    .take(&self.origin, self.epoch, lane, publish.payload)
+                    .await;
                 if id.is_some() {
-                    self.settling.push_back(settle.map(move |answer| (id, answer)).boxed());
+                    self.settling
+                        .push_back(settle.map(move |answer| (id, answer)).boxed());
                 }
                 None
             }
@@ -205,8 +220,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     return Some(End::Sent(reason));
                 }
                 // In its turn: answers keep the order of the messages.
-                let answer = Answer { refused: Some(reason), ..Answer::default() };
-                self.settling.push_back(std::future::ready((id, answer)).boxed());
+                let answer = Answer {
+                    refused: Some(reason),
+                    ..Answer::default()
+                };
+                self.settling
+                    .push_back(std::future::ready((id, answer)).boxed());
                 None
             }
         }
@@ -245,7 +264,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
         }
         if let Some(id) = id {
-            self.mqtt.puback(id, answer.refused.as_ref(), self.socket.out());
+            self.mqtt
+                .puback(id, answer.refused.as_ref(), self.socket.out());
         }
         for down in answer.first {
             self.down(down);
@@ -305,18 +325,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let stuck = self.socket.stuck_since().map(|since| since + STUCK);
         let listens = self.lanes.contains(&DownTopic::Ack);
         let acks = if listens { self.acks.deadline() } else { None };
-        [silence, stuck, acks].into_iter().flatten().min().unwrap_or(far)
+        [silence, stuck, acks]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(far)
     }
 
     fn timer(&mut self) -> Option<End> {
         let now = Instant::now();
         self.tell_durable();
-        if self.socket.stuck_since().is_some_and(|since| now >= since + STUCK) {
+        if self
+            .socket
+            .stuck_since()
+            .is_some_and(|since| now >= since + STUCK)
+        {
             return Some(End::Lost("takes no answers".to_owned()));
         }
         // While nothing is read here, silence is not the gateway's.
         let reading = self.socket.waiting() < OUT_HIGH;
-        let silent = self.silence.is_some_and(|silence| now >= self.heard + silence);
+        let silent = self
+            .silence
+            .is_some_and(|silence| now >= self.heard + silence);
         (reading && silent).then(|| {
             let text = "nothing came for one and a half times the keep-alive";
             End::Sent(Reason::new(Reason::KEEP_ALIVE, text))
@@ -337,7 +367,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     fn count_refusal(&mut self, reason: &Reason) {
         self.refusals += 1;
-        self.ingest.pipeline.figures.refused.fetch_add(1, Ordering::Relaxed);
+        self.ingest
+            .pipeline
+            .figures
+            .refused
+            .fetch_add(1, Ordering::Relaxed);
         // A gateway that repeats itself must not fill the log.
         if self.refusals <= 5 {
             tracing::warn!(origin = %self.origin, code = reason.code, why = %reason, "refused");
@@ -347,14 +381,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
 fn ended(ending: Ending) -> End {
     End::Sent(match ending {
-        Ending::TakenOver => {
-            Reason::new(Reason::TAKEN_OVER, "the same gateway has connected anew")
-        }
-        Ending::Revoked => {
-            Reason::new(Reason::NOT_AUTHORIZED, "the certificate of this gateway was revoked")
-        }
-        Ending::ShuttingDown => {
-            Reason::new(Reason::SHUTTING_DOWN, "the service ends; connect again in a moment")
-        }
+        Ending::TakenOver => Reason::new(Reason::TAKEN_OVER, "the same gateway has connected anew"),
+        Ending::Revoked => Reason::new(
+            Reason::NOT_AUTHORIZED,
+            "the certificate of this gateway was revoked",
+        ),
+        Ending::ShuttingDown => Reason::new(
+            Reason::SHUTTING_DOWN,
+            "the service ends; connect again in a moment",
+        ),
     })
 }

@@ -99,9 +99,9 @@ impl Sessions {
         let mut table = self.lock();
         let ended: Vec<_> = table
             .routes
-            .extract_if(|_, (_, way)| {
-                matches!(way, Way::Session { identity, .. } if condition(identity))
-            })
+            .extract_if(
+                |_, (_, way)| matches!(way, Way::Session { identity, .. } if condition(identity)),
+            )
             .collect();
         drop(table);
         for (_, (_, way)) in ended {

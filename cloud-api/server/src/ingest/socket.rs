@@ -36,7 +36,13 @@ pub(super) struct Socket<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, out: Vec::new(), written: 0, flushing: false, stuck_since: None }
+        Self {
+            stream,
+            out: Vec::new(),
+            written: 0,
+            flushing: false,
+            stuck_since: None,
+        }
     }
 
     /// Where to append what is to be written.
@@ -79,7 +85,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         if read {
             let mut space = [MaybeUninit::uninit(); CHUNK];
             let mut buffer = ReadBuf::uninit(&mut space);
-            if Pin::new(&mut self.stream).poll_read(cx, &mut buffer)?.is_ready() {
+            if Pin::new(&mut self.stream)
+                .poll_read(cx, &mut buffer)?
+                .is_ready()
+            {
                 if buffer.filled().is_empty() {
                     return Poll::Ready(Ok(Turn::Ended));
                 }
@@ -87,7 +96,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 return Poll::Ready(Ok(Turn::Read));
             }
         }
-        if had && clear { Poll::Ready(Ok(Turn::Wrote)) } else { Poll::Pending }
+        if had && clear {
+            Poll::Ready(Ok(Turn::Wrote))
+        } else {
+            Poll::Pending
+        }
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -27,8 +27,11 @@ pub struct TlsError {
 }
 
 impl TlsError {
-    fn new(path: &Path, message: impl std::fmt::Display) -> Self {
-        Self { path: path.to_owned(), message: message.to_string() }
+    pub(super) fn new(path: &Path, message: impl std::fmt::Display) -> Self {
+        Self {
+            path: path.to_owned(),
+            message: message.to_string(),
+        }
     }
 }
 
@@ -53,13 +56,21 @@ pub fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
 ///
 /// # Errors
 /// When a file cannot be read, or key and certificate are not a pair.
-pub fn certified(cert: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
+pub fn certified(
+    cert: &Path,
+    key: &Path,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, TlsError> {
     let chain = CertificateDer::pem_file_iter(cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|e| TlsError::new(cert, e))?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|e| TlsError::new(key, e))?;
-    CertifiedKey::from_der(chain, private, provider)
-        .map_err(|e| TlsError::new(cert, format!("does not go with the key {}: {e}", key.display())))
+    CertifiedKey::from_der(chain, private, provider).map_err(|e| {
+        TlsError::new(
+            cert,
+            format!("does not go with the key {}: {e}", key.display()),
+        )
+    })
 }
 
 /// The service's own certificate, replaced without a restart. Cheap to clone.
@@ -115,9 +126,10 @@ pub fn server_config(
     revoked: Revoked,
 ) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let inner = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(ca)?), Arc::clone(&provider))
-        .build()
-        .map_err(|e| TlsError::new(ca, e))?;
+    let inner =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots(ca)?), Arc::clone(&provider))
+            .build()
+            .map_err(|e| TlsError::new(ca, e))?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|e| TlsError::new(ca, e))?
@@ -147,7 +159,9 @@ impl ClientCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let identity = Identity::from_certificate(end_entity);
-        let verified = self.inner.verify_client_cert(end_entity, intermediates, now);
+        let verified = self
+            .inner
+            .verify_client_cert(end_entity, intermediates, now);
         let outcome = verified.and_then(|verified| {
             let identity = identity.as_ref().map_err(|e| nameless(e.clone()))?;
             if self.revoked.contains(identity) {
@@ -209,7 +223,9 @@ pub(super) fn explain(error: &std::io::Error) -> String {
         }
         Some(Error::InvalidCertificate(reason)) => explain_certificate(reason),
         Some(Error::AlertReceived(alert)) => {
-            format!("it ended the handshake ({alert:?}); it may not trust this service's certificate")
+            format!(
+                "it ended the handshake ({alert:?}); it may not trust this service's certificate"
+            )
         }
         Some(other) => format!("{other}"),
         None => format!("{error}"),

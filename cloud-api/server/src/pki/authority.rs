@@ -3,9 +3,7 @@
 //!
 //! source: RFC 5280, clauses 4.2.1.3 (key usage), 4.2.1.9 (basic constraints), 4.2.1.12.
 
-use super::files::{
-    self, CA_CERT, CA_KEY, ISSUED, PkiError, REVOKED, SERVER_CERT, SERVER_KEY,
-};
+use super::files::{self, CA_CERT, CA_KEY, ISSUED, PkiError, REVOKED, SERVER_CERT, SERVER_KEY};
 use super::identity::{canonical_serial, fingerprint, urn};
 use crate::db::Origin;
 use rcgen::{
@@ -83,7 +81,9 @@ impl Authority {
     pub fn init(dir: &Path, hosts: &[String], validity: Validity) -> Result<Self, PkiError> {
         files::make_dir(dir)?;
         let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "Riser gateway CA");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Riser gateway CA");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         stamp(&mut params, validity);
@@ -91,7 +91,10 @@ impl Authority {
         let certificate = params.self_signed(&key)?;
         files::create(&dir.join(CA_KEY), &key.serialize_pem())?;
         files::create(&dir.join(CA_CERT), &certificate.pem())?;
-        files::create(&dir.join(REVOKED), "# serial or SHA-256 fingerprint of certificates that count no more\n")?;
+        files::create(
+            &dir.join(REVOKED),
+            "# serial or SHA-256 fingerprint of certificates that count no more\n",
+        )?;
         let authority = Self::open(dir)?;
         authority.issue_server(hosts, validity)?;
         Ok(authority)
@@ -108,7 +111,11 @@ impl Authority {
             .map_err(|e| PkiError::file(&key_path, e))?;
         let issuer = Issuer::from_ca_cert_pem(&certificate, key)
             .map_err(|e| PkiError::file(&cert_path, e))?;
-        Ok(Self { dir: dir.to_owned(), certificate, issuer })
+        Ok(Self {
+            dir: dir.to_owned(),
+            certificate,
+            issuer,
+        })
     }
 
     /// The certificate of the authority itself, PEM.
@@ -125,11 +132,14 @@ impl Authority {
     pub fn issue_server(&self, hosts: &[String], validity: Validity) -> Result<Issued, PkiError> {
         let Some(first) = hosts.first() else {
             return Err(PkiError::Request(
-                "a server certificate needs the name or address gateways connect to: --host".to_owned(),
+                "a server certificate needs the name or address gateways connect to: --host"
+                    .to_owned(),
             ));
         };
         let mut params = CertificateParams::new(hosts.to_vec())?;
-        params.distinguished_name.push(DnType::CommonName, first.as_str());
+        params
+            .distinguished_name
+            .push(DnType::CommonName, first.as_str());
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let issued = self.issue(params, validity, ("server", first))?;
         files::replace(&self.dir.join(SERVER_KEY), &issued.key)?;
@@ -144,7 +154,9 @@ impl Authority {
     pub fn issue_gateway(&self, request: &GatewayRequest) -> Result<Issued, PkiError> {
         let name = request.origin.to_string();
         let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name.as_str());
+        params
+            .distinguished_name
+            .push(DnType::CommonName, name.as_str());
         params.subject_alt_names = vec![SanType::URI(urn(&request.origin).try_into()?)];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.issue(params, request.validity, ("gateway", &name))
@@ -192,7 +204,11 @@ impl Authority {
         );
         // Noted before it is handed out: what is not in the list could not be revoked by name.
         files::append(&self.dir.join(ISSUED), &line)?;
-        Ok(Issued { certificate: certificate.pem(), key: key.serialize_pem(), serial })
+        Ok(Issued {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+            serial,
+        })
     }
 }
 
@@ -205,14 +221,14 @@ fn stamp(params: &mut CertificateParams, validity: Validity) {
 
 impl Issued {
     /// Writes certificate, key and the authority's certificate into a folder:
-    /// `<name>.crt`, `<name>.key`, `ca.crt`.
+    /// `<name>.pem`, `<name>.key`, `ca.pem`.
     ///
     /// # Errors
     /// When a file is there already or cannot be written.
     pub fn save(&self, dir: &Path, name: &str, authority: &Authority) -> Result<(), PkiError> {
         files::make_dir(dir)?;
         files::create(&dir.join(format!("{name}.key")), &self.key)?;
-        files::create(&dir.join(format!("{name}.crt")), &self.certificate)?;
+        files::create(&dir.join(format!("{name}.pem")), &self.certificate)?;
         let ca = dir.join(CA_CERT);
         if ca.exists() {
             return Ok(());

@@ -6,9 +6,9 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-pub(super) const CA_CERT: &str = "ca.crt";
+pub(super) const CA_CERT: &str = "ca.pem";
 pub(super) const CA_KEY: &str = "ca.key";
-pub(super) const SERVER_CERT: &str = "server.crt";
+pub(super) const SERVER_CERT: &str = "server.pem";
 pub(super) const SERVER_KEY: &str = "server.key";
 /// One line per certificate ever issued: serial, kind, name, not before, not after, fingerprint.
 pub(super) const ISSUED: &str = "issued.txt";
@@ -56,13 +56,21 @@ pub(super) fn create(path: &Path, text: &str) -> Result<(), PkiError> {
 /// Writes a file whole, in place of one that may be there.
 pub(super) fn replace(path: &Path, text: &str) -> Result<(), PkiError> {
     let beside = path.with_extension("new");
-    write(&beside, text, OpenOptions::new().write(true).create(true).truncate(true))?;
+    write(
+        &beside,
+        text,
+        OpenOptions::new().write(true).create(true).truncate(true),
+    )?;
     std::fs::rename(&beside, path).map_err(|e| PkiError::file(path, e))
 }
 
 /// Adds a line at the end, on the disk before it answers.
 pub(super) fn append(path: &Path, line: &str) -> Result<(), PkiError> {
-    write(path, &format!("{line}\n"), OpenOptions::new().append(true).create(true))
+    write(
+        path,
+        &format!("{line}\n"),
+        OpenOptions::new().append(true).create(true),
+    )
 }
 
 fn write(path: &Path, text: &str, how: &mut OpenOptions) -> Result<(), PkiError> {

@@ -72,8 +72,9 @@ impl Revoked {
         let Some(path) = &self.0.file else {
             return Ok(Vec::new());
         };
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| PkiError::file(path, format!("{e}; what was revoked before stays revoked")))?;
+        let text = std::fs::read_to_string(path).map_err(|e| {
+            PkiError::file(path, format!("{e}; what was revoked before stays revoked"))
+        })?;
         let (entries, wrong) = parse(&text);
         for line in wrong {
             tracing::error!(
@@ -125,9 +126,18 @@ fn parse(text: &str) -> (Vec<String>, Vec<usize>) {
 /// Upper and lower case, colons and leading zeros do not matter, except in a fingerprint, whose
 /// length tells it apart.
 fn canonical(text: &str) -> Option<String> {
-    let plain: String = text.chars().filter(|c| *c != ':').collect::<String>().to_ascii_lowercase();
-    let valid = !plain.is_empty() && plain.len() <= 64 && plain.bytes().all(|b| b.is_ascii_hexdigit());
-    let entry = if plain.len() == 64 { plain.as_str() } else { plain.trim_start_matches('0') };
+    let plain: String = text
+        .chars()
+        .filter(|c| *c != ':')
+        .collect::<String>()
+        .to_ascii_lowercase();
+    let valid =
+        !plain.is_empty() && plain.len() <= 64 && plain.bytes().all(|b| b.is_ascii_hexdigit());
+    let entry = if plain.len() == 64 {
+        plain.as_str()
+    } else {
+        plain.trim_start_matches('0')
+    };
     (valid && !entry.is_empty()).then(|| entry.to_owned())
 }
 
