@@ -5,6 +5,9 @@
 use rand::RngExt;
 use std::time::Duration;
 
+/// How long a connection must have lived to count as a good one.
+const STEADY: Duration = Duration::from_secs(10);
+
 /// Waits that grow from a short first one to a cap, each drawn at random.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
@@ -23,9 +26,12 @@ impl Backoff {
         }
     }
 
-    /// The next wait begins the series again: what was tried has worked.
-    pub(crate) fn reset(&mut self) {
-        self.last = None;
+    /// What was tried has worked for this long. The series begins again if that was long enough;
+    /// two gateways that throw each other off under one name must not do so ever faster.
+    pub(crate) fn worked(&mut self, lived: Duration) {
+        if lived >= STEADY {
+            self.last = None;
+        }
     }
 
     /// The next wait: at first between a tenth of `first` and `first`, then between `first` and
@@ -63,9 +69,21 @@ mod tests {
                 let wait = backoff.next(&mut random);
                 assert!((FIRST..=CAP).contains(&wait), "{wait:?}");
             }
-            backoff.reset();
+            backoff.worked(STEADY);
             assert!(backoff.next(&mut random) <= FIRST);
         }
+    }
+
+    #[test]
+    fn what_works_only_for_a_moment_does_not_begin_the_series_again() {
+        let mut random = StdRng::seed_from_u64(3);
+        let mut backoff = Backoff::new(FIRST, CAP);
+        let mut total = Duration::ZERO;
+        for _ in 0..12 {
+            total += backoff.next(&mut random);
+            backoff.worked(Duration::from_millis(900));
+        }
+        assert!(total > Duration::from_secs(20), "{total:?}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// Settings of the link.
 #[derive(Clone)]
 pub struct LinkConfig {
-    /// Name or IPv4 address of the cloud or broker; also what its certificate must be for.
+    /// Name or IPv4 address (the MQTT client takes no IPv6 literal, but names may resolve to one) of the cloud or broker; also what its certificate must be for.
     pub host: String,
     /// TCP port, 8883 by custom.
     pub port: u16,
@@ -61,10 +61,12 @@ pub struct Timings {
     pub keep_alive: Duration,
     /// Between heartbeats.
     pub heartbeat: Duration,
-    /// Without an answer to a heartbeat for this long, the link is degraded.
+    /// Without an answer to a heartbeat, or without durable progress while something is on its way,
+    /// for this long, the link is degraded.
     pub heartbeat_limit: Duration,
     /// Nothing heard at all for this long means that the connection is dead. Longer than the
-    /// keep-alive, whose answers count; shorter than TCP would take to notice.
+    /// keep-alive, whose answers count; much shorter than TCP would take to notice (the MQTT client
+    /// gives no access to TCP_USER_TIMEOUT).
     pub silence_limit: Duration,
     /// No durable progress for this long, with a backlog: a new client is built.
     pub progress_limit: Duration,

@@ -56,8 +56,13 @@ pub(crate) enum Heard {
     },
     /// Anything else that came in.
     Sign,
-    /// The connection is over, with the reason in words.
-    Ended(String),
+    /// The connection is over.
+    Ended {
+        /// Why, in words.
+        reason: String,
+        /// Another client has taken the gateway's name: hurrying back would only start a fight.
+        contested: bool,
+    },
 }
 
 /// A running client. Dropping it closes the connection.
@@ -107,16 +112,24 @@ async fn drive(mut event_loop: EventLoop, reports: mpsc::Sender<Heard>, host: St
         // The client has a few unwraps of its own; one of them must not end more than itself.
         let heard = match AssertUnwindSafe(event_loop.poll()).catch_unwind().await {
             Ok(Ok(event)) => translate(event),
-            Ok(Err(error)) => Some(Heard::Ended(trouble::describe(&error, &host))),
-            Err(_) => Some(Heard::Ended(
-                "the MQTT client failed: connecting anew".to_owned(),
-            )),
+            Ok(Err(error)) => Some(Heard::Ended {
+                reason: trouble::describe(&error, &host),
+                contested: trouble::contested(&error),
+            }),
+            Err(_) => Some(ended("the MQTT client failed: connecting anew")),
         };
         let Some(heard) = heard else { continue };
-        let ended = matches!(heard, Heard::Ended(_));
+        let ended = matches!(heard, Heard::Ended { .. });
         if reports.send(heard).await.is_err() || ended {
             return;
         }
+    }
+}
+
+fn ended(reason: &str) -> Heard {
+    Heard::Ended {
+        reason: reason.to_owned(),
+        contested: false,
     }
 }
 
@@ -125,7 +138,7 @@ fn translate(event: Event) -> Option<Heard> {
         Event::Outgoing(Outgoing::Publish(pkid)) => Heard::Left(pkid),
         // Two publications under one packet id: the client would wait for ever for a PUBACK.
         Event::Outgoing(Outgoing::AwaitAck(_)) => {
-            Heard::Ended("the broker acknowledges out of order: connecting anew".to_owned())
+            ended("the broker acknowledges out of order: connecting anew")
         }
         Event::Outgoing(_) => return None,
         Event::Incoming(Packet::ConnAck(connack)) => {

@@ -34,7 +34,10 @@ impl Session<'_> {
             Heard::Acked { pkid, refused } => return self.acked(pkid, refused, now),
             Heard::Message { topic, payload } => self.message(&topic, &payload, now),
             Heard::Sign => {}
-            Heard::Ended(reason) => return Err(reason),
+            Heard::Ended { reason, contested } => {
+                self.contested = contested;
+                return Err(reason);
+            }
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ mod config;
 mod counters;
 mod downlink;
 mod driver;
+mod errands;
 mod hear;
 mod identity;
 mod lanes;

@@ -4,7 +4,8 @@
 
 use crate::counters::count;
 use crate::driver::{self, Driver, Heard};
-use crate::lanes::{Claim, Lanes};
+use crate::errands::Done;
+use crate::lanes::Lanes;
 use crate::speech::{Label, Speech};
 use crate::trouble::chain;
 use crate::uplink::Link;
@@ -15,7 +16,7 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use riser_model::ScanBatch;
-use riser_store::{Outbox, OutboxBatch, Position, StoreError};
+use riser_store::{Outbox, OutboxBatch, Position};
 use riser_wire::topic::UpLane;
 use riser_wire::{Epoch, Heartbeat, Hello, Stream, StreamHead, Up};
 use std::collections::HashSet;
@@ -36,14 +37,9 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub(crate) struct Ended {
     /// Why; `None` when asked to stop.
     pub(crate) reason: Option<String>,
-    /// A heartbeat had come back: the way to the cloud is sound.
+    /// A heartbeat had come back and nobody took our place: the way to the cloud is sound, so the
+    /// next attempt may come soon.
     pub(crate) proven: bool,
-}
-
-/// Answers of the store.
-pub(crate) enum Done {
-    Claimed(UpLane, Result<Vec<OutboxBatch>, StoreError>),
-    Aside(Key, Result<(), StoreError>),
 }
 
 enum Step {
@@ -64,7 +60,7 @@ pub(crate) struct Session<'a> {
     pub(crate) lanes: Lanes,
     pub(crate) vitals: Vitals,
     driver: Driver,
-    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    pub(crate) work: FuturesUnordered<BoxFuture<'static, Done>>,
     /// On their way into quarantine: not to be claimed again meanwhile.
     pub(crate) aside: HashSet<Key>,
     data: watch::Receiver<Position>,
@@ -74,6 +70,7 @@ pub(crate) struct Session<'a> {
     pub(crate) connected: bool,
     pub(crate) subscribed: bool,
     pub(crate) packet_maximum: usize,
+    pub(crate) contested: bool,
 }
 
 /// Runs one connection to its end.
@@ -93,7 +90,7 @@ pub(crate) async fn run(link: &mut Link, stop: &CancellationToken) -> Ended {
     let reason = session.live(stop).await;
     Ended {
         reason,
-        proven: session.vitals.proven(),
+        proven: session.vitals.proven() && !session.contested,
     }
 }
 
@@ -125,6 +122,7 @@ impl<'a> Session<'a> {
             connected: false,
             subscribed: false,
             packet_maximum: usize::MAX,
+            contested: false,
         }
     }
 
@@ -250,65 +248,6 @@ impl<'a> Session<'a> {
         said
     }
 
-    fn ask(&mut self, claim: Claim) {
-        let outbox = self.outbox.clone();
-        let aside: Vec<Position> = self
-            .aside
-            .iter()
-            .filter(|(stream, _)| *stream == Stream::Data)
-            .map(|(_, position)| *position)
-            .collect();
-        self.work.push(Box::pin(async move {
-            match claim {
-                Claim::Events { after, max } => {
-                    Done::Claimed(UpLane::Event, outbox.claim_events(after, max).await)
-                }
-                Claim::Live { after, max } => {
-                    Done::Claimed(UpLane::Live, outbox.claim_live(after, max).await)
-                }
-                Claim::Backfill {
-                    mut in_flight,
-                    below,
-                    max,
-                } => {
-                    in_flight.extend(aside);
-                    let claimed = outbox.claim_backfill(in_flight, below, max).await;
-                    Done::Claimed(UpLane::Backfill, claimed)
-                }
-            }
-        }));
-    }
-
-    /// Keeps a batch aside that will never be taken, so that the rest flows.
-    pub(crate) fn put_aside(&mut self, key: Key, reason: String) {
-        let (stream, position) = key;
-        tracing::warn!(?stream, seq = position.seq, reason, "batch kept aside");
-        self.aside.insert(key);
-        let outbox = self.outbox.clone();
-        self.work.push(Box::pin(async move {
-            Done::Aside(key, outbox.quarantine(stream, position, reason).await)
-        }));
-    }
-
-    fn done(&mut self, done: Done, now: Instant) {
-        match done {
-            Done::Claimed(lane, Ok(batches)) => self.lanes.claimed(lane, batches),
-            Done::Claimed(lane, Err(error)) => {
-                self.lanes.failed(lane, now);
-                self.link
-                    .reporter
-                    .error(&format!("the outbox does not answer: {}", error.chain()));
-            }
-            Done::Aside(key, result) => {
-                self.aside.remove(&key);
-                match result {
-                    Ok(()) => self.link.reporter.quarantined(),
-                    Err(error) => self.link.reporter.error(&error.chain()),
-                }
-            }
-        }
-    }
-
     /// Sends watched values at once, together with what else is waiting.
     fn watch(&mut self, first: Option<ScanBatch>) {
         let Some(first) = first else {
@@ -394,7 +333,7 @@ impl<'a> Session<'a> {
         self.speech.goodbye();
         let over = async {
             while let Some(heard) = self.driver.heard.recv().await {
-                if matches!(heard, Heard::Ended(_)) {
+                if matches!(heard, Heard::Ended { .. }) {
                     break;
                 }
             }

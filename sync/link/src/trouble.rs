@@ -2,7 +2,7 @@
 //! TLS alerts and MQTT reason codes to text.
 
 use rumqttc::v5::mqttbytes::Error as PacketError;
-use rumqttc::v5::mqttbytes::v5::ConnectReturnCode;
+use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, DisconnectReasonCode};
 use rumqttc::v5::{ConnectionError, StateError, TlsError};
 use rustls::{AlertDescription, CertificateError, Error as Tls};
 use std::error::Error;
@@ -27,6 +27,17 @@ pub(crate) fn describe(error: &ConnectionError, host: &str) -> String {
     }
 }
 
+/// Whether another client has taken over the gateway's name.
+pub(crate) fn contested(error: &ConnectionError) -> bool {
+    matches!(
+        error,
+        ConnectionError::MqttState(StateError::ServerDisconnect {
+            reason_code: DisconnectReasonCode::SessionTakenOver,
+            ..
+        })
+    )
+}
+
 /// An error with all its causes, in one line.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -43,9 +54,15 @@ fn of_state(state: &StateError, host: &str) -> String {
     match state {
         StateError::Io(e) | StateError::Deserialization(PacketError::Io(e)) => of_io(e, host),
         StateError::ConnectionAborted => format!(
-            "{host} closed the connection; if this repeats at once, it may not accept the gateway's certificate"
+            "{host} closed the connection; if this repeats, it may not accept the gateway's certificate, or another gateway uses the same one"
         ),
         StateError::AwaitPingResp => format!("{host} no longer answers: the keep-alive ran out"),
+        StateError::ServerDisconnect {
+            reason_code: DisconnectReasonCode::SessionTakenOver,
+            ..
+        } => format!(
+            "{host} ended the connection: another gateway has connected under the same name; no two may share a certificate"
+        ),
         StateError::ServerDisconnect {
             reason_code,
             reason_string,
@@ -69,7 +86,7 @@ fn of_io(error: &io::Error, host: &str) -> String {
             format!("{host} refused the connection: nothing listens on that port")
         }
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => format!(
-            "{host} closed the connection ({error}); if this repeats at once, it may not accept the gateway's certificate"
+            "{host} closed the connection ({error}); if this repeats, it may not accept the gateway's certificate"
         ),
         _ => format!("the network connection to {host} failed: {error}"),
     }
@@ -200,6 +217,18 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("clock"), "{text}");
+    }
+
+    #[test]
+    fn a_name_taken_over_is_told_from_a_lost_connection() {
+        let taken = ConnectionError::MqttState(StateError::ServerDisconnect {
+            reason_code: DisconnectReasonCode::SessionTakenOver,
+            reason_string: None,
+        });
+        assert!(contested(&taken));
+        assert!(describe(&taken, "h").contains("under the same name"));
+        let lost = ConnectionError::MqttState(StateError::ConnectionAborted);
+        assert!(!contested(&lost));
     }
 
     #[test]

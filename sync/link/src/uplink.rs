@@ -8,10 +8,12 @@ use crate::downlink::Downlink;
 use crate::identity::Identity;
 use crate::report::Reporter;
 use crate::session::{self, Ended};
+use futures_util::FutureExt;
 use riser_model::{LinkState, LinkStatus, ScanBatch};
 use riser_store::Store;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -103,7 +105,8 @@ async fn keep(mut link: Link, cancel: CancellationToken) {
     loop {
         link.reporter.state(LinkState::Connecting);
         link.reporter.publish();
-        let Ended { reason, proven } = session::run(&mut link, &cancel).await;
+        let began = Instant::now();
+        let Ended { reason, proven } = guarded(&mut link, &cancel).await;
         link.reporter.state(LinkState::Offline);
         if let Some(reason) = &reason {
             link.reporter.error(reason);
@@ -115,7 +118,7 @@ async fn keep(mut link: Link, cancel: CancellationToken) {
         // Only an answered heartbeat shows that the cloud is well; a broker in between may accept
         // connections while nobody is behind it.
         if proven {
-            backoff.reset();
+            backoff.worked(began.elapsed());
         }
         let wait = backoff.next(&mut rand::rng());
         if !rest(&mut link, wait, &cancel).await {
@@ -123,6 +126,15 @@ async fn keep(mut link: Link, cancel: CancellationToken) {
             return;
         }
     }
+}
+
+/// Runs one connection; a defect in it ends the connection, not the link.
+async fn guarded(link: &mut Link, cancel: &CancellationToken) -> Ended {
+    let run = AssertUnwindSafe(session::run(link, cancel));
+    run.catch_unwind().await.unwrap_or_else(|_| Ended {
+        reason: Some("the link failed by a defect of its own: connecting anew".to_owned()),
+        proven: false,
+    })
 }
 
 /// Waits, renews the figures and throws away what viewers would have seen; false when cancelled.

@@ -1,6 +1,6 @@
 //! Whether the link really works. Pure. Owns the heartbeats under way and the three watchdogs:
-//! answers to heartbeats decide what people see; silence and lack of durable progress end a
-//! connection that only looks alive.
+//! answers to heartbeats and durable progress decide what people see; silence and lack of progress
+//! end a connection that only looks alive.
 
 use crate::config::Timings;
 use riser_model::LinkState;
@@ -78,9 +78,11 @@ impl Vitals {
 
     /// What people see.
     pub(crate) fn state(&self, caught_up: bool, now: Instant) -> LinkState {
-        let silent = now.duration_since(self.answered.unwrap_or(self.began));
+        let limit = self.timings.heartbeat_limit;
+        let silent = now.duration_since(self.answered.unwrap_or(self.began)) >= limit;
+        let stuck = now.duration_since(self.progress) >= limit;
         match self.answered {
-            _ if silent >= self.timings.heartbeat_limit => LinkState::Degraded,
+            _ if silent || stuck => LinkState::Degraded,
             None => LinkState::Connecting,
             Some(_) if caught_up => LinkState::Live,
             Some(_) => LinkState::CatchingUp,
@@ -153,8 +155,17 @@ mod tests {
         assert_eq!(vitals.state(true, at(start, 30)), LinkState::Degraded);
         vitals.beat(1, at(start, 30));
         vitals.answered(1, at(start, 31));
+        vitals.progress(at(start, 32));
         assert_eq!(vitals.state(true, at(start, 60)), LinkState::Live);
         assert_eq!(vitals.state(true, at(start, 61)), LinkState::Degraded);
+        vitals.beat(2, at(start, 61));
+        vitals.answered(2, at(start, 61));
+        assert_eq!(vitals.state(true, at(start, 61)), LinkState::Live);
+        assert_eq!(
+            vitals.state(true, at(start, 62)),
+            LinkState::Degraded,
+            "no progress"
+        );
     }
 
     #[test]
