@@ -7,7 +7,8 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use rust_embed::{EmbeddedFile, RustEmbed};
+use rust_embed::RustEmbed;
+use std::borrow::Cow;
 use std::fmt::Write;
 use tower_http::compression::CompressionLayer;
 
@@ -39,7 +40,7 @@ async fn show(request: Request) -> Response {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     let known = request.headers().get(header::IF_NONE_MATCH);
-    if let Some(file) = Dashboard::get(path).filter(|_| !path.is_empty()) {
+    if let Some(file) = asset(path).filter(|_| !path.is_empty()) {
         return answer(path, file, known);
     }
     let is_file = path
@@ -50,14 +51,28 @@ async fn show(request: Request) -> Response {
         return Refusal::from(AppError::NotFound(format!("file /{path}"))).into_response();
     }
     // Any other path is a page of the dashboard, which finds its way itself.
-    match Dashboard::get(INDEX) {
+    match asset(INDEX) {
         Some(file) => answer(INDEX, file, known),
         None => axum::response::Html(NOT_BUILT).into_response(),
     }
 }
 
-fn answer(path: &str, file: EmbeddedFile, known: Option<&HeaderValue>) -> Response {
-    let etag = etag(&file);
+/// A file with what browsers compare it by.
+struct Asset {
+    octets: Cow<'static, [u8]>,
+    sha256: [u8; 32],
+}
+
+fn asset(path: &str) -> Option<Asset> {
+    let file = Dashboard::get(path)?;
+    Some(Asset {
+        octets: file.data,
+        sha256: file.metadata.sha256_hash(),
+    })
+}
+
+fn answer(path: &str, asset: Asset, known: Option<&HeaderValue>) -> Response {
+    let etag = etag(&asset.sha256);
     // The build names files below assets/ after their content.
     let keep = if path.starts_with("assets/") {
         "public, max-age=31536000, immutable"
@@ -68,7 +83,7 @@ fn answer(path: &str, file: EmbeddedFile, known: Option<&HeaderValue>) -> Respon
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let kind = HeaderValue::from_static(media_type(path));
-        ([(header::CONTENT_TYPE, kind)], file.data.into_owned()).into_response()
+        ([(header::CONTENT_TYPE, kind)], asset.octets.into_owned()).into_response()
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
@@ -79,9 +94,9 @@ fn answer(path: &str, file: EmbeddedFile, known: Option<&HeaderValue>) -> Respon
 }
 
 /// Weak, because the same file may go out compressed (RFC 9110, clause 8.8.1).
-fn etag(file: &EmbeddedFile) -> String {
+fn etag(sha256: &[u8; 32]) -> String {
     let mut text = String::from("W/\"");
-    for octet in &file.metadata.sha256_hash()[..16] {
+    for octet in &sha256[..16] {
         // Writing into a String cannot fail.
         let _ = write!(text, "{octet:02x}");
     }
@@ -103,5 +118,39 @@ fn media_type(path: &str) -> &'static str {
         "woff2" => "font/woff2",
         "txt" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(path: &str, known: Option<&HeaderValue>) -> Response {
+        let asset = Asset {
+            octets: Cow::Borrowed(b"text"),
+            sha256: [0xab; 32],
+        };
+        answer(path, asset, known)
+    }
+
+    #[test]
+    fn files_named_after_their_content_are_kept_and_pages_are_asked_for_again() {
+        let file = given("assets/index-3f2a.js", None);
+        assert_eq!(
+            file.headers()["cache-control"],
+            "public, max-age=31536000, immutable"
+        );
+        assert_eq!(
+            file.headers()["content-type"],
+            "text/javascript; charset=utf-8"
+        );
+        let page = given("index.html", None);
+        assert_eq!(page.headers()["cache-control"], "no-cache");
+        let tag = page.headers()["etag"].clone();
+        assert_eq!(tag, "W/\"abababababababababababababababab\"");
+        let again = given("index.html", Some(&tag));
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+        let other = HeaderValue::from_static("W/\"00\"");
+        assert_eq!(given("index.html", Some(&other)).status(), StatusCode::OK);
     }
 }

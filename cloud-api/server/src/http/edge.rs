@@ -1,12 +1,19 @@
 //! What every answer gets: a request id, the security headers, a line in the log. Owns the
 //! content security policy.
 
+use super::refusal::Refusal;
+use crate::app::AppError;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use std::time::Duration;
+use tokio::time::timeout;
 use tracing::Instrument;
 use uuid::Uuid;
+
+/// Longest time from a request's head to the head of its answer, slow bodies included.
+const ANSWER_TIME: Duration = Duration::from_secs(60);
 
 /// Nothing from outside, no script but our own. Styles may be inline: the theme of the dashboard
 /// is a style element it makes itself.
@@ -43,7 +50,11 @@ pub(super) async fn wrap(https: bool, request: Request, next: Next) -> Response 
         path = %request.uri().path(),
     );
     let api = request.uri().path().starts_with("/api/");
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let answered = timeout(ANSWER_TIME, next.run(request)).instrument(span.clone());
+    let mut response = match answered.await {
+        Ok(response) => response,
+        Err(_) => Refusal::from(AppError::Busy("this took too long")).into_response(),
+    };
     let status = response.status();
     span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));
     let headers = response.headers_mut();

@@ -60,7 +60,11 @@ pub(super) async fn live(
 
 async fn session(face: Face, socket: WebSocket) {
     let (mut sink, mut stream) = socket.split();
-    let (code, error) = match open(&face, &mut stream).await {
+    let opened = match face.unknown.try_acquire() {
+        Ok(_place) => open(&face, &mut stream).await,
+        Err(_) => Err(AppError::Busy("too many live connections are being opened")),
+    };
+    let (code, error) = match opened {
         Ok((who, seat)) => {
             let mut course = Course {
                 face: &face,

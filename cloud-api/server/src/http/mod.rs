@@ -13,7 +13,10 @@ mod guard;
 mod live;
 mod points;
 mod refusal;
+mod serve;
 mod service;
+
+pub use serve::serve;
 
 use crate::app::App;
 use crate::clock::Clock;
@@ -21,13 +24,11 @@ use crate::live::Hub;
 use crate::live::message::{LiveMessage, LivePoint, LiveRequest, LiveValue};
 use crate::tenancy::Authority;
 use axum::extract::DefaultBodyLimit;
-use axum::serve::ListenerExt;
 use axum::{Extension, Router};
 use guard::{Guarded, Keeper};
 use riser_model::Permission;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
@@ -37,6 +38,9 @@ use utoipa_axum::routes;
 /// Largest request body in octets. The largest legitimate one, a text value of 4 KiB, is far
 /// below.
 const BODY_MAX: usize = 64 * 1024;
+
+/// Live sockets at a time that have not shown a token yet.
+const UNKNOWN_MAX: usize = 256;
 
 /// What the HTTP face needs.
 #[derive(Debug)]
@@ -66,6 +70,8 @@ struct Face {
     metrics_token: Option<Arc<str>>,
     secure_cookies: bool,
     stop: CancellationToken,
+    /// Live sockets that have not shown a token yet.
+    unknown: Arc<Semaphore>,
 }
 
 /// The router of the HTTP face. It wants the peer's address as connect information; [`serve`]
@@ -82,6 +88,7 @@ pub fn router(parts: FaceParts) -> Router {
         metrics_token: parts.metrics_token.map(Into::into),
         secure_cookies: parts.secure_cookies,
         stop: parts.stop,
+        unknown: Arc::new(Semaphore::new(UNKNOWN_MAX)),
     };
     let https = face.secure_cookies;
     let (routes, _) = table().finish();
@@ -93,27 +100,6 @@ pub fn router(parts: FaceParts) -> Router {
         .layer(axum::middleware::from_fn(move |request, next| {
             edge::wrap(https, request, next)
         }))
-}
-
-/// Serves until `stop`, then lets requests under way finish.
-///
-/// # Errors
-/// When the listener fails for good.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
-    let listener = listener.tap_io(|stream| {
-        // Live values are small and must not wait for company (RFC 896).
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set on an HTTP connection");
-        }
-    });
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
 }
 
 /// The OpenAPI document of the face.

@@ -93,3 +93,29 @@ async fn the_document_is_served_and_the_database_answers() {
     assert_eq!((status, &health["status"]), (200, &"ok".into()));
     site.db.close().await;
 }
+
+#[tokio::test]
+async fn a_request_under_way_finishes_when_the_service_stops_and_idle_ones_do_not_hold_it() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut site = Site::start().await;
+    let address = site.base.replace("http://", "");
+    let _idle = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let mut slow = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let head = "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                expect: 100-continue\r\ncontent-length: 34\r\n\r\n";
+    slow.write_all(head.as_bytes()).await.unwrap();
+    // The server asks for the body once the request is under way.
+    let mut octets = [0; 25];
+    slow.read_exact(&mut octets).await.unwrap();
+    assert_eq!(&octets, b"HTTP/1.1 100 Continue\r\n\r\n");
+    site.stop.cancel();
+    slow.write_all(br#"{"email":"a@b","password":"wrong"}"#)
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(10), &mut site.server);
+    ended.await.expect("the server does not end").unwrap();
+    assert!(tokio::net::TcpStream::connect(&address).await.is_err());
+}

@@ -16,6 +16,7 @@ use riser_model::{
 use riser_wire::{BatchHeader, Epoch, Stream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -30,7 +31,8 @@ pub(crate) struct Site {
     pub(crate) hub: Hub,
     pub(crate) authority: Arc<Authority>,
     now: Arc<AtomicI64>,
-    stop: CancellationToken,
+    pub(crate) stop: CancellationToken,
+    pub(crate) server: JoinHandle<()>,
     seq: AtomicU64,
     _dir: tempfile::TempDir,
 }
@@ -116,7 +118,7 @@ impl Site {
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(serve(listener, router, stop.clone()));
+        let server = tokio::spawn(serve(listener, router, stop.clone()));
         Self {
             base,
             db,
@@ -124,6 +126,7 @@ impl Site {
             authority,
             now,
             stop,
+            server,
             seq: AtomicU64::new(1),
             _dir: dir,
         }
