@@ -17,6 +17,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use riser_model::ScanBatch;
 use riser_store::{Outbox, OutboxBatch, Position};
+use riser_wire::limits::MAX_FRAME;
 use riser_wire::topic::UpLane;
 use riser_wire::{Epoch, Heartbeat, Hello, Stream, StreamHead, Up};
 use std::collections::HashSet;
@@ -29,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 const TICK: Duration = Duration::from_secs(1);
 /// Watch scans put into one message at most.
 const WATCH_SCANS: usize = 64;
+/// Samples after which a watch message takes no further scan.
+const WATCH_SAMPLES: usize = 1_024;
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -254,28 +257,32 @@ impl<'a> Session<'a> {
             self.link.watching = false;
             return;
         };
+        let mut samples = first.readings.len();
         let mut scans = vec![first];
         while scans.len() < WATCH_SCANS
+            && samples < WATCH_SAMPLES
             && let Ok(scan) = self.link.watch.try_recv()
         {
+            samples += scan.readings.len();
             scans.push(scan);
         }
-        let samples = scans.iter().map(|s| s.readings.len() as u64).sum();
-        let sent = self.subscribed
-            && self.speech.say(
-                UpLane::Watch,
-                Label::Watch,
-                Up::Watch(scans).encode().into(),
-            );
+        let sent = self.subscribed && self.say_watch(scans);
         let counters = &self.link.counters;
-        count(
-            if sent {
-                &counters.watch_sent
-            } else {
-                &counters.watch_dropped
-            },
-            samples,
-        );
+        let counter = if sent {
+            &counters.watch_sent
+        } else {
+            &counters.watch_dropped
+        };
+        count(counter, samples as u64);
+    }
+
+    /// Publishes watched values; false when the client has no room or nobody would take that much.
+    fn say_watch(&mut self, scans: Vec<ScanBatch>) -> bool {
+        let payload = Up::Watch(scans).encode();
+        let size = payload.len() + self.speech.overhead(UpLane::Watch);
+        payload.len() <= MAX_FRAME
+            && size <= self.packet_maximum
+            && self.speech.say(UpLane::Watch, Label::Watch, payload.into())
     }
 
     fn tick(&mut self, now: Instant) -> Result<(), String> {

@@ -3,7 +3,7 @@
 use crate::proxy::Net;
 use crate::rig::{HOUR, NOON, Rig, reached, says, until};
 use rand::{RngExt, SeedableRng};
-use riser_model::{Event, LinkState, Timestamp};
+use riser_model::{Event, LinkState, Quality, Reading, ScanBatch, Slot, Timestamp, Value};
 use std::time::{Duration, Instant};
 
 fn loss(samples: u64) -> Event {
@@ -12,6 +12,18 @@ fn loss(samples: u64) -> Event {
         lane: "intake".into(),
         samples,
         reason: "test".into(),
+    }
+}
+
+fn watched(readings: usize) -> ScanBatch {
+    let reading = Reading {
+        slot: Slot(3),
+        value: None,
+        quality: Quality::GOOD,
+    };
+    ScanBatch {
+        at: Timestamp(NOON),
+        readings: vec![reading; readings],
     }
 }
 
@@ -143,7 +155,16 @@ async fn a_frame_the_broker_would_not_take_is_kept_aside() {
     let (link, _cancel) = rig.link(rig.config());
     until("nothing waits", || rig.backlog() == 0).await;
     assert!(rig.cloud.when("event 1").is_some() && rig.cloud.when("event 3").is_some());
-    assert_eq!(says(&link, |s| s.quarantined == 1).await.connects, 1);
+    says(&link, |s| s.quarantined == 1).await;
+    reached(&link, LinkState::Live).await;
+    link.watch.try_send(watched(2_000)).unwrap();
+    until("it is dropped and counted", || {
+        link.meter.counts().watch_dropped == 2_000
+    })
+    .await;
+    link.watch.try_send(watched(10)).unwrap();
+    until("a short one passes", || rig.cloud.seen().watched == 10).await;
+    assert_eq!(link.status.borrow().connects, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,15 +174,7 @@ async fn watched_values_pass_at_once_and_are_not_stored() {
     };
     let (link, _cancel) = rig.link(rig.config());
     reached(&link, LinkState::Live).await;
-    let reading = riser_model::Reading {
-        slot: riser_model::Slot(3),
-        value: None,
-        quality: riser_model::Quality::GOOD,
-    };
-    let scan = riser_model::ScanBatch {
-        at: Timestamp(NOON),
-        readings: vec![reading; 7],
-    };
+    let scan = watched(7);
     let sent = Instant::now();
     link.watch.try_send(scan.clone()).unwrap();
     until("the cloud shows it", || rig.cloud.seen().watched == 7).await;
@@ -209,10 +222,10 @@ async fn a_backlog_drains() {
     };
     const BATCHES: u32 = 1_000;
     for n in 0..BATCHES {
-        let readings = (0..500_u32).map(|slot| riser_model::Reading {
-            slot: riser_model::Slot(slot),
-            value: Some(riser_model::Value::Float(f64::from(slot * n % 999) / 10.0)),
-            quality: riser_model::Quality::GOOD,
+        let readings = (0..500_u32).map(|slot| Reading {
+            slot: Slot(slot),
+            value: Some(Value::Float(f64::from(slot * n % 999) / 10.0)),
+            quality: Quality::GOOD,
         });
         rig.store_scan(NOON + i64::from(n), readings.collect())
             .await;
