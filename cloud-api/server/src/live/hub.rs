@@ -21,7 +21,14 @@ pub const VIEWERS_MAX: usize = 2000;
 #[derive(Debug)]
 struct Follow {
     viewers: Vec<u64>,
-    newest: Timestamp,
+    /// The newest value handed out, for whoever comes later.
+    newest: Option<LiveValue>,
+}
+
+impl Follow {
+    fn newest_at(&self) -> Timestamp {
+        self.newest.as_ref().map_or(Timestamp(i64::MIN), |v| v.at)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -96,19 +103,20 @@ impl Hub {
                 return;
             };
             // A stored batch repeats what the watch lane brought, or is a late one: old news.
-            if lane == ValueLane::Stored && at <= follow.newest {
+            if lane == ValueLane::Stored && at <= follow.newest_at() {
                 return;
             }
-            follow.newest = at;
+            let fresh = LiveValue {
+                gateway: origin.gateway.clone(),
+                path: path.clone(),
+                value: value.cloned(),
+                quality,
+                at,
+            };
             for id in &follow.viewers {
-                letters.entry(*id).or_default().push(LiveValue {
-                    gateway: origin.gateway.clone(),
-                    path: path.clone(),
-                    value: value.cloned(),
-                    quality,
-                    at,
-                });
+                letters.entry(*id).or_default().push(fresh.clone());
             }
+            follow.newest = Some(fresh);
         });
         for (id, values) in letters {
             if let Some(viewer) = viewers.get(&id) {
@@ -236,7 +244,7 @@ impl Hub {
                 .entry(path.clone())
                 .or_insert_with(|| Follow {
                     viewers: Vec::new(),
-                    newest: Timestamp(i64::MIN),
+                    newest: None,
                 });
             follow.viewers.push(id);
             table.changed.insert(gateway.clone());
@@ -282,26 +290,28 @@ impl Seat {
         self.points = wanted;
     }
 
-    /// Hands this socket alone a value known before, unless a newer one came meanwhile.
-    pub fn known(&self, tenant: &TenantId, latest: LatestRow) {
+    /// Hands this socket alone what is known of a point it follows: the stored value, or the one
+    /// others got meanwhile, whichever is newer.
+    pub fn known(&self, tenant: &TenantId, stored: LatestRow) {
         let origin = Origin {
             tenant: tenant.clone(),
-            gateway: latest.gateway,
+            gateway: stored.gateway,
         };
         let mut table = self.hub.lock();
         let points = table.followed.get_mut(&origin);
-        let follow = points.and_then(|points| points.get_mut(&latest.path));
-        let Some(follow) = follow.filter(|f| latest.at >= f.newest) else {
+        let Some(follow) = points.and_then(|points| points.get_mut(&stored.path)) else {
             return;
         };
-        follow.newest = latest.at;
-        self.viewer.offer([LiveValue {
-            gateway: origin.gateway,
-            path: latest.path,
-            value: latest.value,
-            quality: latest.quality,
-            at: latest.at,
-        }]);
+        if stored.at >= follow.newest_at() {
+            follow.newest = Some(LiveValue {
+                gateway: origin.gateway,
+                path: stored.path,
+                value: stored.value,
+                quality: stored.quality,
+                at: stored.at,
+            });
+        }
+        self.viewer.offer(follow.newest.clone());
     }
 }
 

@@ -151,6 +151,23 @@ async fn a_socket_gets_the_points_it_follows_first_as_known_then_as_they_come() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_comes_later_gets_what_is_known_too() {
+    let site = Site::with_gateways().await;
+    let mut first = Socket::of(&site, Role::Viewer, Some("acme")).await;
+    first.follow("gw-001", &["ahu-1/supply_temp"]).await;
+    until("it is followed", || figure(&site, "riser_live_points") == 1).await;
+    value(&site, "acme", 10, 2.0).await;
+    assert_eq!(first.next().await["values"][0]["value"], 2.0);
+    let mut second = Socket::of(&site, Role::Viewer, Some("acme")).await;
+    second.follow("gw-001", &["ahu-1/supply_temp"]).await;
+    assert_eq!(second.next().await["values"][0]["value"], 2.0);
+    value(&site, "acme", 20, 3.0).await;
+    // The first was told once; the second's arrival is no news.
+    assert_eq!(first.next().await["values"][0]["value"], 3.0);
+    assert_eq!(second.next().await["values"][0]["value"], 3.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_of_another_tenant_comes_through() {
     let site = Site::with_gateways().await;
     let mut acme = Socket::of(&site, Role::TenantAdmin, Some("acme")).await;
