@@ -222,11 +222,10 @@ impl RuleEngine {
         self.rules.iter().map(Running::view)
     }
 
-    /// Whether a rule's condition is present, for whoever carries out its writes.
+    /// Changes of conditions held back as flapping since start, of all rules.
     #[must_use]
-    pub fn present(&self, rule: &Key) -> Option<bool> {
-        let running = self.rules.iter().find(|r| r.rule.key == *rule)?;
-        running.present()
+    pub fn suppressed(&self) -> u64 {
+        self.rules.iter().map(Running::suppressed).sum()
     }
 }
 

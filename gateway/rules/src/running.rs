@@ -78,8 +78,8 @@ impl Running {
         self.open.as_ref()
     }
 
-    pub(crate) fn present(&self) -> Option<bool> {
-        self.detector.present()
+    pub(crate) fn suppressed(&self) -> u64 {
+        self.flap.as_ref().map_or(0, Flap::suppressed)
     }
 
     pub(crate) fn view(&self) -> RuleView {
@@ -88,7 +88,7 @@ impl Running {
             present: self.detector.present(),
             waiting: self.detector.waiting(),
             flapping: self.flap.as_ref().is_some_and(Flap::flapping),
-            suppressed: self.flap.as_ref().map_or(0, Flap::suppressed),
+            suppressed: self.suppressed(),
         }
     }
 

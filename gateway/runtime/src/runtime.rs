@@ -22,7 +22,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
 
-/// A running gateway, cheap to clone.
+/// A running gateway, cheap to clone. It runs until [`Runtime::shutdown`]; dropping the handles
+/// ends nothing.
 #[derive(Clone)]
 pub struct Runtime {
     pub(crate) inner: Arc<Inner>,
@@ -199,6 +200,7 @@ impl Runtime {
     pub fn stats(&self) -> RuntimeStats {
         let mut stats = self.inner.counters.snapshot();
         stats.intake_waits = self.inner.seats.iter().map(|s| s.samples.waits()).sum();
+        stats.alarm_changes_suppressed = self.inner.field.lock().engine.suppressed();
         stats
     }
 

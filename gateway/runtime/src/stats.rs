@@ -71,6 +71,8 @@ counters! {
     alarm_changes,
     /// Alarms told to people.
     alarm_notifications,
+    /// Changes of alarm conditions held back as flapping.
+    alarm_changes_suppressed,
     /// Writes wanted by rules.
     rule_writes,
     /// Commands accepted.

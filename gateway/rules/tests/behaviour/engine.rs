@@ -26,6 +26,7 @@ fn sawtooth_around_the_limit_for_an_hour_tells_three_times_and_leaves_one_alarm(
     assert!(view.flapping);
     // 360 raises and 360 clears; 3 raises and 2 clears were told.
     assert_eq!(view.suppressed, 715);
+    assert_eq!(engine.suppressed(), 715);
     let standing = engine.open_alarms().next().unwrap();
     assert!(standing.state.is_active());
     assert!(

@@ -66,6 +66,9 @@ async fn alarm_and_rule_act_within_one_scan_though_the_store_is_blocked() {
     // A person can still write: the command is begun though it could not be recorded in time.
     let by_hand = bench.write(bench.command(8, Some(50.0))).await;
     assert_eq!(by_hand.outcome.state, CommandState::Applied);
+    let repeated = bench.runtime.write(by_hand.command.clone()).await.unwrap();
+    assert_eq!(repeated, by_hand);
+    assert_eq!(bench.device.writes().len(), 2);
     assert_eq!(bench.store.alarms(open_only()).await.unwrap(), vec![]);
 
     // When the disk comes back everything is there.

@@ -1,7 +1,7 @@
 //! The way in under load: bounded, counted, nothing silently lost.
 
 use crate::fake::Device;
-use crate::support::{Bench, START, Setup, eventually, point};
+use crate::support::{Bench, START, Setup, eventually, path, point};
 use riser_model::{Access, Event, Quality, Reading, ScanBatch, Slot, Timestamp, Value};
 use riser_runtime::RuntimeConfig;
 use riser_store::{Position, Stream};
@@ -43,14 +43,29 @@ async fn flood(setup: Setup) -> Bench {
 
 #[tokio::test]
 async fn a_million_samples_pass_with_bounded_queues_and_all_arrive() {
-    let bench = flood(Setup::default()).await;
+    // Faster than any disk: the store must hold what it has not written yet.
+    let bench = flood(Setup {
+        queue_samples: 1_500_000,
+        ..Setup::default()
+    })
+    .await;
     bench.runtime.shutdown(Duration::from_secs(10)).await;
     bench.store.settle().await.unwrap();
     let stats = bench.runtime.stats();
     assert_eq!(stats.samples_appended, SAMPLES);
     assert_eq!(stats.samples_lost, 0);
+    assert!(stats.intake_waits > 0, "the way in is not bounded");
     let stored = bench.store.stats();
-    assert_eq!(stored.committed_samples + stored.dropped_samples, SAMPLES);
+    assert_eq!(stored.dropped_samples, 0);
+    assert_eq!(stored.committed_samples, SAMPLES);
+    let (from, to) = (Timestamp(START), Timestamp(START + SCANS));
+    let one = bench
+        .runtime
+        .samples(&path("d/p7"), from, to, 10_000)
+        .await
+        .unwrap();
+    assert_eq!(one.len(), 8000);
+    assert!(one.is_sorted_by(|a, b| a.at < b.at && a.value != b.value));
     assert_eq!(bench.runtime.quality_counts().good, POINTS as u64);
 }
 

@@ -1,11 +1,13 @@
 //! Rules that write: at once, by the way of every command, and with patience where nobody stands by.
 
-use crate::fake::{Answer, Device};
+use crate::fake::{Answer, Device, Run};
 use crate::support::{
     Bench, Setup, alarm_rule, eventually, own_outcome, path, two_points, write_rule,
 };
-use riser_model::{AuthorKind, CommandState, Quality, Reason, Value};
+use riser_adapter::{Clock as _, ErrorClass};
+use riser_model::{AuthorKind, CommandState, Quality, Reading, Reason, ScanBatch, Value};
 use riser_rules::OnEnd;
+use riser_runtime::AdapterState;
 use std::time::Duration;
 
 fn with(on_end: OnEnd) -> Setup {
@@ -122,9 +124,6 @@ async fn a_device_that_does_not_answer_is_not_pestered_and_is_written_when_it_is
 
 #[tokio::test]
 async fn a_rule_whose_adapter_is_parked_keeps_its_wish() {
-    use crate::fake::Run;
-    use riser_adapter::ErrorClass;
-    use riser_runtime::AdapterState;
     // The points are read by one adapter and written by another, which is parked.
     let reader = Device::new("fake", two_points()[..1].to_vec());
     let writer = Device::new("writer", two_points()[1..].to_vec());
@@ -143,6 +142,46 @@ async fn a_rule_whose_adapter_is_parked_keeps_its_wish() {
     let array = || bench.runtime.priority_array(&path("d/valve"));
     eventually("the wish is kept", || array().len() == 1).await;
     assert_eq!(array()[0].author.name, "cool");
+}
+
+#[tokio::test]
+async fn a_rule_s_write_that_waited_too_long_is_made_when_the_adapter_is_back() {
+    let device = Device::new("fake", two_points());
+    device.plan([Run::ServeThenFail]);
+    let away = Duration::from_secs(100);
+    let mut setup = with(OnEnd::Release);
+    setup.config.restart_first = away;
+    setup.config.restart_cap = away;
+    let bench = Bench::over(device, setup).await;
+    let (sink, slots) = bench.device.up().await;
+    tokio::time::pause();
+    bench.device.fail_now();
+    let view = || bench.runtime.adapters()[0].clone();
+    eventually("it has failed", || view().last_error.is_some()).await;
+    let mut feed = bench.runtime.command_feed();
+    let reading = |index: usize, value| ScanBatch {
+        at: bench.clock.now(),
+        readings: vec![Reading {
+            slot: slots[index],
+            value: Some(Value::Float(value)),
+            quality: Quality::GOOD,
+        }],
+    };
+    assert!(sink.send(reading(0, 90.0)).await);
+    eventually("the rule has acted", || {
+        bench.runtime.stats().rule_writes == 1
+    })
+    .await;
+    bench.clock.advance(Duration::from_secs(61));
+    let expired = own_outcome(&mut feed).await;
+    assert_eq!(expired.outcome.state, CommandState::Expired);
+    assert_eq!(bench.runtime.priority_array(&path("d/valve")).len(), 1);
+    assert_eq!(bench.device.writes(), vec![]);
+    bench.device.up().await;
+    bench.read(1, Some(Value::Float(0.0)), Quality::GOOD).await;
+    let made = own_outcome(&mut feed).await;
+    assert_eq!(made.outcome.state, CommandState::Applied);
+    assert_eq!(bench.device.writes(), written(&[Some(100.0)]));
 }
 
 #[tokio::test]
