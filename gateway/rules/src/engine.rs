@@ -12,6 +12,7 @@ use riser_model::{
     Acknowledgement, Alarm, AlarmId, AlarmState, Key, Level, PointPath, Priority, Reading, Reason,
     ScanBatch, Slot, Timestamp, Value,
 };
+use std::collections::HashMap;
 
 /// Milliseconds on a clock that never steps, from any zero. Delays run on it, so setting the wall
 /// clock neither fires nor starves a rule.
@@ -75,6 +76,8 @@ pub struct RuleView {
 /// All rules of a gateway, running.
 pub struct RuleEngine {
     rules: Vec<Running>,
+    /// The first rule of each point that has one.
+    heads: HashMap<PointPath, u32>,
     /// By slot: the first rule of the point; the others follow by `Running::next`.
     first: Vec<u32>,
     /// Open alarms whose rule is gone; they wait for their acknowledgement.
@@ -88,9 +91,17 @@ impl RuleEngine {
     /// An engine over the enabled ones of `rules`; `new_id` names new alarm occurrences.
     #[must_use]
     pub fn new(rules: Vec<Rule>, new_id: Box<dyn FnMut() -> AlarmId + Send>) -> Self {
-        let rules = rules.into_iter().filter(|r| r.enabled);
+        let enabled = rules.into_iter().filter(|r| r.enabled);
+        let mut rules: Vec<Running> = enabled.map(Running::new).collect();
+        let mut heads = HashMap::new();
+        for (index, running) in rules.iter_mut().enumerate().rev() {
+            let index = u32::try_from(index).unwrap_or(NONE);
+            let head = heads.insert(running.rule.point.clone(), index);
+            running.next = head.unwrap_or(NONE);
+        }
         Self {
-            rules: rules.map(Running::new).collect(),
+            rules,
+            heads,
             first: Vec::new(),
             orphans: Vec::new(),
             due: None,
@@ -100,20 +111,13 @@ impl RuleEngine {
 
     /// Tells the engine the slot of a point. Returns whether any rule looks at it.
     pub fn bind(&mut self, path: &PointPath, slot: Slot) -> bool {
-        let mut head = NONE;
-        for (index, running) in self.rules.iter_mut().enumerate().rev() {
-            if running.rule.point == *path {
-                running.next = head;
-                head = u32::try_from(index).unwrap_or(NONE);
-            }
-        }
-        if head == NONE {
+        let Some(head) = self.heads.get(path) else {
             return false;
-        }
+        };
         if self.first.len() <= slot.index() {
             self.first.resize(slot.index() + 1, NONE);
         }
-        self.first[slot.index()] = head;
+        self.first[slot.index()] = *head;
         true
     }
 
