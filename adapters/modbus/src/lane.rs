@@ -88,6 +88,7 @@ impl Lane {
         for device in &mut devices {
             device.spread(&mut place, groups, now);
         }
+        let probe_interval = config.probe_interval;
         let mut lane = Self {
             config,
             adapter: shared.adapter,
@@ -97,7 +98,7 @@ impl Lane {
             devices,
             commands,
             session: None,
-            link: Link::new(now),
+            link: Link::new(now, probe_interval),
             quiet_until: now,
             next_in_budget: now,
             probe_after: now,

@@ -8,7 +8,10 @@ use std::time::Duration;
 const SAMPLE: &str = include_str!("../sample.toml");
 
 fn build(text: &str) -> Result<Config, ConfigError> {
-    Config::new(&text.parse().unwrap(), &BuildContext::default())
+    Config::new(
+        &text.parse().expect("the test writes TOML"),
+        &BuildContext::default(),
+    )
 }
 
 fn on_a_lane(device: &str) -> Result<Config, ConfigError> {

@@ -54,7 +54,11 @@ settle_ms = 300
 
 const MISSPELT: &str = "[[lane]]\nkey = \"l\"\ntransport = \"tcp\"\nhost = \"h\"\ntimout_ms = 5\n";
 
-fn subject(device: fn() -> Box<dyn Respond>, stubborn: fn() -> Box<dyn Respond>, config: fn(SocketAddr) -> String) -> Subject {
+fn subject(
+    device: fn() -> Box<dyn Respond>,
+    stubborn: fn() -> Box<dyn Respond>,
+    config: fn(SocketAddr) -> String,
+) -> Subject {
     Subject {
         kind: &riser_modbus::KIND,
         config,

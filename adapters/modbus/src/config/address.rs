@@ -81,7 +81,7 @@ fn modicon(digits: &str, table: Option<Table>) -> Result<(Table, u16), String> {
     let address = plain(number, 1).map_err(|_| wrong())?;
     match table {
         Some(table) if table != named => Err(format!(
-            "{digits} is a {named}, but the table says {table}; write only one of the two"
+            "{digits} means {named}, but the table says {table}; write only one of the two"
         )),
         _ => Ok((named, address)),
     }

@@ -54,15 +54,21 @@ impl Breaker {
         std::mem::replace(&mut self.state, State::Closed) != State::Closed
     }
 
-    /// The device failed to answer. True when it is parked now and was not before.
-    pub(crate) fn failure(&mut self, now: Instant, timeout: Duration) -> bool {
+    /// The device failed. True when it is parked now and was not before. After the first failure only
+    /// silence makes it wait: a connection that lost step is made anew at once.
+    pub(crate) fn failure(&mut self, now: Instant, timeout: Duration, silent: bool) -> bool {
         self.failures = self.failures.saturating_add(1);
         if self.state != State::Closed || self.failures >= self.threshold {
             // A probe that times out may cost the lane a tenth of its time at most.
             self.wait_until = now + self.probe_interval.max(timeout * 10);
             return std::mem::replace(&mut self.state, State::Open) == State::Closed;
         }
-        self.wait_until = now + timeout.min(HOLD_FIRST) + timeout * (self.failures - 1);
+        let first = if silent {
+            timeout.min(HOLD_FIRST)
+        } else {
+            Duration::ZERO
+        };
+        self.wait_until = now + first + timeout * (self.failures - 1);
         false
     }
 
@@ -90,14 +96,14 @@ mod tests {
     fn parks_after_the_threshold_and_returns_with_one_good_probe() {
         let now = Instant::now();
         let mut breaker = Breaker::new(3, SECOND * 10, now);
-        assert!(!breaker.failure(now, SECOND));
-        assert!(!breaker.failure(now, SECOND));
+        assert!(!breaker.failure(now, SECOND, true));
+        assert!(!breaker.failure(now, SECOND, true));
         assert!(breaker.wait_until() > now + SECOND);
-        assert!(breaker.failure(now, SECOND));
+        assert!(breaker.failure(now, SECOND, true));
         assert_eq!(breaker.state(), State::Open);
         assert_eq!(breaker.wait_until(), now + SECOND * 10);
         breaker.probe();
-        assert!(!breaker.failure(now + SECOND * 10, SECOND));
+        assert!(!breaker.failure(now + SECOND * 10, SECOND, true));
         assert_eq!(breaker.state(), State::Open);
         breaker.probe();
         assert!(breaker.success(now + SECOND * 20));
@@ -108,7 +114,7 @@ mod tests {
     fn a_probe_never_costs_more_than_a_tenth_of_the_time() {
         let now = Instant::now();
         let mut breaker = Breaker::new(1, SECOND, now);
-        breaker.failure(now, SECOND * 2);
+        breaker.failure(now, SECOND * 2, true);
         assert_eq!(breaker.wait_until(), now + SECOND * 20);
     }
 }

@@ -29,7 +29,7 @@ impl Lane {
                 describe(&pending.request)
             );
             self.stats.last_error = Some(format!("unit {}: {why}", pending.unit));
-            self.failed(pending.token, &why, now).await;
+            self.failed(pending.token, &why, now, true).await;
             let partial = self.session.as_ref().is_some_and(Session::has_partial);
             if matches!(self.config.transport, Transport::Rtu { .. }) {
                 if partial {
@@ -64,7 +64,7 @@ impl Lane {
                 .and_then(|s| s.expire(now + super::FAR))
             {
                 self.late_possible(&pending, now);
-                self.failed(pending.token, &why, now).await;
+                self.failed(pending.token, &why, now, false).await;
             }
             self.drain().await;
         } else {
@@ -91,7 +91,7 @@ impl Lane {
     pub(super) async fn break_off(&mut self, why: &str, now: Instant) {
         for pending in self.session.take().map(Session::close).unwrap_or_default() {
             self.late_possible(&pending, now);
-            self.failed(pending.token, why, now).await;
+            self.failed(pending.token, why, now, false).await;
         }
     }
 
@@ -100,7 +100,14 @@ impl Lane {
         let now = Instant::now();
         for pending in self.session.take().map(Session::close).unwrap_or_default() {
             self.late_possible(&pending, now);
-            self.put_back(pending.token);
+            match pending.token {
+                // It may have been carried out: reading back tells, writing again would not.
+                Job {
+                    device,
+                    work: Work::Write(write),
+                } => self.write_failed(device, write, "the connection was made anew", now),
+                job => self.put_back(job),
+            }
         }
     }
 
@@ -124,8 +131,8 @@ impl Lane {
         }
     }
 
-    /// A request got no usable answer.
-    pub(super) async fn failed(&mut self, job: Job, why: &str, now: Instant) {
+    /// A request got no usable answer; `silent`: none at all.
+    pub(super) async fn failed(&mut self, job: Job, why: &str, now: Instant, silent: bool) {
         let index = job.device;
         let Some(device) = self.devices.get_mut(index) else {
             return;
@@ -134,7 +141,7 @@ impl Lane {
         device.report.changed = true;
         device.report.last_error = Some(why.to_owned());
         let timeout = device.timeout;
-        let parked = device.breaker.failure(now, timeout);
+        let parked = device.breaker.failure(now, timeout, silent);
         if matches!(job.work, Work::Probe) && !device.breaker.is_closed() {
             self.probe_after = now + timeout * 10;
         }

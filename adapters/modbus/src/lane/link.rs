@@ -5,12 +5,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const FIRST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(10);
 /// Fruitless attempts after which the devices count as down.
 const DOWN_AFTER: u32 = 2;
 
 #[derive(Debug)]
 pub(crate) struct Link {
+    longest: Duration,
     fruitless: u32,
     retry_at: Instant,
     answered: bool,
@@ -22,8 +22,10 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(now: Instant) -> Self {
+    /// `longest` bounds the back-off, so that a lane is asked as often as a parked device.
+    pub(crate) fn new(now: Instant, longest: Duration) -> Self {
         Self {
+            longest: longest.max(FIRST),
             fruitless: 0,
             retry_at: now,
             answered: false,
@@ -79,7 +81,7 @@ impl Link {
         self.fruitless = self.fruitless.saturating_add(1);
         let doubled = FIRST * 2_u32.pow(self.fruitless.min(8) - 1);
         let chance = rand::random_range(0.75..1.25);
-        self.retry_at = now + doubled.min(LONGEST).mul_f64(chance);
+        self.retry_at = now + doubled.min(self.longest).mul_f64(chance);
         let was_up = self.down.is_none();
         if self.fruitless >= DOWN_AFTER {
             self.down = Some(why);
@@ -95,7 +97,7 @@ mod tests {
     #[test]
     fn backs_off_and_goes_down_after_fruitless_attempts() {
         let now = Instant::now();
-        let mut link = Link::new(now);
+        let mut link = Link::new(now, Duration::from_secs(10));
         assert!(!link.failed(now, "refused".into()));
         let first = link.retry_at() - now;
         assert!(link.failed(now, "refused".into()));
@@ -112,7 +114,7 @@ mod tests {
     #[test]
     fn a_connection_that_was_good_is_made_again_at_once() {
         let now = Instant::now();
-        let mut link = Link::new(now);
+        let mut link = Link::new(now, Duration::from_secs(10));
         link.connected();
         link.answered();
         assert!(!link.failed(now, "closed".into()));

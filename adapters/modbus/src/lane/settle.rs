@@ -57,7 +57,7 @@ impl Lane {
             device.report.errors += 1;
             device.report.last_error = Some(text.clone());
             if exception.is_gateway() {
-                return self.failed(job, &text, now).await;
+                return self.failed(job, &text, now, true).await;
             }
         } else {
             device.report.last_ok = Some(at);
@@ -126,9 +126,9 @@ impl Lane {
                 device.points.read(&turn.block, data)
             }
             Work::Piece { node, block } => {
-                let readings = device.points.read(block, data);
-                self.piece_answered(job.device, *node, true, now).await;
-                readings
+                let (node, readings) = (*node, device.points.read(block, data));
+                self.emit(readings).await;
+                return self.piece_answered(job.device, node, true, now).await;
             }
             Work::Probe => {
                 device.in_step();

@@ -67,32 +67,44 @@ pub(crate) struct Rules<'a> {
     pub(crate) holes: &'a BTreeSet<usize>,
 }
 
-/// The fewest requests that read `items` of one table within the rules.
+/// The fewest requests that read `items` of one table within the rules. No request reaches over a
+/// hole or a cut, whatever the gap allows.
 pub(crate) fn blocks(table: Table, mut items: Vec<Item>, rules: &Rules<'_>) -> Vec<Block> {
-    items.retain(|i| !rules.holes.contains(&i.point));
     items.sort_unstable();
     let mut blocks = Vec::new();
     let mut current: Vec<Item> = Vec::new();
     let mut end = 0;
     for item in items {
-        let fits = current.first().is_some_and(|first| {
-            let reach = item.end().max(end) - u32::from(first.address);
-            let overlaps = u32::from(item.address) < end;
-            let near = u32::from(item.address) <= end + u32::from(rules.gap);
-            let cut = !overlaps && rules.cuts.contains(&(table, item.address));
-            near && !cut && reach <= u32::from(rules.span)
-        });
-        if !fits && !current.is_empty() {
+        let hole = rules.holes.contains(&item.point);
+        let fits = current
+            .first()
+            .is_some_and(|first| rules.allow(table, first.address, end, &item));
+        if (hole || !fits) && !current.is_empty() {
             blocks.push(Block::new(table, std::mem::take(&mut current)));
             end = 0;
         }
-        end = end.max(item.end());
-        current.push(item);
+        if !hole {
+            end = end.max(item.end());
+            current.push(item);
+        }
     }
     if !current.is_empty() {
         blocks.push(Block::new(table, current));
     }
     blocks
+}
+
+impl Rules<'_> {
+    /// Whether a request from `first` to `end` (exclusive) may grow by one item.
+    fn allow(&self, table: Table, first: u16, end: u32, item: &Item) -> bool {
+        let reach = item.end().max(end);
+        let near = u32::from(item.address) <= end + u32::from(self.gap);
+        let short = reach - u32::from(first) <= u32::from(self.span);
+        let last = u16::try_from(reach - 1).unwrap_or(u16::MAX);
+        let mut cuts = self.cuts.range((table, first)..=(table, last));
+        // A cut at the very beginning separates from what is before, which is not in here.
+        near && short && !cuts.any(|(_, cut)| *cut > first)
+    }
 }
 
 #[cfg(test)]
@@ -144,7 +156,10 @@ mod tests {
     #[test]
     fn cuts_and_holes_are_kept_out() {
         let items: Vec<_> = (0..10).map(|i| item(i, 1, i.into())).collect();
-        assert_eq!(spans(&items, 125, 0, &[4], &[7]), [(0, 4), (4, 3), (8, 2)]);
+        assert_eq!(spans(&items, 125, 10, &[4], &[7]), [(0, 4), (4, 3), (8, 2)]);
+        let some = [item(0, 1, 0), item(9, 1, 1)];
+        assert_eq!(spans(&some, 125, 10, &[4], &[]), [(0, 1), (9, 1)]);
+        assert_eq!(spans(&some, 125, 10, &[], &[]), [(0, 10)]);
     }
 
     #[test]

@@ -1,5 +1,10 @@
 //! A fake Modbus device in octets, for tests that need to bend it. Independent peers are in `peer.rs`.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses its own part of this")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    reason = "each test binary uses its own part of this"
+)]
 
 use riser_adapter_testkit::{Reply, Respond};
 use riser_modbus::codec::frame::crc;
@@ -8,41 +13,47 @@ use std::sync::{Arc, Mutex};
 
 /// What the device holds and how it behaves; shared between its connections and the test.
 #[derive(Debug, Clone, Default)]
-pub struct Memory {
-    pub holding: BTreeMap<u16, u16>,
-    pub input: BTreeMap<u16, u16>,
-    pub coils: BTreeMap<u16, bool>,
+pub(crate) struct Memory {
+    pub(crate) holding: BTreeMap<u16, u16>,
+    pub(crate) input: BTreeMap<u16, u16>,
+    pub(crate) coils: BTreeMap<u16, bool>,
     /// Most registers in one read; 0 means the protocol's limit.
-    pub most: u16,
+    pub(crate) most: u16,
     /// Writes are acknowledged and forgotten.
-    pub stubborn: bool,
+    pub(crate) stubborn: bool,
     /// Units that never answer.
-    pub mute: BTreeSet<u8>,
+    pub(crate) mute: BTreeSet<u8>,
     /// Exceptions given so far.
-    pub exceptions: usize,
+    pub(crate) exceptions: usize,
     /// Requests seen, by unit.
-    pub seen: BTreeMap<u8, usize>,
+    pub(crate) seen: BTreeMap<u8, usize>,
     /// Function codes seen, in order.
-    pub functions: Vec<u8>,
+    pub(crate) functions: Vec<u8>,
     /// Functions the device does not have.
-    pub missing: BTreeSet<u8>,
+    pub(crate) missing: BTreeSet<u8>,
 }
 
-pub type Shared = Arc<Mutex<Memory>>;
+pub(crate) type Shared = Arc<Mutex<Memory>>;
 
 /// A fake device; MBAP frames unless `rtu`.
-pub struct FakeDevice {
-    pub memory: Shared,
-    pub rtu: bool,
+pub(crate) struct FakeDevice {
+    pub(crate) memory: Shared,
+    pub(crate) rtu: bool,
 }
 
 impl FakeDevice {
-    pub fn tcp(memory: &Shared) -> Box<dyn Respond> {
-        Box::new(Self { memory: memory.clone(), rtu: false })
+    pub(crate) fn tcp(memory: &Shared) -> Box<dyn Respond> {
+        Box::new(Self {
+            memory: memory.clone(),
+            rtu: false,
+        })
     }
 
-    pub fn rtu(memory: &Shared) -> Box<dyn Respond> {
-        Box::new(Self { memory: memory.clone(), rtu: true })
+    pub(crate) fn rtu(memory: &Shared) -> Box<dyn Respond> {
+        Box::new(Self {
+            memory: memory.clone(),
+            rtu: true,
+        })
     }
 }
 
@@ -65,7 +76,7 @@ impl Respond for FakeDevice {
 }
 
 /// One whole request off the front: transaction id, unit, PDU.
-pub fn take(received: &mut Vec<u8>, rtu: bool) -> Option<(Vec<u8>, u8, Vec<u8>)> {
+pub(crate) fn take(received: &mut Vec<u8>, rtu: bool) -> Option<(Vec<u8>, u8, Vec<u8>)> {
     if rtu {
         let length = match received.get(1)? {
             15 | 16 => 9 + usize::from(*received.get(6)?),
@@ -78,7 +89,11 @@ pub fn take(received: &mut Vec<u8>, rtu: bool) -> Option<(Vec<u8>, u8, Vec<u8>)>
             return None;
         }
         let frame: Vec<u8> = received.drain(..length).collect();
-        assert_eq!(crc(&frame[..length - 2]).to_le_bytes(), frame[length - 2..], "the adapter sent a bad CRC");
+        assert_eq!(
+            crc(&frame[..length - 2]).to_le_bytes(),
+            frame[length - 2..],
+            "the adapter sent a bad CRC"
+        );
         return Some((Vec::new(), frame[0], frame[1..length - 2].to_vec()));
     }
     let length = 6 + usize::from(u16::from_be_bytes([*received.get(4)?, *received.get(5)?]));
@@ -90,7 +105,7 @@ pub fn take(received: &mut Vec<u8>, rtu: bool) -> Option<(Vec<u8>, u8, Vec<u8>)>
 }
 
 /// An answer as it goes on the wire.
-pub fn wrap(head: &[u8], unit: u8, pdu: &[u8], rtu: bool) -> Vec<u8> {
+pub(crate) fn wrap(head: &[u8], unit: u8, pdu: &[u8], rtu: bool) -> Vec<u8> {
     if rtu {
         let mut frame = vec![unit];
         frame.extend(pdu);
@@ -108,9 +123,13 @@ pub fn wrap(head: &[u8], unit: u8, pdu: &[u8], rtu: bool) -> Vec<u8> {
 }
 
 impl Memory {
-    pub fn answer(&mut self, pdu: &[u8]) -> Vec<u8> {
+    pub(crate) fn answer(&mut self, pdu: &[u8]) -> Vec<u8> {
         let function = pdu[0];
-        let result = if self.missing.contains(&function) { Err(1) } else { self.work(pdu) };
+        let result = if self.missing.contains(&function) {
+            Err(1)
+        } else {
+            self.work(pdu)
+        };
         result.unwrap_or_else(|exception| {
             self.exceptions += 1;
             vec![function | 0x80, exception]
@@ -126,7 +145,11 @@ impl Memory {
                     let on = *self.coils.get(&(word(1) + i)).ok_or(2)?;
                     data[usize::from(i / 8)] |= u8::from(on) << (i % 8);
                 }
-                Ok([&[pdu[0], u8::try_from(data.len()).unwrap()], data.as_slice()].concat())
+                Ok([
+                    &[pdu[0], u8::try_from(data.len()).unwrap()],
+                    data.as_slice(),
+                ]
+                .concat())
             }
             3 | 4 => self.read(pdu[0], word(1), word(3)),
             5 => {
@@ -171,10 +194,19 @@ impl Memory {
         if quantity == 0 || quantity > 125 || (self.most > 0 && quantity > self.most) {
             return Err(3);
         }
-        let table = if function == 3 { &self.holding } else { &self.input };
+        let table = if function == 3 {
+            &self.holding
+        } else {
+            &self.input
+        };
         let mut answer = vec![function, u8::try_from(quantity * 2).unwrap()];
         for i in 0..quantity {
-            answer.extend(table.get(&(address.wrapping_add(i))).ok_or(2_u8)?.to_be_bytes());
+            answer.extend(
+                table
+                    .get(&(address.wrapping_add(i)))
+                    .ok_or(2_u8)?
+                    .to_be_bytes(),
+            );
         }
         Ok(answer)
     }
