@@ -1,0 +1,144 @@
+//! The command line. Owns its words and the exit codes: 0 done, 1 failed, 64 the configuration
+//! cannot be used.
+
+use crate::config::{Config, Problems};
+use crate::{assemble, doctor, logs, points, print, run, secrets};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What `sysexits.h` calls a usage error; a supervisor need not start the daemon again.
+const BAD_CONFIGURATION: u8 = 64;
+
+/// Riser gateway daemon
+#[derive(Debug, Parser)]
+#[command(name = "riserd", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where things are.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Place {
+    /// The configuration file
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "RISER_CONFIG",
+        default_value = "/etc/riser/riser.toml"
+    )]
+    config: PathBuf,
+    /// Folder for everything the gateway keeps, instead of the one in the configuration
+    #[arg(long, global = true, value_name = "FOLDER", env = "RISER_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Collect, store, act, serve; until SIGTERM or SIGINT
+    Run,
+    /// Check the whole configuration and open nothing
+    CheckConfig,
+    /// Print the commented sample of the configuration, or of one adapter's part of it
+    SampleConfig {
+        /// Kind of the adapter, such as `modbus`
+        adapter: Option<String>,
+    },
+    /// List the configured points
+    Points {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look for everything that could be wrong, and say what to do
+    Doctor,
+    /// Print the code that claims this gateway
+    ClaimCode,
+    /// Print the version
+    Version,
+}
+
+impl Cli {
+    /// Does what was asked for.
+    pub(crate) fn run(self) -> ExitCode {
+        let done = match &self.command {
+            Command::Run => self.daemon(),
+            Command::CheckConfig => self.check_config(),
+            Command::SampleConfig { adapter } => sample(adapter.as_deref()),
+            Command::Points { json } => self.points(*json),
+            Command::Doctor => return doctor::run(&self.place.config, self.place.data_dir),
+            Command::ClaimCode => self.claim_code(),
+            Command::Version => {
+                print::line(&format!("riserd {}", env!("CARGO_PKG_VERSION")));
+                Ok(())
+            }
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(Failure::Configuration(problems)) => {
+                print::error_line(&format!("the configuration cannot be used\n{problems}"));
+                ExitCode::from(BAD_CONFIGURATION)
+            }
+            Err(Failure::Other(error)) => {
+                print::error_line(&print::chain(error.as_ref()));
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn load(&self) -> Result<Config, Failure> {
+        Config::load(&self.place.config, self.place.data_dir.clone())
+            .map_err(Failure::Configuration)
+    }
+
+    fn daemon(&self) -> Result<(), Failure> {
+        let config = self.load()?;
+        logs::start();
+        run::daemon(config).map_err(|error| Failure::Other(Box::new(error)))
+    }
+
+    fn check_config(&self) -> Result<(), Failure> {
+        let config = self.load()?;
+        if !config.identity_problems.is_empty() {
+            return Err(Failure::Configuration(config.identity_problems));
+        }
+        print::line(&format!("{}: {}", config.file.display(), config.summary()));
+        Ok(())
+    }
+
+    fn points(&self, json: bool) -> Result<(), Failure> {
+        let config = self.load()?;
+        let text = points::list(&config.points, json);
+        print::line(text.trim_end());
+        Ok(())
+    }
+
+    fn claim_code(&self) -> Result<(), Failure> {
+        let config = self.load()?;
+        let code = secrets::known_claim_code(&config.gateway.data_dir)
+            .map_err(|error| Failure::Other(Box::new(error)))?;
+        print::line(&code.to_string());
+        Ok(())
+    }
+}
+
+fn sample(adapter: Option<&str>) -> Result<(), Failure> {
+    let text = match adapter {
+        None => crate::config::SAMPLE,
+        Some(name) => assemble::kind(name)
+            .map(|kind| kind.sample)
+            .map_err(|problem| Failure::Other(problem.into()))?,
+    };
+    print::line(text.trim_end());
+    Ok(())
+}
+
+/// Why a command was not carried out.
+enum Failure {
+    Configuration(Problems),
+    Other(Box<dyn std::error::Error>),
+}

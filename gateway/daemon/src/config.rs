@@ -1,0 +1,184 @@
+//! The configuration: its sections with their defaults, read and checked whole before anything
+//! opens. Owns what may stand in `riser.toml`; what may stand in an adapter's part is the adapter's.
+
+mod check;
+mod load;
+mod place;
+mod problem;
+
+pub(crate) use problem::Problems;
+
+use crate::clock::SYNCHRONISED;
+use riser_adapter::{BuildContext, Kind};
+use riser_api::TlsFiles;
+use riser_model::{GatewayId, Point, TenantId};
+use riser_rules::Rule;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The commented sample.
+pub(crate) const SAMPLE: &str = include_str!("../../../config/riser.toml");
+
+/// A whole configuration that can be used.
+pub(crate) struct Config {
+    /// Where it was read from.
+    pub(crate) file: PathBuf,
+    pub(crate) gateway: Gateway,
+    pub(crate) http: Http,
+    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(crate) storage: Storage,
+    pub(crate) cloud: Option<Cloud>,
+    pub(crate) adapters: Vec<AdapterEntry>,
+    pub(crate) rules: Vec<Rule>,
+    /// The points of all adapters.
+    pub(crate) points: Vec<Point>,
+    /// What is wrong with the identity towards the cloud. The gateway collects all the same: a
+    /// building must not stop because a certificate is late.
+    pub(crate) identity_problems: Problems,
+}
+
+impl Config {
+    /// What it says, in numbers.
+    pub(crate) fn summary(&self) -> String {
+        let devices: std::collections::BTreeSet<_> =
+            self.points.iter().map(|p| &p.path.device).collect();
+        format!(
+            "sound: {} adapters, {} devices, {} points, {} rules, {}",
+            self.adapters.len(),
+            devices.len(),
+            self.points.len(),
+            self.rules.len(),
+            match &self.cloud {
+                Some(cloud) => format!("cloud at {}", cloud.url()),
+                None => "no cloud".to_owned(),
+            }
+        )
+    }
+}
+
+/// One `[[adapter]]`.
+pub(crate) struct AdapterEntry {
+    /// Unique in the configuration.
+    pub(crate) name: String,
+    pub(crate) kind: &'static Kind,
+    /// Its own part, with nothing of the daemon's in it.
+    pub(crate) table: toml::Table,
+    pub(crate) context: BuildContext,
+}
+
+/// `[gateway]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Gateway {
+    /// Name within the tenant.
+    pub(crate) id: GatewayId,
+    /// Whose it is.
+    #[serde(default = "local_tenant")]
+    pub(crate) tenant: TenantId,
+    /// The name people read; the id if absent.
+    #[serde(default)]
+    pub(crate) name: String,
+    /// Folder for everything the gateway keeps.
+    #[serde(default = "data_dir")]
+    pub(crate) data_dir: PathBuf,
+    /// Extra folder with device profiles.
+    #[serde(default)]
+    pub(crate) profile_dir: Option<PathBuf>,
+    /// The file whose existence says that the clock has been set.
+    #[serde(default = "clock_marker")]
+    pub(crate) clock_synchronised_file: PathBuf,
+}
+
+fn local_tenant() -> TenantId {
+    TenantId::slug("local")
+}
+
+fn data_dir() -> PathBuf {
+    "/var/lib/riser".into()
+}
+
+fn clock_marker() -> PathBuf {
+    SYNCHRONISED.into()
+}
+
+/// `[http]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Http {
+    /// Where the local pages and the API are served.
+    pub(crate) listen: SocketAddr,
+    /// Certificate and key; plain HTTP if absent.
+    pub(crate) tls: Option<Tls>,
+    /// A session nobody uses ends after so many minutes.
+    pub(crate) session_idle_minutes: u32,
+    /// A session ends after so many days.
+    pub(crate) session_days: u32,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([0, 0, 0, 0], 8080)),
+            tls: None,
+            session_idle_minutes: 480,
+            session_days: 7,
+        }
+    }
+}
+
+/// `tls` of `[http]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tls {
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+impl Tls {
+    pub(crate) fn files(&self) -> TlsFiles {
+        TlsFiles {
+            cert: self.cert.clone(),
+            key: self.key.clone(),
+        }
+    }
+}
+
+/// `[storage]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Storage {
+    /// Longest time a sample waits for the disk.
+    pub(crate) commit_interval_ms: u32,
+    /// Days of history.
+    pub(crate) retention_days: u32,
+    /// Megabytes to leave free on the disk.
+    pub(crate) min_free_mb: u32,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self {
+            commit_interval_ms: 500,
+            retention_days: 90,
+            min_free_mb: 256,
+        }
+    }
+}
+
+/// `[cloud]`, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Cloud {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) ca: PathBuf,
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+impl Cloud {
+    pub(crate) fn url(&self) -> String {
+        format!("mqtts://{}:{}", self.host, self.port)
+    }
+}

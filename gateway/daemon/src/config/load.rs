@@ -1,0 +1,358 @@
+//! Reads the configuration and finds everything that is wrong with it at once. Owns the split into
+//! sections and files; what makes the whole sensible is `check`.
+
+use super::place::Source;
+use super::problem::{Problem, Problems};
+use super::{AdapterEntry, Cloud, Config, Gateway, Http, Storage};
+use crate::assemble;
+use riser_adapter::config::parse;
+use riser_adapter::{BuildContext, ConfigError};
+use riser_rules::Rule;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::path::{Path, PathBuf};
+
+/// The sections, each parsed on its own so that each problem says where it is.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Root {
+    gateway: toml::Table,
+    #[serde(default)]
+    http: toml::Table,
+    #[serde(default)]
+    storage: toml::Table,
+    cloud: Option<toml::Table>,
+    #[serde(default)]
+    adapter: Vec<toml::Table>,
+    #[serde(default)]
+    rule: Vec<toml::Table>,
+}
+
+/// What the daemon takes out of an `[[adapter]]` before the adapter gets the rest.
+#[derive(Deserialize)]
+struct AdapterHead {
+    kind: String,
+    name: Option<String>,
+    file: Option<PathBuf>,
+}
+
+/// `[cloud]` as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CloudTable {
+    url: String,
+    ca: PathBuf,
+    cert: PathBuf,
+    key: PathBuf,
+}
+
+/// Reading in progress: the files so far and what is wrong so far.
+pub(super) struct Reading {
+    pub(super) base_dir: PathBuf,
+    sources: Vec<Source>,
+    problems: Vec<Problem>,
+}
+
+/// A place: which file, and the path of the table within.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    source: usize,
+    at: String,
+}
+
+impl Config {
+    /// Reads and checks a file and everything it names. Opens nothing for writing, no port, no bus.
+    pub(crate) fn load(file: &Path, data_dir: Option<PathBuf>) -> Result<Self, Problems> {
+        let mut reading = Reading::new(file);
+        let config = reading.config(file, data_dir);
+        match config {
+            Some(config) if reading.problems.is_empty() => Ok(config),
+            _ => Err(Problems(reading.problems)),
+        }
+    }
+}
+
+impl Reading {
+    fn new(file: &Path) -> Self {
+        let base = file.parent().filter(|p| !p.as_os_str().is_empty());
+        Self {
+            base_dir: base.unwrap_or(Path::new(".")).to_owned(),
+            sources: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    fn config(&mut self, file: &Path, data_dir: Option<PathBuf>) -> Option<Config> {
+        let (table, top) = self.file(file)?;
+        let root: Root = self.section(&top, &table)?;
+        let gateway: Option<Gateway> = self.section(&top.within("gateway"), &root.gateway);
+        let http: Option<Http> = self.section(&top.within("http"), &root.http);
+        let storage: Option<Storage> = self.section(&top.within("storage"), &root.storage);
+        let cloud = root
+            .cloud
+            .map(|table| self.cloud(&top.within("cloud"), &table));
+        let profile_dir = gateway.as_ref().and_then(|g| g.profile_dir.clone());
+        let adapters = self.adapters(&top, root.adapter, profile_dir.as_deref());
+        let rules = self.rules(&top, root.rule);
+        let (mut gateway, http, storage) = (gateway?, http?, storage?);
+        let (cloud, rules) = (cloud.map_or(Some(None), |c| c.map(Some))?, rules?);
+        // A folder from the command line is meant from where the command is given.
+        gateway.data_dir = match data_dir {
+            Some(dir) => dir,
+            None => self.path(gateway.data_dir),
+        };
+        if gateway.name.trim().is_empty() {
+            gateway.name = gateway.id.to_string();
+        }
+        let mut config = Config {
+            file: file.to_owned(),
+            gateway,
+            http,
+            tls: None,
+            storage,
+            cloud,
+            adapters: Vec::new(),
+            rules,
+            points: Vec::new(),
+            identity_problems: Problems::default(),
+        };
+        super::check::check(self, &mut config, &top, adapters?);
+        Some(config)
+    }
+
+    /// Reads a file as a table.
+    fn file(&mut self, file: &Path) -> Option<(toml::Table, Place)> {
+        let source = self.sources.len();
+        let place = Place {
+            source,
+            at: String::new(),
+        };
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) => {
+                self.sources.push(Source::new(file, String::new()));
+                self.wrong(&place, "", format!("could not be read: {error}"));
+                return None;
+            }
+        };
+        self.sources.push(Source::new(file, text));
+        match toml::from_str(self.sources[source].text()) {
+            Ok(table) => Some((table, place)),
+            Err(error) => {
+                let line = error
+                    .span()
+                    .map(|span| self.sources[source].line(span.start));
+                let text = format!("this is no TOML: {}", error.message());
+                self.push(source, line, String::new(), text);
+                None
+            }
+        }
+    }
+
+    fn section<T: DeserializeOwned>(&mut self, place: &Place, table: &toml::Table) -> Option<T> {
+        self.take(place, parse("", table))
+    }
+
+    /// The value, or a problem more.
+    pub(super) fn take<T>(&mut self, place: &Place, result: Result<T, ConfigError>) -> Option<T> {
+        result
+            .map_err(|error| self.wrong(place, &error.at, error.problem))
+            .ok()
+    }
+
+    /// Notes that something is wrong at a place below `place`.
+    pub(super) fn wrong(&mut self, place: &Place, below: &str, text: impl Into<String>) {
+        let (text, mut place) = (text.into(), place.within(below));
+        let source = &self.sources[place.source];
+        // The parser names the table; the key or the value it dislikes has a line of its own.
+        let quoted = |start| text.strip_prefix(start).and_then(|t| t.split('\'').next());
+        let mut exact = place.clone();
+        if let Some(key) = quoted("unknown field '") {
+            exact = place.within(key);
+        } else if let Some(value) = quoted("unknown variant '")
+            && let Some(key) = source.key_with(&place.at, value)
+        {
+            place = place.within(&key);
+            exact = place.clone();
+        }
+        let line = source.line_of(&exact.at);
+        self.push(place.source, line, place.at, text);
+    }
+
+    fn push(&mut self, source: usize, line: Option<usize>, at: String, text: String) {
+        self.problems.push(Problem {
+            file: self.sources[source].file.clone(),
+            line,
+            at,
+            text,
+        });
+    }
+
+    /// What is wrong from here on is collected apart.
+    pub(super) fn apart(&mut self, find: impl FnOnce(&mut Self)) -> Problems {
+        let before = self.problems.len();
+        find(self);
+        Problems(self.problems.split_off(before))
+    }
+
+    /// A path as meant from the configuration's folder.
+    pub(super) fn path(&self, path: PathBuf) -> PathBuf {
+        self.base_dir.join(path)
+    }
+
+    fn cloud(&mut self, place: &Place, table: &toml::Table) -> Option<Cloud> {
+        let table: CloudTable = self.section(place, table)?;
+        let (host, port) = match endpoint(&table.url) {
+            Ok(endpoint) => endpoint,
+            Err(problem) => {
+                self.wrong(place, "url", problem);
+                return None;
+            }
+        };
+        Some(Cloud {
+            host,
+            port,
+            ca: self.path(table.ca),
+            cert: self.path(table.cert),
+            key: self.path(table.key),
+        })
+    }
+
+    fn adapters(
+        &mut self,
+        top: &Place,
+        tables: Vec<toml::Table>,
+        profile_dir: Option<&Path>,
+    ) -> Option<Vec<(AdapterEntry, Place)>> {
+        let context = BuildContext {
+            base_dir: self.base_dir.clone(),
+            profile_dir: profile_dir.map(|dir| self.base_dir.join(dir)),
+        };
+        let mut all = Some(Vec::new());
+        for (index, table) in tables.into_iter().enumerate() {
+            let place = top.within(&format!("adapter[{index}]"));
+            match (self.adapter(&place, table, &context), &mut all) {
+                (Some(entry), Some(all)) => all.push(entry),
+                (None, _) => all = None,
+                (Some(_), None) => {}
+            }
+        }
+        all
+    }
+
+    fn adapter(
+        &mut self,
+        place: &Place,
+        mut table: toml::Table,
+        context: &BuildContext,
+    ) -> Option<(AdapterEntry, Place)> {
+        let head: AdapterHead = self.section(place, &table)?;
+        for key in ["kind", "name", "file"] {
+            table.remove(key);
+        }
+        let kind = match assemble::kind(&head.kind) {
+            Ok(kind) => kind,
+            Err(problem) => {
+                self.wrong(place, "kind", problem);
+                return None;
+            }
+        };
+        let name = head.name.unwrap_or_else(|| kind.name.to_owned());
+        let (table, place) = match head.file {
+            None => (table, place.clone()),
+            Some(_) if !table.is_empty() => {
+                let text = "with 'file' everything else of the adapter stands in that file";
+                self.wrong(place, "file", text);
+                return None;
+            }
+            Some(file) => self.file(&self.path(file))?,
+        };
+        let context = context.clone();
+        let entry = AdapterEntry {
+            name,
+            kind,
+            table,
+            context,
+        };
+        Some((entry, place))
+    }
+
+    fn rules(&mut self, top: &Place, tables: Vec<toml::Table>) -> Option<Vec<Rule>> {
+        let mut all = Some(Vec::new());
+        for (index, table) in tables.into_iter().enumerate() {
+            let place = top.within(&format!("rule[{index}]"));
+            match (self.section::<Rule>(&place, &table), &mut all) {
+                (Some(rule), Some(all)) => all.push(rule),
+                (None, _) => all = None,
+                (Some(_), None) => {}
+            }
+        }
+        all
+    }
+}
+
+impl Place {
+    /// A place below this one.
+    pub(super) fn within(&self, below: &str) -> Self {
+        let at = match (self.at.is_empty(), below.is_empty()) {
+            (true, _) => below.to_owned(),
+            (false, true) => self.at.clone(),
+            (false, false) => format!("{}.{below}", self.at),
+        };
+        Self {
+            source: self.source,
+            at,
+        }
+    }
+}
+
+/// Host and port of `mqtts://host[:port]`.
+fn endpoint(url: &str) -> Result<(String, u16), String> {
+    let wanted = "write it as mqtts://name or mqtts://name:port";
+    let rest = url
+        .strip_prefix("mqtts://")
+        .ok_or_else(|| format!("'{url}' is no address of a cloud; {wanted}"))?;
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let (host, port) = match rest.rsplit_once(':') {
+        None => (rest, 8883),
+        Some((host, port)) => {
+            let port = port.parse().ok().filter(|port| *port > 0);
+            (
+                host,
+                port.ok_or_else(|| format!("'{url}' has no usable port; {wanted}"))?,
+            )
+        }
+    };
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    if host.is_empty() || !host.chars().all(fits) {
+        return Err(format!("'{host}' is no name of a host; {wanted}"));
+    }
+    Ok((host.to_owned(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_clouds() {
+        assert_eq!(
+            endpoint("mqtts://cloud.example"),
+            Ok(("cloud.example".into(), 8883))
+        );
+        assert_eq!(
+            endpoint("mqtts://192.0.2.1:1883/"),
+            Ok(("192.0.2.1".into(), 1883))
+        );
+        for bad in [
+            "mqtt://x",
+            "cloud.example",
+            "mqtts://",
+            "mqtts://x:0",
+            "mqtts://x:y",
+            "mqtts://u@x",
+        ] {
+            assert!(endpoint(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The daemon as a process: started, asked, told to stop.
+
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod configuration;
+#[cfg(test)]
+mod daemon;
+#[cfg(test)]
+mod doctor;
+#[cfg(test)]
+mod process;
