@@ -80,6 +80,12 @@ impl Program {
         child
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Starts a program that says nothing.
     pub fn spawn(command: &mut Command) -> Self {
         match command.stdin(Stdio::null()).spawn() {

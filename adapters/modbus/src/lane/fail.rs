@@ -81,10 +81,15 @@ impl Lane {
             self.link.dropped(now);
             return;
         }
-        self.stats.last_error = Some(format!("the connection ended: {why}"));
-        self.break_off(why, now).await;
-        self.link_failed(format!("the connection ended: {why}"))
-            .await;
+        let secured = matches!(self.config.transport, Transport::Tls { .. });
+        let advice = if secured && !self.link.has_answered() {
+            "; the server ended it before its first answer: it may demand a client certificate (cert, private_key) or not trust this one"
+        } else {
+            ""
+        };
+        let why = format!("the connection ended: {why}{advice}");
+        self.break_off(&why, now).await;
+        self.link_failed(why).await;
     }
 
     /// Ends the connection; everything on it has failed.

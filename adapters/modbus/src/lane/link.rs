@@ -43,6 +43,11 @@ impl Link {
         self.down.as_deref()
     }
 
+    /// True once something was answered on this connection.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.answered
+    }
+
     pub(crate) fn ever_up(&self) -> bool {
         self.ever_up
     }
