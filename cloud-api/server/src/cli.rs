@@ -136,14 +136,19 @@ struct Life {
 impl Life {
     fn validity(&self, now: Timestamp) -> Validity {
         match (self.not_before, self.not_after) {
-            (Some(from), Some(to)) => Validity { not_before: midnight(from), not_after: midnight(to) },
+            (Some(from), Some(to)) => Validity {
+                not_before: midnight(from),
+                not_after: midnight(to),
+            },
             _ => Validity::days(now, self.days),
         }
     }
 }
 
 fn midnight(date: jiff::civil::Date) -> Timestamp {
-    let instant = date.to_zoned(jiff::tz::TimeZone::UTC).map(|z| z.timestamp().as_millisecond());
+    let instant = date
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .map(|z| z.timestamp().as_millisecond());
     // Only the last hours of the year 9999 have no instant.
     Timestamp(instant.unwrap_or(i64::MAX))
 }
@@ -174,12 +179,18 @@ enum User {
 
 fn role(text: &str) -> Result<Role, String> {
     let word = |role: &Role| {
-        serde_json::to_value(role).ok().and_then(|v| v.as_str().map(ToOwned::to_owned)).unwrap_or_default()
+        serde_json::to_value(role)
+            .ok()
+            .and_then(|v| v.as_str().map(ToOwned::to_owned))
+            .unwrap_or_default()
     };
-    Role::ALL.into_iter().find(|r| word(r) == text).ok_or_else(|| {
-        let all: Vec<_> = Role::ALL.iter().map(word).collect();
-        format!("no such role; there are {}", all.join(", "))
-    })
+    Role::ALL
+        .into_iter()
+        .find(|r| word(r) == text)
+        .ok_or_else(|| {
+            let all: Vec<_> = Role::ALL.iter().map(word).collect();
+            format!("no such role; there are {}", all.join(", "))
+        })
 }
 
 /// Why a command did not do its work.
@@ -267,25 +278,56 @@ fn pki(command: Pki, now: Timestamp) -> Result<(), CliError> {
     match command {
         Pki::Init { dir, hosts, days } => {
             Authority::init(&dir, &hosts, Validity::days(now, days))?;
-            say(&format!("made an authority and a certificate for {} in {}", hosts.join(", "), dir.display()))
+            say(&format!(
+                "made an authority and a certificate for {} in {}",
+                hosts.join(", "),
+                dir.display()
+            ))
         }
         Pki::IssueServer { dir, hosts, days } => {
             let issued = Authority::open(&dir)?.issue_server(&hosts, Validity::days(now, days))?;
-            say(&format!("issued {} for {}; send the service SIGHUP", issued.serial, hosts.join(", ")))
+            say(&format!(
+                "issued {} for {}; send the service SIGHUP",
+                issued.serial,
+                hosts.join(", ")
+            ))
         }
-        Pki::IssueGateway { dir, tenant, gateway, life, out } => {
+        Pki::IssueGateway {
+            dir,
+            tenant,
+            gateway,
+            life,
+            out,
+        } => {
             let authority = Authority::open(&dir)?;
             let origin = Origin { tenant, gateway };
-            let request = GatewayRequest { origin, validity: life.validity(now) };
+            let request = GatewayRequest {
+                origin,
+                validity: life.validity(now),
+            };
             let issued = authority.issue_gateway(&request)?;
             issued.save(&out, "gateway", &authority)?;
-            say(&format!("issued {} for {} in {}", issued.serial, request.origin, out.display()))
+            say(&format!(
+                "issued {} for {} in {}",
+                issued.serial,
+                request.origin,
+                out.display()
+            ))
         }
-        Pki::IssueClient { dir, name, life, out } => {
+        Pki::IssueClient {
+            dir,
+            name,
+            life,
+            out,
+        } => {
             let authority = Authority::open(&dir)?;
             let issued = authority.issue_client(name.as_str(), life.validity(now))?;
             issued.save(&out, name.as_str(), &authority)?;
-            say(&format!("issued {} for {name} in {}", issued.serial, out.display()))
+            say(&format!(
+                "issued {} for {name} in {}",
+                issued.serial,
+                out.display()
+            ))
         }
         Pki::Revoke { dir, what } => {
             let entries = revoke(&dir, &what)?;
@@ -295,9 +337,20 @@ fn pki(command: Pki, now: Timestamp) -> Result<(), CliError> {
 }
 
 async fn user(command: User) -> Result<(), CliError> {
-    let User::Add { config, email, name, role, tenant, password_stdin } = command;
+    let User::Add {
+        config,
+        email,
+        name,
+        role,
+        tenant,
+        password_stdin,
+    } = command;
     let config = Config::load(&config.config)?;
-    let password = if password_stdin { read_password()? } else { make_password() };
+    let password = if password_stdin {
+        read_password()?
+    } else {
+        make_password()
+    };
     // A service may be running on the same folder; both may write.
     let db = Db::open_beside(&config.data_dir)?;
     let person = NewPerson {
@@ -307,7 +360,13 @@ async fn user(command: User) -> Result<(), CliError> {
         tenant,
         password: password.clone(),
     };
-    let done = put_person(&db, Console::on_this_machine(), person, Clock::system().now()).await;
+    let done = put_person(
+        &db,
+        Console::on_this_machine(),
+        person,
+        Clock::system().now(),
+    )
+    .await;
     db.close().await;
     done?;
     if password_stdin {
@@ -327,7 +386,10 @@ fn make_password() -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let random: [u8; 20] = rand::random();
     let groups = random.chunks(5).map(|group| {
-        group.iter().map(|octet| char::from(LETTERS[usize::from(octet & 31)])).collect::<String>()
+        group
+            .iter()
+            .map(|octet| char::from(LETTERS[usize::from(octet & 31)]))
+            .collect::<String>()
     });
     groups.collect::<Vec<_>>().join("-")
 }

@@ -58,7 +58,11 @@ pub struct Http {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: default_http(), https: false, metrics_token: None }
+        Self {
+            listen: default_http(),
+            https: false,
+            metrics_token: None,
+        }
     }
 }
 
@@ -170,7 +174,13 @@ impl Config {
             problem,
         })?;
         if let Some(pki) = &mut config.pki {
-            for path in [&mut pki.dir, &mut pki.ca, &mut pki.cert, &mut pki.key, &mut pki.revoked] {
+            for path in [
+                &mut pki.dir,
+                &mut pki.ca,
+                &mut pki.cert,
+                &mut pki.key,
+                &mut pki.revoked,
+            ] {
                 *path = path.take().map(|p| base.join(p));
             }
         }
@@ -189,7 +199,11 @@ impl Config {
         if self.mqtt.is_some() {
             self.files()?;
         }
-        let short = self.http.metrics_token.as_ref().is_some_and(|t| t.len() < 16);
+        let short = self
+            .http
+            .metrics_token
+            .as_ref()
+            .is_some_and(|t| t.len() < 16);
         if short {
             return Err("http.metrics_token must have at least 16 characters".to_owned());
         }
@@ -238,11 +252,18 @@ impl Config {
         let Some(broker) = &self.broker else {
             return Ok(None);
         };
-        let wrong = || format!("broker.url '{}' is not of the form mqtts://host:port", broker.url);
+        let wrong = || {
+            format!(
+                "broker.url '{}' is not of the form mqtts://host:port",
+                broker.url
+            )
+        };
         let rest = broker.url.strip_prefix("mqtts://").ok_or_else(wrong)?;
         let rest = rest.trim_end_matches('/');
         let (host, port) = match rest.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, port.parse().map_err(|_| wrong())?),
+            Some((host, port)) if !port.ends_with(']') => {
+                (host, port.parse().map_err(|_| wrong())?)
+            }
             _ => (rest, 8883),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -267,13 +288,14 @@ fn explain(text: &str, error: &toml::de::Error) -> ConfigError {
     let unknown = message.contains("unknown field");
     let mut problem = message.to_owned();
     if unknown && let Some(given) = quoted.next() {
-        let near = quoted
-            .max_by(|a, b| jaro_winkler(a, given).total_cmp(&jaro_winkler(b, given)));
+        let near = quoted.max_by(|a, b| jaro_winkler(a, given).total_cmp(&jaro_winkler(b, given)));
         if let Some(near) = near {
             problem = format!("{message}; did you mean '{near}'?");
         }
     }
-    let line = error.span().map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+    let line = error
+        .span()
+        .map(|span| text[..span.start.min(text.len())].lines().count().max(1));
     ConfigError {
         file: String::new(),
         at: line.map(|line| format!(":{line}")).unwrap_or_default(),
@@ -301,13 +323,21 @@ mod tests {
                 Some(rest) if !rest.starts_with(' ') => rest,
                 _ => line,
             })
-            .map(|line| line.replace("metrics_token = \"\"", "metrics_token = \"0123456789abcdef\""))
+            .map(|line| {
+                line.replace(
+                    "metrics_token = \"\"",
+                    "metrics_token = \"0123456789abcdef\"",
+                )
+            })
             .collect::<Vec<_>>()
             .join("\n");
         let all = parse(&all).unwrap();
         assert_eq!(all.mqtt.as_ref().unwrap().limits(), IngestLimits::default());
         let broker = all.broker_address().unwrap().unwrap();
-        assert_eq!((broker.host.as_str(), broker.port), ("broker.example", 8883));
+        assert_eq!(
+            (broker.host.as_str(), broker.port),
+            ("broker.example", 8883)
+        );
     }
 
     #[test]
@@ -322,8 +352,14 @@ mod tests {
         for (text, says) in [
             ("data_dir = \"d\"", "no way in"),
             ("data_dir = \"d\"\n[mqtt]\n", "needs certificates"),
-            ("data_dir = \"d\"\n[mqtt]\n[pki]\nca = \"x\"\n", "server.pem"),
-            ("data_dir = \"d\"\n[mqtt]\nreceive_max = 0\n[pki]\ndir = \"p\"", "receive_max"),
+            (
+                "data_dir = \"d\"\n[mqtt]\n[pki]\nca = \"x\"\n",
+                "server.pem",
+            ),
+            (
+                "data_dir = \"d\"\n[mqtt]\nreceive_max = 0\n[pki]\ndir = \"p\"",
+                "receive_max",
+            ),
             (
                 "data_dir = \"d\"\n[http]\nmetrics_token = \"short\"\n[mqtt]\n[pki]\ndir = \"p\"",
                 "16 characters",

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::http::{FaceParts, router, serve};
 use crate::ingest::tls::{ServerCertificate, server_config};
-use crate::ingest::{BrokerClient, Endpoint, Ingest, IngestLimits};
+use crate::ingest::{BrokerClient, Downlink, Endpoint, Ingest, IngestLimits};
 use crate::live::{Hub, Pump};
 use crate::pki::Revoked;
 use crate::tenancy::{Authority, SigningKey};
@@ -80,7 +80,11 @@ fn identity(
     let revoked = Revoked::new(known, files.revoked);
     revoked.reload().map_err(|e| wrong(&e))?;
     let tls = server_config(&files.ca, &certificate, revoked.clone()).map_err(|e| wrong(&e))?;
-    Ok(Some(Identity { certificate, tls: Arc::new(tls), revoked }))
+    Ok(Some(Identity {
+        certificate,
+        tls: Arc::new(tls),
+        revoked,
+    }))
 }
 
 /// A service that is put together, its ports open, not yet serving.
@@ -110,7 +114,10 @@ impl Service {
         let authority = Arc::new(Authority::new(&key));
         let known = db.revoked().await.map_err(|e| failed(&e))?;
         let identity = identity(config, known)?;
-        let limits = config.mqtt.as_ref().map_or_else(IngestLimits::default, |m| m.limits());
+        let limits = config
+            .mqtt
+            .as_ref()
+            .map_or_else(IngestLimits::default, |m| m.limits());
         let ingest = Ingest::new(db.clone(), Arc::new(db.clone()), clock.clone(), limits);
         let app = App::start(&db, ingest.downlink(), &authority, &clock).map_err(|e| failed(&e))?;
         let (app, hub) = (Arc::new(app), Hub::default());
@@ -133,7 +140,17 @@ impl Service {
             (Some(identity), Some(mqtt)) => Some(open(identity, mqtt.listen, &ingest)?),
             _ => None,
         };
-        Ok(Self { db, ingest, app, face, hub, http, endpoint, broker, control })
+        Ok(Self {
+            db,
+            ingest,
+            app,
+            face,
+            hub,
+            http,
+            endpoint,
+            broker,
+            control,
+        })
     }
 
     /// Where the HTTP face listens.
@@ -154,15 +171,22 @@ impl Service {
         &self.db
     }
 
+    /// The way down to gateways.
+    #[must_use]
+    pub fn downlink(&self) -> &Downlink {
+        self.ingest.downlink()
+    }
+
     /// Serves until the control says stop, then ends in order.
     pub async fn run(self) {
         let stop = self.control.stop.clone();
         let (gateways, people) = (TaskTracker::new(), TaskTracker::new());
         // Gateways go first: what they have sent is still answered while the rest runs.
         let people_stop = CancellationToken::new();
-        let revocation = self.endpoint.as_ref().map(|(_, identity, _)| {
-            (identity.certificate.clone(), identity.revoked.clone())
-        });
+        let revocation = self
+            .endpoint
+            .as_ref()
+            .map(|(_, identity, _)| (identity.certificate.clone(), identity.revoked.clone()));
         if let Some((endpoint, _, address)) = self.endpoint {
             tracing::info!(%address, "MQTT endpoint listens");
             gateways.spawn(endpoint.serve(stop.clone()));
@@ -179,7 +203,12 @@ impl Service {
             downlink: self.ingest.downlink().clone(),
         };
         people.spawn(pump.run(self.db.events(), people_stop.clone()));
-        people.spawn(rounds(self.ingest.clone(), self.db.clone(), revocation, self.control));
+        people.spawn(rounds(
+            self.ingest.clone(),
+            self.db.clone(),
+            revocation,
+            self.control,
+        ));
         let (listener, face, http_stop) = (self.http, self.face, stop.clone());
         people.spawn(serve(listener, face, http_stop));
         stop.cancelled().await;
@@ -205,7 +234,9 @@ fn open(
     ingest: &Ingest,
 ) -> Result<(Endpoint, Identity, SocketAddr), StartError> {
     let listener = listen(address)?;
-    let bound = listener.local_addr().map_err(|e| StartError::Start(e.to_string()))?;
+    let bound = listener
+        .local_addr()
+        .map_err(|e| StartError::Start(e.to_string()))?;
     let tls = Arc::clone(&identity.tls);
     let endpoint = Endpoint::new(listener, ingest.clone(), tls, identity.revoked.clone());
     Ok((endpoint, identity, bound))
@@ -213,14 +244,20 @@ fn open(
 
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     let opened = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
+        }?;
         // A service started again right after a crash must not wait for old connections.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
     };
     opened().map_err(|e| {
-        StartError::Start(format!("cannot listen on {address}: {e}; is another service there?"))
+        StartError::Start(format!(
+            "cannot listen on {address}: {e}; is another service there?"
+        ))
     })
 }
 

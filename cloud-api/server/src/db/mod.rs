@@ -145,13 +145,23 @@ impl Db {
     }
 
     fn start(opened: open::Opened) -> Result<Self, DbError> {
-        let open::Opened { connection, path, lock } = opened;
-        let reading = (0..READERS).map(|_| open::reader(&path)).collect::<Result<_, _>>()?;
+        let open::Opened {
+            connection,
+            path,
+            lock,
+        } = opened;
+        let reading = (0..READERS)
+            .map(|_| open::reader(&path))
+            .collect::<Result<_, _>>()?;
         let readers = readers::start(reading)?;
         let (events, _) = broadcast::channel(EVENTS);
         let figures = Arc::new(Figures::default());
         let (sender, queue) = mpsc::channel(writer::QUEUE);
-        let writer = Writer { connection, inbox: Inbox::default(), figures: Arc::clone(&figures) };
+        let writer = Writer {
+            connection,
+            inbox: Inbox::default(),
+            figures: Arc::clone(&figures),
+        };
         std::thread::Builder::new()
             .name("db-write".to_owned())
             .spawn(move || writer.run(queue))

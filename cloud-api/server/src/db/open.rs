@@ -46,7 +46,11 @@ fn open(dir: &Path) -> Result<Opened, DbError> {
         // Never under the feet of a running service.
         migrate::expect_current(&connection)?;
     }
-    Ok(Opened { connection, path, lock })
+    Ok(Opened {
+        connection,
+        path,
+        lock,
+    })
 }
 
 /// A connection that cannot write.
@@ -57,7 +61,9 @@ pub(super) fn reader(path: &Path) -> Result<Connection, DbError> {
 pub(super) fn file_error(path: &Path, error: &std::io::Error) -> DbError {
     DbError::File {
         path: path.display().to_string(),
-        message: format!("{error}; the folder must exist or be makeable, and belong to the service"),
+        message: format!(
+            "{error}; the folder must exist or be makeable, and belong to the service"
+        ),
     }
 }
 

@@ -123,12 +123,7 @@ impl Ingest {
         let (sessions, of) = (self.sessions.clone(), Arc::clone(origin));
         let gone = move || !sessions.contains(&of);
         let now = self.pipeline.clock.now();
-        if let Err(error) = self
-            .pipeline
-            .db
-            .gateway_gone(origin, now, gone)
-            .await
-        {
+        if let Err(error) = self.pipeline.db.gateway_gone(origin, now, gone).await {
             tracing::warn!(%origin, %error, "a disconnect could not be noted");
         }
     }

@@ -81,9 +81,10 @@ impl Authority {
     pub fn init(dir: &Path, hosts: &[String], validity: Validity) -> Result<Self, PkiError> {
         files::make_dir(dir)?;
         let mut params = CertificateParams::default();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "Riser gateway CA");
+        // Two authorities of one name would make "not from our authority" look like a damaged
+        // signature.
+        let name = format!("Riser gateway CA {:08x}", rand::random::<u32>());
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         stamp(&mut params, validity);
