@@ -10,3 +10,5 @@ mod daemon;
 mod doctor;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod units;
