@@ -295,7 +295,7 @@ fn explain(text: &str, error: &toml::de::Error) -> ConfigError {
     }
     let line = error
         .span()
-        .map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+        .map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
     ConfigError {
         file: String::new(),
         at: line.map(|line| format!(":{line}")).unwrap_or_default(),

@@ -49,7 +49,6 @@ impl From<rusqlite::Error> for DbError {
 
 impl DbError {
     /// An error of SQLite with what was tried.
-    #[must_use]
     pub fn sqlite(what: &'static str) -> impl Fn(rusqlite::Error) -> Self {
         move |error| Self::Sqlite {
             what,

@@ -62,7 +62,7 @@ pub(super) enum Signal {
     /// It is made; the subscription is to be sent.
     Connected,
     /// A message.
-    Message(Publish),
+    Message(Box<Publish>),
 }
 
 impl BrokerClient {
@@ -152,7 +152,7 @@ async fn read(mut events: EventLoop, inbox: mpsc::Sender<Signal>, ingest: Ingest
     loop {
         let signal = match events.poll().await {
             Ok(Event::Incoming(Packet::ConnAck(_))) => Signal::Connected,
-            Ok(Event::Incoming(Packet::Publish(publish))) => Signal::Message(publish),
+            Ok(Event::Incoming(Packet::Publish(publish))) => Signal::Message(Box::new(publish)),
             Ok(Event::Incoming(Packet::Disconnect(d))) => {
                 return format!("the broker ended it ({:?})", d.reason_code);
             }

@@ -3,7 +3,8 @@
 //! another wants in.
 
 use super::Ingest;
-use super::mqtt::{Connect, Mqtt, Packet};
+use super::mqtt::Mqtt;
+use super::packet::{Connect, Packet};
 use super::pending::{Pending, Place};
 use super::reason::Reason;
 use super::session::{End, Opening, Outside, Session};
@@ -271,7 +272,7 @@ impl Gate {
             End::Goodbye => tracing::info!(%peer, %origin, "disconnected: said goodbye"),
             End::Lost(why) => tracing::info!(%peer, %origin, why, "disconnected"),
             End::Sent(reason) => {
-                tracing::info!(%peer, %origin, why = %reason, "disconnected by this service")
+                tracing::info!(%peer, %origin, why = %reason, "disconnected by this service");
             }
         }
     }
@@ -293,7 +294,7 @@ async fn read_connect(opening: &mut Opening<TlsStream<TcpStream>>) -> Result<Con
         } = opening;
         let turn = socket
             .turn(true, |octets, out| {
-                broken = mqtt.receive(octets, out, packets)
+                broken = mqtt.receive(octets, out, packets);
             })
             .await
             .map_err(|e| format!("connection broke ({e})"))?;

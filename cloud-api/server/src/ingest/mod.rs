@@ -7,6 +7,7 @@ pub mod downlink;
 mod endpoint;
 mod figures;
 mod mqtt;
+mod packet;
 mod peers;
 mod pending;
 mod pipeline;

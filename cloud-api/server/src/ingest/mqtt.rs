@@ -4,6 +4,7 @@
 //! Down messages go out with QoS 0: TCP keeps them whole and in order within a connection, and
 //! what must survive a connection is a row that is sent again, so a packet id would add nothing.
 
+use super::packet::{Connect, Packet, Publish};
 use super::reason::Reason;
 use bytes::Bytes;
 use mqtt_protocol_core::mqtt::common::Cursor;
@@ -22,39 +23,6 @@ use std::collections::VecDeque;
 const REASON_MAX: usize = 400;
 /// A client that takes smaller packets than this gets no reason strings.
 const REASON_PACKET_MIN: u32 = 1024;
-
-/// What a client asks for when it connects.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Connect {
-    pub(super) client_id: String,
-    pub(super) keep_alive_s: u16,
-    pub(super) will: bool,
-    pub(super) authentication_method: bool,
-    /// Wants a session that outlives the connection, which there is none of here.
-    pub(super) lasting: bool,
-}
-
-/// What a client publishes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Publish {
-    pub(super) topic: String,
-    /// Absent with QoS 0.
-    pub(super) id: Option<u16>,
-    pub(super) exactly_once: bool,
-    pub(super) retain: bool,
-    pub(super) payload: Bytes,
-}
-
-/// A packet a client may send, version apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Packet {
-    Connect(Connect),
-    Publish(Publish),
-    Subscribe { id: u16, filters: Vec<String> },
-    Unsubscribe { id: u16, filters: Vec<String> },
-    Ping,
-    Disconnect,
-}
 
 /// Limits a connection is told and held to.
 #[derive(Debug, Clone, Copy)]

@@ -36,6 +36,8 @@ struct Peer {
     way: u64,
 }
 
+/// A message down and for whom.
+type Addressed = (Arc<Origin>, Down);
 type Settled = (Option<Publish>, Arc<Origin>, Answer);
 
 pub(super) struct Peers {
@@ -43,10 +45,7 @@ pub(super) struct Peers {
     known: FxHashMap<Arc<Origin>, Peer>,
     /// Those with durable ranges still to be told.
     fresh: FxHashSet<Arc<Origin>>,
-    down: (
-        mpsc::Sender<(Arc<Origin>, Down)>,
-        mpsc::Receiver<(Arc<Origin>, Down)>,
-    ),
+    down: (mpsc::Sender<Addressed>, mpsc::Receiver<Addressed>),
 }
 
 impl Peers {
@@ -85,7 +84,7 @@ impl Peers {
                         }
                     }
                     Some(Signal::Message(message)) => {
-                        if let Some(settle) = self.message(message).await {
+                        if let Some(settle) = self.message(*message).await {
                             settling.push_back(settle);
                         }
                     }

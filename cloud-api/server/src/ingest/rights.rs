@@ -1,7 +1,7 @@
 //! What a gateway may publish and subscribe to: its own topics and nothing else. Pure; owns the
 //! words of the refusals.
 
-use super::mqtt::{Connect, Publish};
+use super::packet::{Connect, Publish};
 use super::reason::Reason;
 use crate::db::Origin;
 use riser_wire::topic::{self, Direction, DownTopic, UpTopic};
@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(connect(&origin(), &own), Ok(()));
         let other = Connect {
             client_id: "gw-002".to_owned(),
-            ..own.clone()
+            ..own
         };
         assert_eq!(
             connect(&origin(), &other).unwrap_err().code,

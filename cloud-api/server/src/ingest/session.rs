@@ -4,7 +4,8 @@
 
 use super::Ingest;
 use super::acks::Acks;
-use super::mqtt::{Connect, Mqtt, Packet, Publish};
+use super::mqtt::Mqtt;
+use super::packet::{Connect, Packet, Publish};
 use super::pipeline::{Answer, Settle};
 use super::reason::Reason;
 use super::rights;

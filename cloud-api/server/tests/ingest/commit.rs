@@ -306,6 +306,27 @@ async fn late_alarm_events_raise_nothing_again() {
     lab.stop().await;
 }
 
+/// An event body under a data header: header and checksum are right, the body is not.
+fn poison(seq: u64) -> Up {
+    let mut frame = encode_event(&header(Stream::Event, seq), &directory(1));
+    let at = frame
+        .windows(2)
+        .position(|w| w == [0x10, 0x01])
+        .expect("field 2, stream: event");
+    frame[at + 1] = 2;
+    let end = frame.len() - 4;
+    let sum = crc32c::crc32c(&frame[..end]);
+    frame[end..].copy_from_slice(&sum.to_le_bytes());
+    Up::Batch(frame)
+}
+
+async fn kept_aside(db: &Db) -> i64 {
+    let sql = "SELECT count(*) FROM quarantine WHERE frame IS NOT NULL";
+    db.read(move |c| Ok(c.query_row(sql, [], |r| r.get(0))?))
+        .await
+        .unwrap()
+}
+
 #[tokio::test]
 async fn poison_goes_into_quarantine_and_the_rest_flows() {
     let lab = Lab::start().await;
@@ -314,73 +335,65 @@ async fn poison_goes_into_quarantine_and_the_rest_flows() {
     gateway.listen().await;
     gateway.stored(UpLane::Hello, hello(1)).await;
     gateway.stored(UpLane::Live, data(1)).await;
-    // An event body under a data header: header and checksum are right, the body is not.
-    let poison = {
-        let mut frame = encode_event(&header(Stream::Event, 2), &directory(1));
-        let at = frame
-            .windows(2)
-            .position(|w| w == [0x10, 0x01])
-            .expect("field 2, stream: event");
-        frame[at + 1] = 2;
-        let end = frame.len() - 4;
-        let sum = crc32c::crc32c(&frame[..end]);
-        frame[end..].copy_from_slice(&sum.to_le_bytes());
-        frame
+    gateway.say(UpLane::Live, poison(2)).await;
+    let rejected = |down| match down {
+        Down::Rejected { seq, reason, .. } => Some((seq, reason)),
+        _ => None,
     };
-    gateway.say(UpLane::Live, Up::Batch(poison)).await;
-    let (seq, reason) = gateway
-        .down("rejection", |down| match down {
-            Down::Rejected { seq, reason, .. } => Some((seq, reason)),
-            _ => None,
-        })
-        .await;
+    let (seq, reason) = gateway.down("rejection", rejected).await;
     assert_eq!(seq, 2);
     assert!(!reason.is_empty());
     gateway.stored(UpLane::Live, data(3)).await;
     gateway
         .durable(|d| d.stream == Stream::Data && d.contiguous == 3)
         .await;
+    assert_eq!(kept_aside(&lab.db).await, 1);
     // A gateway that was away hears it again.
     let mut again = Gateway::enter("gw-001", lab.port, &lab.pki.ca(), &own).await;
     again.listen().await;
     again.say(UpLane::Hello, hello(1)).await;
-    again
-        .down("rejection", |down| {
-            matches!(down, Down::Rejected { seq: 2, .. }).then_some(())
-        })
-        .await;
-    // Damage that hides even the number is answered by its code.
+    assert_eq!(again.down("rejection", rejected).await, (2, reason));
+    lab.stop().await;
+}
+
+#[tokio::test]
+async fn damage_that_hides_even_the_number_is_answered_by_its_code() {
+    let lab = Lab::start().await;
+    let own = lab.pki.gateway("gw-001");
+    let mut gateway = Gateway::enter("gw-001", lab.port, &lab.pki.ca(), &own).await;
     let Up::Batch(mut damaged) = data(4) else {
         unreachable!("data makes a batch")
     };
     damaged[10] ^= 1;
-    again.say(UpLane::Live, Up::Batch(damaged)).await;
-    again
-        .wait("PUBACK", |packet| match packet {
-            Packet::PubAck(ack) if ack.reason == PubAckReason::PayloadFormatInvalid => Some(()),
-            _ => None,
-        })
-        .await;
-    let kept: i64 = lab
-        .db
-        .read(|c| {
-            Ok(c.query_row(
-                "SELECT count(*) FROM quarantine WHERE frame IS NOT NULL",
-                [],
-                |r| r.get(0),
-            )?)
-        })
-        .await
-        .unwrap();
-    assert_eq!(kept, 2);
-    let settled = lab.db.durable(&origin("gw-001"), epoch(1)).await.unwrap();
+    gateway.say(UpLane::Live, Up::Batch(damaged)).await;
+    let ack = gateway.puback().await;
+    assert_eq!(ack.reason, PubAckReason::PayloadFormatInvalid);
+    let why = ack
+        .properties
+        .and_then(|p| p.reason_string)
+        .unwrap_or_default();
+    assert!(why.contains("checksum"), "{why}");
+    // An event where data belongs, and a number that is none.
+    let Up::Batch(frame) = event(1, &directory(1)) else {
+        unreachable!("event makes a batch")
+    };
+    gateway.say(UpLane::Live, Up::Batch(frame)).await;
     assert_eq!(
+        gateway.puback().await.reason,
+        PubAckReason::PayloadFormatInvalid
+    );
+    gateway.say(UpLane::Live, data(0)).await;
+    assert_eq!(
+        gateway.puback().await.reason,
+        PubAckReason::PayloadFormatInvalid
+    );
+    assert_eq!(kept_aside(&lab.db).await, 3);
+    let settled = lab.db.durable(&origin("gw-001"), epoch(1)).await.unwrap();
+    assert!(
         settled
             .iter()
-            .find(|d| d.stream == Stream::Data)
-            .unwrap()
-            .contiguous,
-        3
+            .all(|d| d.contiguous == 0 && d.ranges.is_empty()),
+        "{settled:?}"
     );
     lab.stop().await;
 }

@@ -34,14 +34,14 @@ async fn send_until_killed(mut gateway: Gateway, durable: &mut u64, sent: &mut u
         tokio::select! {
             heard = gateway.next() => match heard {
                 Heard::Ended(_) => return,
-                Heard::Packet(Packet::Publish(publish)) => {
-                    if let Ok(Down::Durable(d)) = Down::decode(&publish.payload)
+                Heard::Packet(packet) => {
+                    if let Packet::Publish(publish) = *packet
+                        && let Ok(Down::Durable(d)) = Down::decode(&publish.payload)
                         && d.stream == Stream::Data
                     {
                         *durable = (*durable).max(d.contiguous);
                     }
                 }
-                Heard::Packet(_) => {}
             },
             () = std::future::ready(()), if window => {
                 *sent += 1;
@@ -51,14 +51,62 @@ async fn send_until_killed(mut gateway: Gateway, durable: &mut u64, sent: &mut u
     }
 }
 
+/// Starts the service, sends until it is killed at the given moment; answers what is durable now.
+async fn round(config: &Path, port: u16, pki: &Pki, durable: u64, life: Duration) -> u64 {
+    let mut process = start(config);
+    let started = Instant::now();
+    until("the service listens", || async {
+        tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .ok()
+            .map(drop)
+    })
+    .await;
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "start took {:?}",
+        started.elapsed()
+    );
+    let own = pki.gateway("gw-001");
+    let mut gateway = Gateway::enter("gw-001", port, &pki.ca(), &own).await;
+    gateway.listen().await;
+    gateway.stored(UpLane::Hello, hello(1)).await;
+    let told = gateway
+        .durable(|d| d.stream == Stream::Data)
+        .await
+        .contiguous;
+    assert!(told >= durable, "{durable} were durable, now only {told}");
+    // As the link: what is not durable goes again.
+    let (mut now, mut sent) = (told, told);
+    let killing = async {
+        tokio::time::sleep(life).await;
+        process.kill().await.unwrap();
+    };
+    let sending = send_until_killed(gateway, &mut now, &mut sent);
+    tokio::time::timeout(DEADLINE, async { tokio::join!(sending, killing) })
+        .await
+        .unwrap();
+    assert!(
+        now > told,
+        "no progress in {life:?}: the test shows nothing"
+    );
+    now
+}
+
+async fn number(db: &Db, sql: &'static str) -> u64 {
+    let number: i64 = db
+        .read(move |c| Ok(c.query_row(sql, [], |r| r.get(0))?))
+        .await
+        .unwrap();
+    number.unsigned_abs()
+}
+
 #[tokio::test]
 async fn what_was_called_durable_survives_kill_9() {
     let (pki, folder) = (Pki::new(), tempfile::tempdir().unwrap());
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
     let config = folder.path().join("cloud.toml");
     let text = format!(
         "data_dir = \"data\"\n[http]\nlisten = \"127.0.0.1:0\"\n[mqtt]\nlisten = \"127.0.0.1:{port}\"\n\
@@ -66,89 +114,45 @@ async fn what_was_called_durable_survives_kill_9() {
         pki.path().display()
     );
     std::fs::write(&config, text).unwrap();
-    let own = pki.gateway("gw-001");
-    let mut durable = 0_u64;
-    for round in 0..ROUNDS {
-        let mut process = start(&config);
-        let started = Instant::now();
-        until("the service listens", || async {
-            tokio::net::TcpStream::connect(("127.0.0.1", port))
-                .await
-                .ok()
-                .map(drop)
-        })
-        .await;
-        assert!(
-            started.elapsed() < Duration::from_secs(2),
-            "start took {:?}",
-            started.elapsed()
-        );
-        let mut gateway = Gateway::enter("gw-001", port, &pki.ca(), &own).await;
-        gateway.listen().await;
-        gateway.stored(UpLane::Hello, hello(1)).await;
-        let told = gateway.durable(|d| d.stream == Stream::Data).await;
-        assert!(
-            told.contiguous >= durable,
-            "{durable} were durable, now only {}",
-            told.contiguous
-        );
-        durable = told.contiguous;
-        // As the link: what is not durable goes again.
-        let mut sent = durable;
-        let before = durable;
-        let killing = async {
-            // At another moment each time.
-            tokio::time::sleep(Duration::from_millis(150 + round * 83)).await;
-            process.kill().await.unwrap();
-        };
-        let sending = send_until_killed(gateway, &mut durable, &mut sent);
-        tokio::time::timeout(DEADLINE, async { tokio::join!(sending, killing) })
-            .await
-            .unwrap();
-        assert!(
-            durable > before,
-            "round {round} made no progress; the test shows nothing"
-        );
+    let mut durable = 0;
+    for n in 0..ROUNDS {
+        // At another moment each time.
+        let life = Duration::from_millis(150 + n * 83);
+        durable = round(&config, port, &pki, durable, life).await;
     }
     let db = Db::open(&folder.path().join("data")).unwrap();
-    let (count, distinct, highest): (u64, u64, u64) = db
-        .read(|c| {
-            let sql = "SELECT count(*), count(DISTINCT seq), max(seq) FROM batch WHERE stream = 2";
-            let row = c.query_row(sql, [], |r| {
-                Ok((
-                    r.get::<_, i64>(0)?,
-                    r.get::<_, i64>(1)?,
-                    r.get::<_, i64>(2)?,
-                ))
-            })?;
-            Ok((
-                row.0.unsigned_abs(),
-                row.1.unsigned_abs(),
-                row.2.unsigned_abs(),
-            ))
+    let count = number(&db, "SELECT count(*) FROM batch WHERE stream = 2").await;
+    let distinct = number(
+        &db,
+        "SELECT count(DISTINCT seq) FROM batch WHERE stream = 2",
+    )
+    .await;
+    assert_eq!(count, distinct, "doubled");
+    let upto = db
+        .read(move |c| {
+            let sql = "SELECT count(*) FROM batch WHERE stream = 2 AND seq <= ?1";
+            let upto: i64 = c.query_row(sql, [i64::try_from(durable).unwrap()], |r| r.get(0))?;
+            Ok(upto.unsigned_abs())
         })
         .await
         .unwrap();
-    assert_eq!(count, distinct, "doubled");
-    assert!(
-        highest >= durable && count >= durable,
-        "{durable} were durable, {count} are there"
+    assert_eq!(upto, durable, "called durable, but not there");
+    assert_eq!(
+        number(&db, "SELECT min(first_at) FROM batch").await,
+        (T0 + 1000).unsigned_abs()
     );
-    let first: i64 = db
-        .read(|c| Ok(c.query_row("SELECT min(first_at) FROM batch", [], |r| r.get(0))?))
+    let marks = db
+        .durable(&crate::lab::origin("gw-001"), epoch(1))
         .await
         .unwrap();
-    assert_eq!(first, T0 + 1000);
-    let whole: String = db
-        .read(|c| Ok(c.query_row("PRAGMA integrity_check", [], |r| r.get(0))?))
-        .await
-        .unwrap();
-    assert_eq!(whole, "ok");
-    let origin = crate::lab::origin("gw-001");
-    let marks = db.durable(&origin, epoch(1)).await.unwrap();
     assert!(
         marks
             .iter()
             .any(|d| d.stream == Stream::Data && d.contiguous >= durable)
     );
+    let whole: String = db
+        .read(|c| Ok(c.query_row("PRAGMA integrity_check", [], |r| r.get(0))?))
+        .await
+        .unwrap();
+    assert_eq!(whole, "ok");
 }

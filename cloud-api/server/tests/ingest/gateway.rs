@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 /// How a connection ended, or what came on it.
 #[derive(Debug)]
 pub(crate) enum Heard {
-    Packet(Packet),
+    Packet(Box<Packet>),
     Ended(ConnectionError),
 }
 
@@ -91,7 +91,7 @@ impl Gateway {
 
     pub(crate) async fn connected(&mut self) {
         match self.next().await {
-            Heard::Packet(Packet::ConnAck(_)) => {}
+            Heard::Packet(packet) if matches!(*packet, Packet::ConnAck(_)) => {}
             other => panic!("{} did not get in: {other:?}", self.id),
         }
     }
@@ -205,7 +205,7 @@ async fn listen(mut events: EventLoop, sender: mpsc::UnboundedSender<Heard>) {
     loop {
         match events.poll().await {
             Ok(Event::Incoming(packet)) => {
-                if sender.send(Heard::Packet(packet)).is_err() {
+                if sender.send(Heard::Packet(Box::new(packet))).is_err() {
                     return;
                 }
             }

@@ -1,0 +1,4 @@
+//! The database through its handle, as everything above it uses it.
+
+#[cfg(test)]
+mod store;
