@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 // Unoptimised builds read the folder at run time, release builds carry it.
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../web/dist"]
+#[folder = "../web/dist"]
 #[allow_missing = true]
 struct Files;
 

@@ -2,15 +2,18 @@
 //! a flood of log-ins cannot take memory or the executor's threads.
 
 use super::AuthError;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{self, PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::Error;
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use tokio::sync::oneshot;
 
 /// Memory in KiB, rounds and lanes: the OWASP minimum of Argon2id (RFC 9106) with the least
 /// memory, because a gateway has little.
 const COST: (u32, u32, u32) = (7 * 1024, 5, 1);
+/// Room asked for, in KiB, of which only what a hash needs is touched. glibc gives back at once what
+/// it got above 32 MiB; what is smaller it keeps for later (mallopt(3), `M_MMAP_THRESHOLD`).
+const ROOM: usize = 33 * 1024;
 /// Work that may wait for the thread.
 const WAITING: usize = 16;
 
@@ -46,11 +49,7 @@ impl Passwords {
     /// # Errors
     /// [`AuthError::Busy`] when too many wait.
     pub async fn hash(&self, password: String) -> Result<String, AuthError> {
-        self.run(move || {
-            let hash: PasswordHash = argon2()?.hash_password(password.as_bytes())?;
-            Ok(hash.to_string())
-        })
-        .await
+        self.run(move || make(&password)).await
     }
 
     /// Whether a password belongs to a PHC string.
@@ -58,20 +57,12 @@ impl Passwords {
     /// # Errors
     /// [`AuthError::Busy`] when too many wait; [`AuthError::Hash`] when the string cannot be read.
     pub async fn verify(&self, password: String, hash: String) -> Result<bool, AuthError> {
-        self.run(move || {
-            let hash = PasswordHash::new(&hash)?;
-            match argon2()?.verify_password(password.as_bytes(), &hash) {
-                Ok(()) => Ok(true),
-                Err(password_hash::Error::PasswordInvalid) => Ok(false),
-                Err(error) => Err(error),
-            }
-        })
-        .await
+        self.run(move || fits(&password, &hash)).await
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, password_hash::Error> + Send + 'static,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, AuthError> {
         let (done, answer) = oneshot::channel();
         let job: Job = Box::new(move || drop(done.send(work())));
@@ -88,16 +79,51 @@ impl Passwords {
     }
 }
 
-fn argon2() -> Result<Argon2<'static>, password_hash::Error> {
+fn make(password: &str) -> Result<String, Error> {
     let (memory, rounds, lanes) = COST;
-    let params = Params::new(memory, rounds, lanes, None)
-        .map_err(|_| password_hash::Error::ParamsInvalid)?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+    let params = Params::new(memory, rounds, lanes, Some(Params::DEFAULT_OUTPUT_LEN))
+        .map_err(|_| Error::ParamsInvalid)?;
+    let salt: [u8; 16] = rand::random();
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&params)?,
+        salt: Some(Salt::new(&salt)?),
+        hash: Some(derive(params, password, &salt)?),
+    };
+    Ok(hash.to_string())
+}
+
+fn fits(password: &str, hash: &str) -> Result<bool, Error> {
+    let hash = PasswordHash::new(hash)?;
+    if hash.algorithm != Algorithm::Argon2id.ident() {
+        return Err(Error::Algorithm);
+    }
+    let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else {
+        return Err(Error::EncodingInvalid);
+    };
+    // Compares in constant time.
+    Ok(derive(Params::try_from(&hash)?, password, salt)? == *expected)
+}
+
+fn derive(params: Params, password: &str, salt: &[u8]) -> Result<Output, Error> {
+    let blocks = params.block_count();
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    let mut memory = Vec::with_capacity(blocks.max(ROOM));
+    memory.resize(blocks, Block::new());
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into_with_memory(
+        password.as_bytes(),
+        salt,
+        &mut output,
+        &mut memory,
+    )?;
+    Ok(Output::new(&output)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use argon2::password_hash::PasswordVerifier;
 
     #[tokio::test]
     async fn a_password_fits_its_own_hash_only() {
@@ -118,6 +144,10 @@ mod tests {
                 .await
                 .unwrap()
         );
+        // Anybody else's Argon2 agrees.
+        let phc = PasswordHash::new(&again).unwrap();
+        let others = Argon2::default();
+        assert!(others.verify_password(b"correct horse", &phc).is_ok());
         let unreadable = passwords.verify("x".to_owned(), "no hash".to_owned()).await;
         assert!(matches!(unreadable, Err(AuthError::Hash(_))));
     }

@@ -51,17 +51,14 @@ async fn every_answer_carries_the_security_headers() {
     }
 }
 
+/// The built UI where there is one, the page that stands in for it where there is none.
 #[tokio::test]
 async fn every_page_of_the_ui_is_its_one_file_and_other_files_are_missed() {
     let bench = Bench::new().await;
     let home = bench.get("/", "").await;
     assert_eq!(home.status, StatusCode::OK);
-    assert!(
-        home.headers["content-type"]
-            .to_str()
-            .unwrap()
-            .starts_with("text/html")
-    );
+    let kind = home.headers["content-type"].to_str().unwrap();
+    assert!(kind.starts_with("text/html"), "{kind}");
     assert_eq!(
         bench.get("/points/ahu-1/setpoint", "").await.text,
         home.text
@@ -70,6 +67,26 @@ async fn every_page_of_the_ui_is_its_one_file_and_other_files_are_missed() {
         bench.get("/assets/none.js", "").await.status,
         StatusCode::NOT_FOUND
     );
+
+    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../web/dist/index.html");
+    let Ok(index) = std::fs::read_to_string(built) else {
+        assert!(home.text.contains("make ui"), "{}", home.text);
+        return;
+    };
+    assert_eq!(home.text, index);
+    assert_eq!(home.headers["cache-control"], "no-cache");
+    let mut again = request(Method::GET, "/", "", None);
+    let etag = home.headers["etag"].clone();
+    again.headers_mut().insert(header::IF_NONE_MATCH, etag);
+    assert_eq!(bench.send(again).await.status, StatusCode::NOT_MODIFIED);
+    let script = index
+        .split('"')
+        .find(|part| part.starts_with("/assets/"))
+        .unwrap();
+    let script = bench.get(script, "").await;
+    assert_eq!(script.status, StatusCode::OK);
+    let keep = script.headers["cache-control"].to_str().unwrap();
+    assert!(keep.contains("immutable"), "{keep}");
 }
 
 #[tokio::test]
