@@ -39,6 +39,8 @@ pub struct AuthSettings {
     pub burst: u32,
     /// After how long it may make one more.
     pub refill: Duration,
+    /// How often a live view is looked at: whether its session is still good and its client there.
+    pub recheck: Duration,
 }
 
 impl Default for AuthSettings {
@@ -50,6 +52,7 @@ impl Default for AuthSettings {
             lock: Duration::from_secs(15 * 60),
             burst: 20,
             refill: Duration::from_secs(3),
+            recheck: Duration::from_secs(15),
         }
     }
 }
@@ -142,6 +145,11 @@ impl Accounts {
                 strangers: Strangers::new(lockout),
             }),
         })
+    }
+
+    /// How often a live view is looked at.
+    pub(crate) fn recheck(&self) -> Duration {
+        self.settings.recheck
     }
 
     /// Whether somebody owns this gateway; changes once.

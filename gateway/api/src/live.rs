@@ -14,14 +14,11 @@ use outlet::Outlet;
 use riser_model::{Alarm, CommandRecord, LinkStatus, PointPath, PointView, ScanBatch, Slot};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 /// Points one connection may follow.
 const FOLLOWED_MAX: usize = 500;
-/// How often the session is looked at again and a silent client is pinged.
-const LOOK: Duration = Duration::from_secs(15);
 /// A client that has said nothing for so many looks, not even a pong, is gone.
 const SILENT_LOOKS: u32 = 3;
 
@@ -101,7 +98,8 @@ impl Viewer {
             link: self.face.link(),
         };
         let stop = self.face.stop();
-        let mut look = interval_at(Instant::now() + LOOK, LOOK);
+        let recheck = self.face.accounts().recheck();
+        let mut look = interval_at(Instant::now() + recheck, recheck);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.link(&feeds.link.borrow_and_update().clone());
         loop {

@@ -90,11 +90,7 @@ fn about(page: &mut Page, face: &Face) {
 fn runtime(page: &mut Page, face: &Face) {
     let runtime = face.runtime();
     for (name, value) in runtime.stats().counters() {
-        page.counter(
-            name,
-            "Counter of the intake, see docs/reference/metrics.",
-            value,
-        );
+        page.counter(name, &format!("{}.", name.replace('_', " ")), value);
     }
     let points = runtime.quality_counts();
     page.family("points", "gauge", "Points by quality.");

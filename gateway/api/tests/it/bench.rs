@@ -371,7 +371,10 @@ fn parts(
         store: store.clone(),
         clock: clock.clone(),
         link,
-        auth: AuthSettings::default(),
+        auth: AuthSettings {
+            recheck: Duration::from_millis(50),
+            ..AuthSettings::default()
+        },
         claim_code: Some(code.clone()),
         metrics_token: Some("figures".into()),
         counters: Arc::new(|| {

@@ -1,6 +1,7 @@
 //! The live stream over a real socket.
 
-use crate::bench::Bench;
+use crate::bench::{Bench, request};
+use axum::http::Method;
 use futures_util::{SinkExt, StreamExt};
 use riser_model::{LinkState, LinkStatus, Role, Value};
 use serde_json::{Value as Json, json};
@@ -199,4 +200,25 @@ async fn live_views_end_with_the_gateway() {
     });
     let frame = ended.await.unwrap().unwrap();
     assert!(frame.reason.contains("going down"), "{frame:?}");
+}
+
+#[tokio::test]
+async fn a_live_view_ends_with_its_session() {
+    let bench = Bench::new().await;
+    let at = serve(&bench).await;
+    let cookie = bench.session(Role::Viewer).await;
+    let mut socket = connect(at, &cookie, None).await.unwrap();
+    next(&mut socket, "link").await;
+    let out = request(Method::DELETE, "/api/v1/session", &cookie, None);
+    bench.send(out).await;
+    let ended = tokio::time::timeout(Duration::from_secs(5), async {
+        while let Some(Ok(message)) = socket.next().await {
+            if let Message::Close(frame) = message {
+                return frame;
+            }
+        }
+        None
+    });
+    let frame = ended.await.unwrap().unwrap();
+    assert!(frame.reason.contains("session has ended"), "{frame:?}");
 }

@@ -5,6 +5,7 @@ use super::finding::Finding;
 use crate::certificate;
 use crate::config::{Cloud, Config};
 use rustls::pki_types::ServerName;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -44,19 +45,21 @@ async fn reach(cloud: &Cloud) -> Result<(), (String, &'static str)> {
     let late = "no answer in 5 s".to_owned();
     let name = "look at the network and at DNS of this gateway";
     let address = (cloud.host.as_str(), cloud.port);
-    let mut found = timeout(PATIENCE, tokio::net::lookup_host(address))
+    let found = timeout(PATIENCE, tokio::net::lookup_host(address))
         .await
         .map_err(|_| (format!("the name could not be resolved: {late}"), name))?
         .map_err(|e| (format!("the name could not be resolved: {e}"), name))?;
-    let address = found
-        .next()
-        .ok_or(("the name has no address".to_owned(), name))?;
+    let found: Vec<SocketAddr> = found.collect();
 
     let route = "look at routes and firewalls between here and there, and whether it runs there";
-    let stream = timeout(PATIENCE, TcpStream::connect(address))
+    let at = || match found.first() {
+        Some(first) => first.to_string(),
+        None => "a name without address".to_owned(),
+    };
+    let stream = timeout(PATIENCE, TcpStream::connect(found.as_slice()))
         .await
-        .map_err(|_| (format!("no connection to {address}: {late}"), route))?
-        .map_err(|e| (format!("no connection to {address}: {e}"), route))?;
+        .map_err(|_| (format!("no connection to {}: {late}", at()), route))?
+        .map_err(|e| (format!("no connection to {}: {e}", at()), route))?;
 
     let trust = "compare 'ca' in [cloud] with the CA of the cloud, and look at both clocks";
     let tls = certificate::client_tls(cloud).map_err(|e| (crate::print::chain(&e), trust))?;

@@ -1,8 +1,11 @@
 //! The doctor finds what is wrong and says what to do; it disturbs nothing.
 
 use crate::process::{Site, write};
-use rcgen::{CertificateParams, KeyPair, SanType};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection};
 use std::net::TcpListener;
+use std::sync::Arc;
 
 const FIELD: &str = "[[adapter]]\nkind = \"modbus\"\n[[adapter.lane]]\nkey = \"plant\"\n\
     transport = \"tcp\"\nhost = \"127.0.0.1\"\nport = 1\n[[adapter.device]]\nkey = \"ahu-1\"\n\
@@ -120,4 +123,68 @@ fn a_damaged_store_is_found() {
     let said = site.run(&["doctor"]);
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.out.contains("FAIL  store"), "{}", said.out);
+}
+
+/// A cloud's port: takes one connection after the other from gateways of `ca`.
+fn cloud(
+    ca: &CertifiedIssuer<'static, KeyPair>,
+    gateways: &CertifiedIssuer<'static, KeyPair>,
+) -> u16 {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let cert = params.signed_by(&key, ca).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(gateways.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(vec![cert.der().clone()], key.into())
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let config = Arc::new(config);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut server = ServerConnection::new(Arc::clone(&config)).unwrap();
+            // A refused client is told so; then, or when it has seen enough, it hangs up.
+            while server.complete_io(&mut stream).is_ok() && !server.is_handshaking() {}
+        }
+    });
+    port
+}
+
+fn authority() -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::new(vec![]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+#[test]
+fn a_cloud_that_takes_the_certificate_and_one_that_does_not_are_told_apart() {
+    let (own, other) = (authority(), authority());
+    for (gateways, code, text) in [
+        (&own, 0, "ok    cloud"),
+        (&other, 1, "does not take this gateway's certificate"),
+    ] {
+        let port = cloud(&own, gateways);
+        let site = Site::new(&format!(
+            "[cloud]\nurl = \"mqtts://localhost:{port}\"\nca = \"ca.pem\"\n\
+             cert = \"gateway.pem\"\nkey = \"gateway.key\"\n"
+        ));
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![]).unwrap();
+        let name = "urn:riser:acme:gw-1".try_into().unwrap();
+        params.subject_alt_names = vec![SanType::URI(name)];
+        let cert = params.signed_by(&key, &own).unwrap();
+        write(&site.path("ca.pem"), &own.pem());
+        write(&site.path("gateway.pem"), &cert.pem());
+        write(&site.path("gateway.key"), &key.serialize_pem());
+        let said = site.run(&["doctor"]);
+        assert_eq!(said.code, Some(code), "{said:?}");
+        assert!(said.out.contains(text), "{}", said.out);
+    }
 }

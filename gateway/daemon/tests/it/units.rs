@@ -32,7 +32,11 @@ fn units_start_the_program_and_bring_it_back() {
 
 #[test]
 fn systemd_finds_nothing_to_complain_about() {
-    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+    if Command::new("systemd-analyze")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
