@@ -9,7 +9,7 @@ use riser_model::{
     Author, AuthorKind, Command, CommandId, Point, PointPath, Priority, Quality, ScanBatch, Slot,
     Timestamp, Value,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -38,30 +38,48 @@ pub struct Observed {
 
 /// Points in memory; slots count from 0.
 #[derive(Debug, Default)]
-pub struct Registry(Mutex<Vec<Point>>);
+pub struct Registry(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    paths: Vec<String>,
+    slots: HashMap<String, Slot>,
+}
 
 impl Registry {
+    fn with<R>(&self, f: impl FnOnce(&mut Known) -> R) -> R {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The path behind a slot.
     #[must_use]
     pub fn path(&self, slot: Slot) -> String {
-        let points = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        points
-            .get(slot.index())
-            .map_or_else(|| format!("slot {}", slot.0), |p| p.path.to_string())
+        let path = self.with(|k| k.paths.get(slot.index()).cloned());
+        path.unwrap_or_else(|| format!("slot {}", slot.0))
     }
 
     /// The slot of a path.
     #[must_use]
     pub fn slot(&self, path: &str) -> Option<Slot> {
-        let points = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = points.iter().position(|p| p.path.to_string() == path)?;
-        u32::try_from(index).ok().map(Slot)
+        self.with(|k| k.slots.get(path).copied())
     }
 
     /// How many points there are.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.with(|k| k.paths.len())
+    }
+}
+
+impl Known {
+    fn slot(&mut self, path: String) -> Slot {
+        if let Some(slot) = self.slots.get(&path) {
+            return *slot;
+        }
+        let slot = Slot(u32::try_from(self.paths.len()).unwrap_or(u32::MAX));
+        self.paths.push(path.clone());
+        self.slots.insert(path, slot);
+        slot
     }
 }
 
@@ -72,26 +90,22 @@ impl PointRegistry for Registry {
         points: Vec<Point>,
     ) -> futures_util::future::BoxFuture<'a, Result<Vec<Slot>, RegistryError>> {
         Box::pin(async move {
-            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut slots = Vec::with_capacity(points.len());
-            for point in points {
-                let declared = slots.len();
-                let index = known.iter().position(|k| k.path == point.path);
-                let slot = index.unwrap_or(known.len());
-                let slot = Slot(u32::try_from(slot).unwrap_or(u32::MAX));
-                if slots.contains(&slot) {
-                    return Err(RegistryError::Duplicate {
-                        path: point.path.to_string(),
-                        owner: adapter.to_owned(),
-                    });
-                }
-                if index.is_none() {
-                    known.push(point);
-                }
-                slots.push(slot);
-                debug_assert_eq!(slots.len(), declared + 1);
-            }
-            Ok(slots)
+            let mut seen = HashSet::new();
+            points
+                .into_iter()
+                .map(|point| {
+                    let path = point.path.to_string();
+                    let slot = self.with(|k| k.slot(path.clone()));
+                    if seen.insert(slot) {
+                        Ok(slot)
+                    } else {
+                        Err(RegistryError::Duplicate {
+                            path,
+                            owner: adapter.to_owned(),
+                        })
+                    }
+                })
+                .collect()
         })
     }
 }

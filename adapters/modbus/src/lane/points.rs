@@ -31,6 +31,7 @@ impl Points {
             .iter()
             .map(|c| c.scale_from.as_ref().and_then(place))
             .collect();
+        let scales: std::collections::BTreeSet<usize> = sources.iter().copied().flatten().collect();
         Self(
             configs
                 .into_iter()
@@ -41,7 +42,7 @@ impl Points {
                     slot: *slot,
                     last: None,
                     scale_from: sources.get(i).copied().flatten(),
-                    is_scale: sources.contains(&Some(i)),
+                    is_scale: scales.contains(&i),
                     exponent: None,
                 })
                 .collect(),

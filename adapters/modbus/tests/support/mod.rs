@@ -123,6 +123,13 @@ pub(crate) fn wrap(head: &[u8], unit: u8, pdu: &[u8], rtu: bool) -> Vec<u8> {
 }
 
 impl Memory {
+    /// Mutes a unit, or lets it speak again.
+    pub(crate) fn flip(&mut self, unit: u8) {
+        if !self.mute.remove(&unit) {
+            self.mute.insert(unit);
+        }
+    }
+
     pub(crate) fn answer(&mut self, pdu: &[u8]) -> Vec<u8> {
         let function = pdu[0];
         let result = if self.missing.contains(&function) {
