@@ -1,24 +1,22 @@
 //! The command line. Owns the commands and what they print; the work is done elsewhere.
 
+mod certificates;
+
 use crate::app::accounts::{NewPerson, put_person};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, SAMPLE};
-use crate::db::{Db, DbError, Origin};
-use crate::pki::{Authority, GatewayRequest, PkiError, Validity, revoke};
+use crate::db::{Db, DbError};
+use crate::pki::PkiError;
 use crate::service::{Control, Service, StartError, check};
 use crate::tenancy::Console;
 use clap::{Args, Parser, Subcommand};
-use riser_model::{Key, Role, TenantId, Timestamp};
+use riser_model::{Role, TenantId};
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Exit code for a configuration or command line that cannot work (sysexits EX_USAGE).
 pub const EXIT_USAGE: u8 = 64;
-/// Life of gateway certificates unless said otherwise.
-const GATEWAY_DAYS: u32 = 825;
-/// Life of the authority and of the server certificate unless said otherwise.
-const AUTHORITY_DAYS: u32 = 3650;
 
 /// The cloud service of Riser.
 #[derive(Debug, Parser)]
@@ -38,7 +36,7 @@ enum Command {
     SampleConfig,
     /// Certificates.
     #[command(subcommand)]
-    Pki(Pki),
+    Pki(certificates::Pki),
     /// People who may log in.
     #[command(subcommand)]
     User(User),
@@ -49,108 +47,6 @@ struct ConfigFile {
     /// The configuration file.
     #[arg(long)]
     config: PathBuf,
-}
-
-#[derive(Debug, Subcommand)]
-enum Pki {
-    /// Make an authority and the server's certificate in a new folder.
-    Init {
-        /// The folder.
-        #[arg(long)]
-        dir: PathBuf,
-        /// Name or address gateways connect to; give it once for each.
-        #[arg(long = "host", default_values = ["localhost", "127.0.0.1", "::1"])]
-        hosts: Vec<String>,
-        /// Life in days.
-        #[arg(long, default_value_t = AUTHORITY_DAYS)]
-        days: u32,
-    },
-    /// Issue the server's certificate anew; a running service takes it over on SIGHUP.
-    IssueServer {
-        /// Folder of the authority.
-        #[arg(long)]
-        dir: PathBuf,
-        /// Name or address gateways connect to; give it once for each.
-        #[arg(long = "host", required = true)]
-        hosts: Vec<String>,
-        /// Life in days.
-        #[arg(long, default_value_t = AUTHORITY_DAYS)]
-        days: u32,
-    },
-    /// Issue a gateway's certificate: gateway.pem, gateway.key and ca.pem.
-    IssueGateway {
-        /// Folder of the authority.
-        #[arg(long)]
-        dir: PathBuf,
-        /// The tenant.
-        #[arg(long)]
-        tenant: Key,
-        /// The gateway.
-        #[arg(long)]
-        gateway: Key,
-        #[command(flatten)]
-        life: Life,
-        /// Folder to write the files to.
-        #[arg(long)]
-        out: PathBuf,
-    },
-    /// Issue a certificate for a client of a third-party broker, such as this service:
-    /// NAME.pem, NAME.key and ca.pem.
-    IssueClient {
-        /// Folder of the authority.
-        #[arg(long)]
-        dir: PathBuf,
-        /// Common name.
-        #[arg(long)]
-        name: Key,
-        #[command(flatten)]
-        life: Life,
-        /// Folder to write the files to.
-        #[arg(long)]
-        out: PathBuf,
-    },
-    /// Revoke one certificate by serial number or fingerprint, or all of TENANT/GATEWAY. A running
-    /// service ends their sessions within a second or two.
-    Revoke {
-        /// Folder of the authority.
-        #[arg(long)]
-        dir: PathBuf,
-        /// Serial number, SHA-256 fingerprint, or tenant/gateway.
-        what: String,
-    },
-}
-
-#[derive(Debug, Args)]
-struct Life {
-    /// Life in days from now.
-    #[arg(long, default_value_t = GATEWAY_DAYS, conflicts_with_all = ["not_before", "not_after"])]
-    days: u32,
-    /// First day, such as 2026-01-31 (UTC).
-    #[arg(long, requires = "not_after")]
-    not_before: Option<jiff::civil::Date>,
-    /// Day it ends on (UTC).
-    #[arg(long, requires = "not_before")]
-    not_after: Option<jiff::civil::Date>,
-}
-
-impl Life {
-    fn validity(&self, now: Timestamp) -> Validity {
-        match (self.not_before, self.not_after) {
-            (Some(from), Some(to)) => Validity {
-                not_before: midnight(from),
-                not_after: midnight(to),
-            },
-            _ => Validity::days(now, self.days),
-        }
-    }
-}
-
-fn midnight(date: jiff::civil::Date) -> Timestamp {
-    let instant = date
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .map(|z| z.timestamp().as_millisecond());
-    // Only the last hours of the year 9999 have no instant.
-    Timestamp(instant.unwrap_or(i64::MAX))
 }
 
 #[derive(Debug, Subcommand)]
@@ -240,7 +136,7 @@ impl Cli {
                 say(&format!("{} is in order", file.config.display()))
             }
             Command::SampleConfig => say(SAMPLE.trim_end()),
-            Command::Pki(command) => pki(command, Clock::system().now()),
+            Command::Pki(command) => certificates::run(command, Clock::system().now()),
             Command::User(command) => user(command).await,
         }
     }
@@ -272,68 +168,6 @@ async fn serve(file: &ConfigFile) -> Result<(), CliError> {
     };
     tokio::join!(service.run(), signals);
     Ok(())
-}
-
-fn pki(command: Pki, now: Timestamp) -> Result<(), CliError> {
-    match command {
-        Pki::Init { dir, hosts, days } => {
-            Authority::init(&dir, &hosts, Validity::days(now, days))?;
-            say(&format!(
-                "made an authority and a certificate for {} in {}",
-                hosts.join(", "),
-                dir.display()
-            ))
-        }
-        Pki::IssueServer { dir, hosts, days } => {
-            let issued = Authority::open(&dir)?.issue_server(&hosts, Validity::days(now, days))?;
-            say(&format!(
-                "issued {} for {}; send the service SIGHUP",
-                issued.serial,
-                hosts.join(", ")
-            ))
-        }
-        Pki::IssueGateway {
-            dir,
-            tenant,
-            gateway,
-            life,
-            out,
-        } => {
-            let authority = Authority::open(&dir)?;
-            let origin = Origin { tenant, gateway };
-            let request = GatewayRequest {
-                origin,
-                validity: life.validity(now),
-            };
-            let issued = authority.issue_gateway(&request)?;
-            issued.save(&out, "gateway", &authority)?;
-            say(&format!(
-                "issued {} for {} in {}",
-                issued.serial,
-                request.origin,
-                out.display()
-            ))
-        }
-        Pki::IssueClient {
-            dir,
-            name,
-            life,
-            out,
-        } => {
-            let authority = Authority::open(&dir)?;
-            let issued = authority.issue_client(name.as_str(), life.validity(now))?;
-            issued.save(&out, name.as_str(), &authority)?;
-            say(&format!(
-                "issued {} for {name} in {}",
-                issued.serial,
-                out.display()
-            ))
-        }
-        Pki::Revoke { dir, what } => {
-            let entries = revoke(&dir, &what)?;
-            say(&format!("revoked {}", entries.join(", ")))
-        }
-    }
 }
 
 async fn user(command: User) -> Result<(), CliError> {

@@ -13,12 +13,14 @@ use super::socket::{Socket, Turn};
 use super::tls::{SHOWN, explain};
 use super::{SESSION_QUEUE, rights};
 use crate::pki::{Identity, Revoked};
+use futures_util::FutureExt;
 use riser_model::Timestamp;
 use rustls::ServerConfig;
 use socket2::{SockRef, TcpKeepalive};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -50,6 +52,15 @@ struct Gate {
     revoked: Revoked,
     pending: Pending,
     places: Semaphore,
+}
+
+/// A connection that has shown who it is from and has sent its CONNECT.
+struct Entered {
+    identity: Identity,
+    /// Boxed: it is moved from task to task.
+    opening: Box<Opening<TlsStream<TcpStream>>>,
+    connect: Connect,
+    peer: SocketAddr,
 }
 
 /// Why a connection never became a session.
@@ -95,7 +106,13 @@ impl Endpoint {
             match accepted {
                 Ok((stream, peer)) => {
                     let gate = Arc::clone(&self.gate);
-                    tasks.spawn(async move { gate.admit(stream, peer).await });
+                    let sessions = tasks.clone();
+                    tasks.spawn(async move {
+                        if let Some(entered) = gate.admit(stream, peer).await {
+                            // A task of its own: what the handshake needed is given back.
+                            sessions.spawn(gate.session(entered));
+                        }
+                    });
                 }
                 Err(error) => {
                     tracing::error!(%error, "the MQTT port could not accept; it tries again");
@@ -126,44 +143,42 @@ async fn end_revoked(gate: Arc<Gate>, stop: CancellationToken) {
 }
 
 impl Gate {
-    async fn admit(&self, stream: TcpStream, peer: SocketAddr) {
+    /// Finds out who a connection is from; says why in the log if that fails.
+    async fn admit(&self, stream: TcpStream, peer: SocketAddr) -> Option<Entered> {
         let (mut place, gave_way) = self.pending.enter(peer.ip());
         let figures = &self.ingest.pipeline.figures;
         if gave_way {
             figures.pending_dropped.fetch_add(1, Ordering::Relaxed);
         }
-        let opened = match self.open(stream, &mut place).await {
-            Ok(opened) => opened,
-            Err(Refused::Quiet) => return,
+        match self.open(stream, peer, &mut place).await {
+            Ok(entered) => Some(entered),
+            Err(Refused::Quiet) => None,
             Err(Refused::Said(why)) => {
                 figures.handshakes_failed.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(%peer, why, "a connection to the MQTT port was refused");
-                return;
+                None
             }
-        };
-        drop(place);
-        let (identity, opening, connect) = opened;
-        // Boxed: a waiting connection should not carry the size of a session.
-        Box::pin(self.session(identity, opening, connect, peer)).await;
+        }
     }
 
     /// TCP, TLS, name, CONNECT.
     async fn open(
         &self,
         stream: TcpStream,
+        peer: SocketAddr,
         place: &mut Place,
-    ) -> Result<(Identity, Opening<TlsStream<TcpStream>>, Connect), Refused> {
+    ) -> Result<Entered, Refused> {
         tune(&stream);
         let tls = tokio::select! {
             () = place.lost() => return Err(Refused::Quiet),
             done = timeout(PATIENCE, self.handshake(stream)) => done.map_err(|_| Refused::Quiet)??,
         };
         let identity = self.identify(&tls)?;
-        let mut opening = Opening {
+        let mut opening = Box::new(Opening {
             socket: Socket::new(tls),
             mqtt: Mqtt::new(self.ingest.limits.mqtt()),
             packets: VecDeque::new(),
-        };
+        });
         let connect = tokio::select! {
             () = place.lost() => return Err(Refused::Quiet),
             done = timeout(PATIENCE, read_connect(&mut opening)) => {
@@ -171,7 +186,12 @@ impl Gate {
                 done.map_err(|_| late())?.map_err(|why| Refused::Said(format!("{} {why}", identity.origin)))?
             }
         };
-        Ok((identity, opening, connect))
+        Ok(Entered {
+            identity,
+            opening,
+            connect,
+            peer,
+        })
     }
 
     async fn handshake(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Refused> {
@@ -213,13 +233,13 @@ impl Gate {
         Ok(identity)
     }
 
-    async fn session(
-        &self,
-        identity: Identity,
-        mut opening: Opening<TlsStream<TcpStream>>,
-        connect: Connect,
-        peer: SocketAddr,
-    ) {
+    async fn session(self: Arc<Self>, entered: Entered) {
+        let Entered {
+            identity,
+            opening,
+            connect,
+            peer,
+        } = entered;
         let origin = Arc::new(identity.origin.clone());
         let full = || {
             Reason::new(
@@ -232,42 +252,29 @@ impl Gate {
         let _permit = match permit {
             Ok(permit) => permit,
             Err(reason) => {
-                self.ingest
-                    .pipeline
-                    .figures
-                    .refused
-                    .fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(%peer, %origin, why = %reason, "a CONNECT was refused");
-                opening.mqtt.refuse(&reason, opening.socket.out());
-                let _ = timeout(PATIENCE, opening.socket.finish()).await;
-                return;
+                return self.refuse(opening, &reason).await;
             }
         };
         let (sender, down) = mpsc::channel(SESSION_QUEUE);
         let (end, ended) = oneshot::channel();
-        let identity = Box::new(identity);
-        let revoked = self.revoked.contains(&identity);
         let way = Way::Session {
             sender,
             end,
-            identity,
+            identity: Box::new(identity.clone()),
         };
-        let number = self.ingest.enter(&origin, way).await;
-        if revoked {
-            // Revoked between the handshake and the table: the change was told before it was in.
+        let number = Box::pin(self.ingest.enter(&origin, way)).await;
+        if self.revoked.contains(&identity) {
+            // Revoked between the handshake and the table: nobody has looked for it there.
             self.ingest.sessions.end_revoked(&self.revoked);
         }
         tracing::info!(%peer, %origin, "connected");
-        let outside = Outside { down, end: ended };
-        let session = Session::new(
-            Arc::clone(&origin),
-            self.ingest.clone(),
-            opening,
-            &connect,
-            outside,
-        );
-        let end = session.run().await;
-        self.ingest.leave(&origin, number).await;
+        let (outside, ingest) = (Outside { down, end: ended }, self.ingest.clone());
+        let session = Session::new(Arc::clone(&origin), ingest, opening, &connect, outside);
+        // A panic must not leave a way behind that leads nowhere.
+        let end = AssertUnwindSafe(session.run()).catch_unwind().await;
+        let end = end.unwrap_or_else(|_| End::Lost("its session panicked".to_owned()));
+        Box::pin(self.ingest.leave(&origin, number)).await;
         match end {
             End::Goodbye => tracing::info!(%peer, %origin, "disconnected: said goodbye"),
             End::Lost(why) => tracing::info!(%peer, %origin, why, "disconnected"),
@@ -275,6 +282,17 @@ impl Gate {
                 tracing::info!(%peer, %origin, why = %reason, "disconnected by this service");
             }
         }
+    }
+
+    async fn refuse(&self, mut opening: Box<Opening<TlsStream<TcpStream>>>, reason: &Reason) {
+        self.ingest
+            .pipeline
+            .figures
+            .refused
+            .fetch_add(1, Ordering::Relaxed);
+        opening.mqtt.refuse(reason, opening.socket.out());
+        // The peer may be gone; then there is nobody to tell.
+        let _ = timeout(PATIENCE, opening.socket.finish()).await;
     }
 }
 

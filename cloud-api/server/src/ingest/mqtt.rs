@@ -374,3 +374,141 @@ fn describe(error: MqttError) -> String {
         other => format!("broke the MQTT protocol ({other})"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    const LIMITS: Limits = Limits {
+        packet_max: 4096,
+        receive_max: 8,
+    };
+
+    fn connect(version: u8) -> Vec<u8> {
+        let mut packet = vec![0x10, 0, 0, 4];
+        packet.extend_from_slice(b"MQTT");
+        packet.extend_from_slice(&[version, 2, 0, 30]);
+        if version == 5 {
+            packet.push(0);
+        }
+        packet.extend_from_slice(&[0, 2, b'g', b'w']);
+        packet[1] = u8::try_from(packet.len() - 2).unwrap();
+        packet
+    }
+
+    /// A connection that is in, with whatever it said cleared away.
+    fn connected(version: u8) -> Mqtt {
+        let (mut mqtt, mut out, mut packets) = (Mqtt::new(LIMITS), Vec::new(), VecDeque::new());
+        mqtt.receive(&connect(version), &mut out, &mut packets)
+            .unwrap();
+        assert!(matches!(packets.pop_front(), Some(Packet::Connect(c)) if c.client_id == "gw"));
+        mqtt.accept(None, false, &mut out);
+        assert_eq!(out[0], 0x20);
+        mqtt
+    }
+
+    /// Answers everything as a session would; what matters is that nothing panics.
+    fn work(mqtt: &mut Mqtt, chunks: &[Vec<u8>]) {
+        let reason = Reason::new(Reason::NOT_AUTHORIZED, "no");
+        for chunk in chunks {
+            let (mut out, mut packets) = (Vec::new(), VecDeque::new());
+            let broken = mqtt.receive(chunk, &mut out, &mut packets).is_err();
+            for packet in packets {
+                match packet {
+                    Packet::Publish(Publish { id: Some(id), .. }) => {
+                        mqtt.puback(id, None, &mut out);
+                    }
+                    Packet::Subscribe { id, filters } => {
+                        let results = vec![Err(reason.clone()); filters.len()];
+                        mqtt.suback(id, &results, &mut out);
+                    }
+                    Packet::Unsubscribe { id, filters } => {
+                        mqtt.unsuback(id, filters.len(), &mut out);
+                    }
+                    Packet::Ping => mqtt.pong(&mut out),
+                    _ => {}
+                }
+            }
+            mqtt.publish("riser/v1/a/b/down/ack", vec![1], &mut out);
+            if broken {
+                mqtt.disconnect(&reason, &mut out);
+                return;
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_before_the_connect_are_survived(chunks in vec(vec(any::<u8>(), 0..64), 0..8)) {
+            work(&mut Mqtt::new(LIMITS), &chunks);
+        }
+
+        #[test]
+        fn any_octets_after_the_connect_are_survived(
+            version in prop_oneof![Just(4_u8), Just(5_u8)],
+            chunks in vec(vec(any::<u8>(), 0..64), 0..8),
+        ) {
+            work(&mut connected(version), &chunks);
+        }
+
+        /// Octets that look like packets get further than noise does.
+        #[test]
+        fn any_packets_after_the_connect_are_survived(
+            version in prop_oneof![Just(4_u8), Just(5_u8)],
+            packets in vec((any::<u8>(), vec(any::<u8>(), 0..100)), 0..12),
+        ) {
+            let chunks: Vec<Vec<u8>> = packets
+                .into_iter()
+                .map(|(first, body)| {
+                    let mut packet = vec![first, u8::try_from(body.len()).unwrap_or(0)];
+                    packet.extend_from_slice(&body);
+                    packet
+                })
+                .collect();
+            work(&mut connected(version), &chunks);
+        }
+    }
+
+    #[test]
+    fn packets_split_anywhere_are_the_same_packets() {
+        let mut stream = vec![0x32, 8, 0, 1, b'a', 0, 7];
+        stream.extend_from_slice(&[0, b'x', b'y', 0xC0, 0]);
+        stream[1] = 8;
+        for cut in 0..=stream.len() {
+            let (mut mqtt, mut out, mut packets) = (connected(5), Vec::new(), VecDeque::new());
+            for part in [&stream[..cut], &stream[cut..]] {
+                mqtt.receive(part, &mut out, &mut packets).unwrap();
+            }
+            assert_eq!(packets.len(), 2, "cut at {cut}");
+            assert!(
+                matches!(&packets[0], Packet::Publish(p) if p.id == Some(7) && &p.payload[..] == b"xy")
+            );
+            assert_eq!(packets[1], Packet::Ping);
+        }
+    }
+
+    #[test]
+    fn a_client_that_wants_no_reasons_gets_none() {
+        let mut mqtt = Mqtt::new(LIMITS);
+        let (mut out, mut packets) = (Vec::new(), VecDeque::new());
+        let mut quiet = connect(5);
+        // Property 0x17, request problem information: 0.
+        quiet.splice(12..13, [2, 0x17, 0]);
+        quiet[1] += 2;
+        mqtt.receive(&quiet, &mut out, &mut packets).unwrap();
+        mqtt.accept(None, false, &mut out);
+        mqtt.receive(&[0x32, 6, 0, 1, b'a', 0, 7, 0], &mut out, &mut packets)
+            .unwrap();
+        out.clear();
+        mqtt.puback(
+            7,
+            Some(&Reason::new(Reason::NOT_AUTHORIZED, "because")),
+            &mut out,
+        );
+        assert_eq!(out[0], 0x40);
+        assert_eq!(out[4], 0x87);
+        assert!(!out.windows(7).any(|w| w == b"because"), "{out:?}");
+    }
+}

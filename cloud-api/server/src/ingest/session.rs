@@ -38,7 +38,7 @@ type Settled = (Option<u16>, Answer);
 
 /// What a session is told from outside.
 pub(super) struct Outside {
-    pub(super) down: mpsc::Receiver<Down>,
+    pub(super) down: mpsc::Receiver<Box<Down>>,
     pub(super) end: oneshot::Receiver<Ending>,
 }
 
@@ -79,25 +79,29 @@ pub(super) struct Opening<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Accepts the CONNECT; the way down is open already.
+    #[expect(
+        clippy::boxed_local,
+        reason = "it came boxed, and is taken out where it stays"
+    )]
     pub(super) fn new(
         origin: Arc<Origin>,
         ingest: Ingest,
-        opening: Opening<S>,
+        opening: Box<Opening<S>>,
         connect: &Connect,
         outside: Outside,
-    ) -> Self {
+    ) -> Box<Self> {
         let Opening {
             mut socket,
             mut mqtt,
             packets,
-        } = opening;
+        } = *opening;
         let longest = ingest.limits.keep_alive_max_s;
         let wanted = connect.keep_alive_s;
         let shorter = (wanted == 0 || wanted > longest) && mqtt.is_v5();
         let keep_alive = if shorter { longest } else { wanted };
         mqtt.accept(shorter.then_some(longest), connect.lasting, socket.out());
         let now = Instant::now();
-        Self {
+        Box::new(Self {
             origin,
             ingest,
             socket,
@@ -113,11 +117,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             heard: now,
             refusals: 0,
             broken: None,
-        }
+        })
     }
 
     /// Runs until the session ends; answers why.
-    pub(super) async fn run(mut self) -> End {
+    pub(super) async fn run(mut self: Box<Self>) -> End {
         let end = loop {
             if let Some(end) = self.step().await {
                 break end;
@@ -125,7 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         };
         if let End::Sent(reason) = &end {
             if reason.code == Reason::SHUTTING_DOWN {
-                self.settle_rest().await;
+                Box::pin(self.settle_rest()).await;
             }
             self.mqtt.disconnect(reason, self.socket.out());
         }
@@ -163,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             biased;
             ending = &mut outside.end => Some(ended(ending.unwrap_or(Ending::ShuttingDown))),
             Some((id, answer)) = settling.next(), if !settling.is_empty() => self.answer(id, answer).await,
-            Some(down) = outside.down.recv(), if room => { self.down(down); None }
+            Some(down) = outside.down.recv(), if room => { self.down(*down); None }
             turn = turn => match turn {
                 Ok(Turn::Read) => { self.heard = Instant::now(); None }
                 Ok(Turn::Wrote) => None,
@@ -206,9 +210,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         match rights::publish(&self.origin, &publish) {
             Ok(lane) => {
                 let pipeline = &self.ingest.pipeline;
-                let settle: Settle = pipeline
-                    .take(&self.origin, self.epoch, lane, publish.payload)
-                    .await;
+                let taking = pipeline.take(&self.origin, self.epoch, lane, publish.payload);
+                // Boxed, as what is rare below: an idle session should not carry their size.
+                let settle: Settle = Box::pin(taking).await;
                 if id.is_some() {
                     self.settling
                         .push_back(settle.map(move |answer| (id, answer)).boxed());
@@ -250,7 +254,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.lanes.dedup();
         self.mqtt.suback(id, &results, self.socket.out());
         if self.epoch.is_some() {
-            self.welcome().await;
+            Box::pin(self.welcome()).await;
         }
     }
 
@@ -277,7 +281,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         if let Some(epoch) = answer.epoch {
             self.epoch = Some(epoch);
-            self.welcome().await;
+            Box::pin(self.welcome()).await;
         }
         self.tell_durable();
         None

@@ -24,7 +24,8 @@ pub(super) enum Ending {
 pub(super) enum Way {
     /// Over its own connection.
     Session {
-        sender: mpsc::Sender<Down>,
+        /// Boxed: a queue keeps room for 32 entries even while it is empty.
+        sender: mpsc::Sender<Box<Down>>,
         end: oneshot::Sender<Ending>,
         identity: Box<Identity>,
     },
@@ -79,7 +80,7 @@ impl Sessions {
     pub(super) fn send(&self, origin: &Arc<Origin>, message: Down) -> Option<bool> {
         let table = self.lock();
         let sent = match &table.routes.get(origin)?.1 {
-            Way::Session { sender, .. } => sender.try_send(message).is_ok(),
+            Way::Session { sender, .. } => sender.try_send(Box::new(message)).is_ok(),
             Way::Broker(sender) => sender.try_send((Arc::clone(origin), message)).is_ok(),
         };
         Some(sent)

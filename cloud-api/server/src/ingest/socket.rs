@@ -12,7 +12,7 @@ use tokio::time::Instant;
 /// Octets read at once.
 const CHUNK: usize = 16 * 1024;
 /// A write buffer that grew beyond this is given back when it is empty.
-const KEEP: usize = 4 * 1024;
+const KEEP: usize = 512;
 
 /// What a turn did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -220,6 +220,22 @@ fn stamp(params: &mut CertificateParams, validity: Validity) {
     params.not_after = at(validity.not_after);
 }
 
+/// Refuses a folder that has the files [`Issued::save`] would write: to be asked before issuing,
+/// or there would be a certificate nobody holds.
+///
+/// # Errors
+/// When one of them is there.
+pub fn expect_room(dir: &Path, name: &str) -> Result<(), PkiError> {
+    for file in [format!("{name}.key"), format!("{name}.pem")] {
+        let path = dir.join(file);
+        if path.exists() {
+            let message = "is there already and is not written over; nothing was issued";
+            return Err(PkiError::file(&path, message));
+        }
+    }
+    Ok(())
+}
+
 impl Issued {
     /// Writes certificate, key and the authority's certificate into a folder:
     /// `<name>.pem`, `<name>.key`, `ca.pem`.

@@ -7,7 +7,7 @@ mod files;
 mod identity;
 mod revocation;
 
-pub use authority::{Authority, GatewayRequest, Issued, Validity};
+pub use authority::{Authority, GatewayRequest, Issued, Validity, expect_room};
 pub use files::PkiError;
 pub use identity::{Identity, IdentityError, fingerprint};
 pub use revocation::{Revoked, revoke};

@@ -389,3 +389,51 @@ async fn a_stream_full_of_holes_is_refused_until_they_are_filled() {
         .await
         .unwrap();
 }
+
+/// A disk that is full is said, keeps what was committed, and works again when there is room.
+#[tokio::test]
+async fn a_full_disk_loses_nothing_and_is_over_when_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path()).unwrap();
+    let pages = |most: i64| {
+        db.write(move |c| {
+            let sql = if most > 0 {
+                "PRAGMA max_page_count = 120"
+            } else {
+                "PRAGMA max_page_count = 1000000"
+            };
+            Ok(c.query_row(sql, [], |_| Ok(()))?)
+        })
+    };
+    pages(120).await.unwrap();
+    let batch = |seq| Batch {
+        origin: origin(),
+        header: header(epoch(1), Stream::Data, seq),
+        frame: Bytes::from(vec![7; 8192]),
+        content: Content::Data(Vec::new()),
+        received_at: NOW,
+    };
+    let (mut stored, mut refused) = (Vec::new(), Vec::new());
+    for seq in 1..=60 {
+        match db.append(batch(seq)).await.unwrap().await {
+            Ok(_) => stored.push(seq),
+            Err(error) => {
+                assert!(error.to_string().contains("full"), "{error}");
+                refused.push(seq);
+            }
+        }
+    }
+    assert!(
+        !stored.is_empty() && !refused.is_empty(),
+        "{stored:?} {refused:?}"
+    );
+    pages(0).await.unwrap();
+    for seq in &refused {
+        assert!(db.append(batch(*seq)).await.unwrap().await.unwrap().fresh);
+    }
+    for seq in &stored {
+        assert!(!db.append(batch(*seq)).await.unwrap().await.unwrap().fresh);
+    }
+    let durable = db.durable(&origin(), epoch(1)).await.unwrap();
+    assert_eq!(durable[1].contiguous, 60);
+}

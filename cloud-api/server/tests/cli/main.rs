@@ -1,0 +1,4 @@
+//! The program from outside: exit codes, what it prints, what it refuses.
+
+#[cfg(test)]
+mod program;
