@@ -49,7 +49,23 @@ async fn steady(server: &Server, lanes: u16) {
         cpu / wall,
         cpu * 1.0e6 / f64::from(readings),
     );
+    println!(
+        "         memory with the points of the whole machine: {}",
+        memory()
+    );
     running.stop().await;
+}
+
+/// Resident memory of this process, now and at most.
+fn memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let lines = status
+        .lines()
+        .filter(|l| l.starts_with("VmRSS") || l.starts_with("VmHWM"));
+    lines
+        .map(|l| l.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// One lane, one request at a time, as fast as the server answers.

@@ -2,7 +2,7 @@
 
 use super::point::{self, Within};
 use super::raw_point::{Defaults, Sentinel};
-use super::{LaneConfig, PointConfig, Profiles, address::Addressing, millis};
+use super::{LaneConfig, PointConfig, Profile, Profiles, address::Addressing, millis};
 use crate::codec::Table;
 use riser_adapter::{ConfigError, config::nearest};
 use riser_model::Key;
@@ -53,15 +53,8 @@ pub(super) struct DeviceTable {
     point: Vec<toml::Table>,
 }
 
-/// A point's table with where it was written and its place in a `repeat`.
-struct Entry {
-    at: String,
-    table: toml::Table,
-    nth: u16,
-}
-
 /// Most points one `repeat` makes.
-const REPEAT_MAX: i64 = 65_536;
+const REPEAT_MAX: i64 = 65_535;
 
 pub(super) fn build(
     at: &str,
@@ -74,11 +67,6 @@ pub(super) fn build(
         None => None,
         Some(name) => Some(profiles.get(name).map_err(|e| wrong("profile", e))?),
     };
-    let entries = entries(
-        at,
-        &raw,
-        profile.map(|p| (p.name.as_str(), p.points.as_slice())),
-    )?;
     let unit = raw.unit.or(profile.and_then(|p| p.unit)).unwrap_or(1);
     let serial = lane.transport.serial();
     if serial.is_some() && !(1..=247).contains(&unit) {
@@ -97,25 +85,18 @@ pub(super) fn build(
             format!("{max_span} is not between 1 and 125"),
         ));
     }
-    let own = Defaults {
-        addressing: raw.addressing,
-        table: raw.table,
-        order: raw.order,
-        sentinel: raw.sentinel,
-        interval_ms: raw.interval_ms,
+    let name = raw.name.clone().unwrap_or_else(|| raw.key.to_string());
+    let defaults = raw.defaults();
+    let defaults = match profile {
+        Some(profile) => defaults.or(&profile.defaults),
+        None => defaults,
     };
-    let from_profile = profile.map(|p| p.defaults.clone()).unwrap_or_default();
-    let name = raw.name.unwrap_or_else(|| raw.key.to_string());
-    let device_defaults = own.or(&from_profile);
     let within = Within {
         device: &raw.key,
         device_name: &name,
-        defaults: &device_defaults,
+        defaults: &defaults,
     };
-    let points = entries
-        .iter()
-        .map(|e| point::build(&e.at, &e.table, e.nth, &within))
-        .collect::<Result<Vec<_>, _>>()?;
+    let points = Reader::new(at, &raw, &within).read(profile)?;
     check_points(at, &points, max_span)?;
     let timeout_ms = raw.timeout_ms.or(profile.and_then(|p| p.timeout_ms));
     Ok(DeviceConfig {
@@ -130,108 +111,151 @@ pub(super) fn build(
     })
 }
 
-/// The profile's points with the device's changes, then the device's own ones, `repeat` unrolled.
-fn entries(
-    at: &str,
-    raw: &DeviceTable,
-    profile: Option<(&str, &[toml::Table])>,
-) -> Result<Vec<Entry>, ConfigError> {
-    let mut entries = Vec::new();
-    let mut used = vec![false; raw.point.len()];
-    let mut overlay = |table: &mut toml::Table| {
-        let mut index = None;
-        for (i, change) in raw.point.iter().enumerate() {
-            if key_of(change).is_some() && key_of(change) == key_of(table) {
-                table.extend(change.clone());
-                used[i] = true;
-                index = Some(i);
-            }
-        }
-        index
-    };
-    if let Some((name, points)) = profile {
-        for (i, point) in points.iter().enumerate() {
-            let mut point = point.clone();
-            let mut here = format!("profile {name}.point[{i}]");
-            if let Some(i) = overlay(&mut point) {
-                here = format!("{at}.point[{i}] (with profile {name})");
-            }
-            for mut entry in unroll(&here, point)? {
-                if let Some(i) = overlay(&mut entry.table) {
-                    entry.at = format!("{at}.point[{i}] (with profile {name})");
-                }
-                entries.push(entry);
-            }
+impl DeviceTable {
+    fn defaults(&self) -> Defaults {
+        Defaults {
+            addressing: self.addressing,
+            table: self.table,
+            order: self.order.clone(),
+            sentinel: self.sentinel,
+            interval_ms: self.interval_ms,
         }
     }
-    check_skips(at, raw, &entries)?;
-    entries.retain(|e| {
-        !raw.skip
-            .iter()
-            .any(|s| key_of(&e.table) == Some(s.as_str()))
-    });
-    for (i, (point, used)) in raw.point.iter().zip(used).enumerate() {
-        if !used {
-            entries.extend(unroll(&format!("{at}.point[{i}]"), point.clone())?);
-        }
-    }
-    Ok(entries)
 }
 
-fn check_skips(at: &str, raw: &DeviceTable, entries: &[Entry]) -> Result<(), ConfigError> {
-    let keys = || entries.iter().filter_map(|e| key_of(&e.table));
-    for (i, skip) in raw.skip.iter().enumerate() {
-        if !keys().any(|k| k == skip.as_str()) {
-            let advice = nearest(skip.as_str(), keys()).map_or("it has no points".into(), |near| {
-                format!("did you mean '{near}'?")
-            });
-            return Err(ConfigError::new(
-                format!("{at}.skip[{i}]"),
-                format!("the profile has no point '{skip}'; {advice}"),
-            ));
+/// Reads the points of one device: the profile's with the device's changes, then its own, `repeat`
+/// unrolled. One table at a time, because a device may have tens of thousands of them.
+struct Reader<'a> {
+    at: &'a str,
+    raw: &'a DeviceTable,
+    within: &'a Within<'a>,
+    /// Which of the device's tables changed a point of the profile.
+    used: Vec<bool>,
+    points: Vec<PointConfig>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(at: &'a str, raw: &'a DeviceTable, within: &'a Within<'a>) -> Self {
+        Self {
+            at,
+            raw,
+            within,
+            used: vec![false; raw.point.len()],
+            points: Vec::new(),
         }
     }
-    Ok(())
+
+    fn read(mut self, profile: Option<&Profile>) -> Result<Vec<PointConfig>, ConfigError> {
+        if let Some(profile) = profile {
+            for (i, table) in profile.points.iter().enumerate() {
+                self.of_profile(profile, i, table.clone())?;
+            }
+        }
+        self.skip()?;
+        for (i, table) in self.raw.point.iter().enumerate() {
+            if self.used.get(i) != Some(&true) {
+                let at = format!("{}.point[{i}]", self.at);
+                let (table, count) = repeated(&at, table.clone())?;
+                for nth in 0..count {
+                    self.add(&at, &instance(&table, nth), nth)?;
+                }
+            }
+        }
+        Ok(self.points)
+    }
+
+    fn of_profile(
+        &mut self,
+        profile: &Profile,
+        i: usize,
+        mut table: toml::Table,
+    ) -> Result<(), ConfigError> {
+        let device = self.at;
+        let changed = |i: usize| format!("{device}.point[{i}] (with profile {})", profile.name);
+        let at = self
+            .overlay(&mut table)
+            .map_or_else(|| format!("profile {}.point[{i}]", profile.name), changed);
+        let (table, count) = repeated(&at, table)?;
+        for nth in 0..count {
+            let mut one = instance(&table, nth);
+            let own = self.overlay(&mut one).map(changed);
+            self.add(own.as_deref().unwrap_or(&at), &one, nth)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the device's changes over a point of the profile with the same key.
+    fn overlay(&mut self, table: &mut toml::Table) -> Option<usize> {
+        let key = key_of(table)?;
+        let index = self.raw.point.iter().position(|p| key_of(p) == Some(key))?;
+        table.extend(self.raw.point.get(index)?.clone());
+        *self.used.get_mut(index)? = true;
+        Some(index)
+    }
+
+    fn add(&mut self, at: &str, table: &toml::Table, nth: u16) -> Result<(), ConfigError> {
+        let mut built = point::build(at, table, nth, self.within)?;
+        // Rows of equal registers are the rule: they share one description.
+        if let Some(last) = self.points.last().filter(|l| l.mapping == built.mapping) {
+            built.mapping = last.mapping.clone();
+        }
+        self.points.push(built);
+        Ok(())
+    }
+
+    /// Leaves out the points of the profile the device does not want.
+    fn skip(&mut self) -> Result<(), ConfigError> {
+        for (i, skip) in self.raw.skip.iter().enumerate() {
+            let before = self.points.len();
+            self.points.retain(|p| p.point.path.point != *skip);
+            if self.points.len() == before {
+                let known = self.points.iter().map(|p| p.point.path.point.as_str());
+                let advice = nearest(skip.as_str(), known)
+                    .map_or("it has no points".into(), |near| {
+                        format!("did you mean '{near}'?")
+                    });
+                return Err(ConfigError::new(
+                    format!("{}.skip[{i}]", self.at),
+                    format!("the profile has no point '{skip}'; {advice}"),
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 fn key_of(table: &toml::Table) -> Option<&str> {
     table.get("key").and_then(toml::Value::as_str)
 }
 
-fn unroll(at: &str, mut table: toml::Table) -> Result<Vec<Entry>, ConfigError> {
-    let entry = |table, nth| Entry {
-        at: at.to_owned(),
-        table,
-        nth,
-    };
-    let count = match table.remove("repeat") {
-        None => return Ok(vec![entry(table, 0)]),
-        Some(toml::Value::Integer(count)) if (1..=REPEAT_MAX).contains(&count) => count,
-        Some(other) => {
-            return Err(ConfigError::new(
-                format!("{at}.repeat"),
-                format!("{other} is not a count from 1 to {REPEAT_MAX}"),
-            ));
+/// Takes `repeat` out of a table.
+fn repeated(at: &str, mut table: toml::Table) -> Result<(toml::Table, u16), ConfigError> {
+    match table.remove("repeat") {
+        None => Ok((table, 1)),
+        Some(toml::Value::Integer(count)) if (1..=REPEAT_MAX).contains(&count) => {
+            // A row of one is still a row: its point is called by its number.
+            table.insert("repeat".into(), count.into());
+            Ok((table, u16::try_from(count).unwrap_or(u16::MAX)))
         }
-    };
-    let name = |field: &str| {
-        table
-            .get(field)
-            .and_then(toml::Value::as_str)
-            .map(str::to_owned)
-    };
-    let (key, title) = (name("key").unwrap_or_default(), name("name"));
-    Ok((0..=u16::MAX)
-        .zip(1..=count)
-        .map(|(nth, number)| {
-            let mut one = table.clone();
-            one.insert("key".into(), format!("{key}_{number}").into());
-            if let Some(title) = &title {
-                one.insert("name".into(), format!("{title} {number}").into());
+        Some(other) => Err(ConfigError::new(
+            format!("{at}.repeat"),
+            format!("{other} is not a count from 1 to {REPEAT_MAX}"),
+        )),
+    }
+}
+
+/// One of a row: key and name get its number, counted from 1.
+fn instance(table: &toml::Table, nth: u16) -> toml::Table {
+    let mut one = table.clone();
+    if one.remove("repeat").is_some() {
+        let number = u32::from(nth) + 1;
+        for (field, mark) in [("key", '_'), ("name", ' ')] {
+            if let Some(text) = table.get(field).and_then(toml::Value::as_str) {
+                one.insert(field.into(), format!("{text}{mark}{number}").into());
             }
-            entry(one, nth)
-        })
-        .collect())
+        }
+    }
+    one
 }
 
 fn check_points(at: &str, points: &[PointConfig], max_span: u16) -> Result<(), ConfigError> {

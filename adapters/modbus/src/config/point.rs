@@ -10,6 +10,7 @@ use crate::mapping::Mapping;
 use riser_adapter::{ConfigError, config::parse};
 use riser_model::{Access, Key, Label, Point, PointPath};
 use serde::Deserialize;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One point, checked.
@@ -22,7 +23,7 @@ pub struct PointConfig {
     /// Protocol address of its first register, or of its bit.
     pub address: u16,
     /// How its value lies there.
-    pub mapping: Mapping,
+    pub mapping: Arc<Mapping>,
     /// How often it is read.
     pub interval: Duration,
     /// Key of the point that holds its power of ten.
@@ -123,7 +124,7 @@ pub(super) fn build(
         point,
         table,
         address,
-        mapping,
+        mapping: Arc::new(mapping),
         interval: millis(interval_ms),
         scale_from: raw.scale_from,
         write,

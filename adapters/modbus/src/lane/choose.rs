@@ -96,7 +96,7 @@ impl Device {
             .is_some_and(|w| !self.writing && w.not_before <= now)
         {
             let front = self.writes.front()?;
-            let request = front.request(self.points.config(front.point)?);
+            let request = front.request(self.points.get(front.point)?);
             let write = self.writes.pop_front()?;
             self.writing = true;
             return Some((Work::Write(write), request));
@@ -140,7 +140,7 @@ impl Device {
     /// A question that costs little. On a serial line its answer has a length no answer that may
     /// still be on its way has, so the two cannot be taken for each other.
     pub(crate) fn probe_request(&self, distinct: bool) -> Option<Request> {
-        let first = self.points.configs().next()?;
+        let first = self.points.get(0)?;
         let place = self.known.unwrap_or(Place {
             table: first.table,
             address: first.address,

@@ -5,7 +5,7 @@ use super::breaker::Breaker;
 use super::points::Points;
 use super::work::{Place, WriteJob};
 use crate::codec::Table;
-use crate::config::{DeviceConfig, LaneConfig};
+use crate::config::{DeviceConfig, LaneConfig, PointConfig};
 use crate::poll::{Bisect, Group, Item, Lessons, Rules, Turn, blocks};
 use riser_model::{Access, Key, Slot, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -95,6 +95,7 @@ impl Device {
         lane: &LaneConfig,
         now: Instant,
     ) -> Self {
+        let scans = group_points(&config.points, now);
         let points = Points::new(config.points, slots);
         let mut device = Self {
             key: config.key,
@@ -104,7 +105,7 @@ impl Device {
             retries: config.retries,
             gap: config.gap,
             points,
-            scans: Vec::new(),
+            scans,
             breaker: Breaker::new(lane.failures_to_park, lane.probe_interval, now),
             retry: VecDeque::new(),
             bisect: None,
@@ -124,37 +125,12 @@ impl Device {
             recheck_at: now + RECHECK,
             report: Report {
                 changed: true,
+                urgent: true,
                 ..Report::default()
             },
         };
-        device.scans = device.group_points(now);
         device.plan();
         device
-    }
-
-    fn group_points(&self, now: Instant) -> Vec<Scan> {
-        let mut groups: BTreeMap<(Duration, Table), Vec<Item>> = BTreeMap::new();
-        for (point, config) in self.points.configs().enumerate() {
-            if config.point.access != Access::Write {
-                groups
-                    .entry((config.interval, config.table))
-                    .or_default()
-                    .push(Item {
-                        address: config.address,
-                        length: config.mapping.registers,
-                        point,
-                    });
-            }
-        }
-        groups
-            .into_iter()
-            .map(|((interval, table), items)| Scan {
-                group: Group::new(interval, Duration::ZERO, now),
-                table,
-                interval,
-                items,
-            })
-            .collect()
     }
 
     /// Gives every scan group its phase; `place` counts the groups of the whole lane.
@@ -249,4 +225,28 @@ impl Device {
         self.writing = false;
         self.writes.push_front(write);
     }
+}
+
+/// One scan group for each interval and table.
+fn group_points(points: &[PointConfig], now: Instant) -> Vec<Scan> {
+    let mut groups: BTreeMap<(Duration, Table), Vec<Item>> = BTreeMap::new();
+    for (point, config) in points.iter().enumerate() {
+        if config.point.access != Access::Write {
+            let group = groups.entry((config.interval, config.table)).or_default();
+            group.push(Item {
+                address: config.address,
+                length: config.mapping.registers,
+                point,
+            });
+        }
+    }
+    groups
+        .into_iter()
+        .map(|((interval, table), items)| Scan {
+            group: Group::new(interval, Duration::ZERO, now),
+            table,
+            interval,
+            items,
+        })
+        .collect()
 }

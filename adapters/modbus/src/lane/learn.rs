@@ -78,12 +78,9 @@ impl Lane {
         let Some(table) = device.scans.get(scan).map(|s| s.table) else {
             return;
         };
-        let holes = lessons
-            .holes
-            .iter()
-            .filter_map(|p| device.points.config(*p));
+        let holes = lessons.holes.iter().filter_map(|p| device.points.get(*p));
         let holes: Vec<_> = holes
-            .map(|c| format!("{} at {}", c.point.path, c.address))
+            .map(|c| format!("{} at {}", c.key(), c.address))
             .collect();
         tracing::warn!(
             device = %device.key, lane = %self.config.name, %table, asked,

@@ -1,66 +1,103 @@
 //! The points of one device while it runs: slots, last values, powers of ten. Owns turning one
 //! answer into readings.
 
-use crate::config::PointConfig;
+use crate::codec::Table;
+use crate::config::{PointConfig, WriteConfig};
 use crate::mapping::Mapping;
 use crate::mapping::decode::Decoded;
 use crate::poll::Block;
-use riser_model::{Access, Quality, Reading, Reason, Slot, Value};
+use riser_model::{Access, Key, Point, Quality, Reading, Reason, Slot, Value};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
+/// One point while it runs. Small, because a gateway may have a hundred thousand.
 #[derive(Debug)]
-struct Entry {
-    config: PointConfig,
+pub(crate) struct LivePoint {
     slot: Slot,
-    last: Option<Value>,
-    /// Index of the point that holds the power of ten.
-    scale_from: Option<usize>,
+    key: Key,
+    pub(crate) table: Table,
+    pub(crate) address: u16,
+    pub(crate) mapping: Arc<Mapping>,
+    pub(crate) write: Option<Box<Writable>>,
+    readable: bool,
     /// This point is somebody's power of ten.
     is_scale: bool,
+    /// Index of the point that holds the power of ten.
+    scale_from: Option<u32>,
     exponent: Option<i32>,
+    last: Option<Value>,
+}
+
+/// What only writable points need.
+#[derive(Debug)]
+pub(crate) struct Writable {
+    pub(crate) config: WriteConfig,
+    pub(crate) point: Point,
+}
+
+impl LivePoint {
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    pub(crate) fn is_readable(&self) -> bool {
+        self.readable
+    }
+
+    /// How much a read-back may differ, and how long it may take to show the value.
+    pub(crate) fn patience(&self) -> (f64, Duration) {
+        self.write.as_ref().map_or((0.0, Duration::ZERO), |w| {
+            (w.config.tolerance, w.config.settle)
+        })
+    }
 }
 
 #[derive(Debug)]
-pub(crate) struct Points(Vec<Entry>);
+pub(crate) struct Points(Vec<LivePoint>);
 
 impl Points {
     /// Points with the slots they were given, in the same order.
     pub(crate) fn new(configs: Vec<PointConfig>, slots: &[Slot]) -> Self {
-        let place =
-            |key: &riser_model::Key| configs.iter().position(|c| c.point.path.point == *key);
-        let sources: Vec<_> = configs
+        let place = |key: &Key| configs.iter().position(|c| c.point.path.point == *key);
+        let sources: Vec<Option<usize>> = configs
             .iter()
             .map(|c| c.scale_from.as_ref().and_then(place))
             .collect();
-        let scales: std::collections::BTreeSet<usize> = sources.iter().copied().flatten().collect();
+        let scales: BTreeSet<usize> = sources.iter().copied().flatten().collect();
+        let live = configs.into_iter().zip(slots).zip(sources).enumerate();
         Self(
-            configs
-                .into_iter()
-                .zip(slots)
-                .enumerate()
-                .map(|(i, (config, slot))| Entry {
-                    config,
-                    slot: *slot,
-                    last: None,
-                    scale_from: sources.get(i).copied().flatten(),
-                    is_scale: scales.contains(&i),
-                    exponent: None,
-                })
-                .collect(),
+            live.map(|(i, ((config, slot), source))| LivePoint {
+                slot: *slot,
+                key: config.point.path.point.clone(),
+                table: config.table,
+                address: config.address,
+                mapping: config.mapping,
+                readable: config.point.access != Access::Write,
+                is_scale: scales.contains(&i),
+                scale_from: source.and_then(|s| u32::try_from(s).ok()),
+                exponent: None,
+                last: None,
+                write: config.write.map(|write| {
+                    let point = config.point;
+                    Box::new(Writable {
+                        config: write,
+                        point,
+                    })
+                }),
+            })
+            .collect(),
         )
     }
 
-    pub(crate) fn config(&self, point: usize) -> Option<&PointConfig> {
-        self.0.get(point).map(|e| &e.config)
-    }
-
-    pub(crate) fn configs(&self) -> impl Iterator<Item = &PointConfig> {
-        self.0.iter().map(|e| &e.config)
+    pub(crate) fn get(&self, point: usize) -> Option<&LivePoint> {
+        self.0.get(point)
     }
 
     /// The power of ten of a point: 0 without one, `None` while it is not known.
     pub(crate) fn exponent(&self, point: usize) -> Option<i32> {
         match self.0.get(point).map(|e| e.scale_from) {
-            Some(Some(source)) => self.0.get(source).and_then(|s| s.exponent),
+            Some(Some(source)) => self.0.get(source as usize).and_then(|s| s.exponent),
             _ => Some(0),
         }
     }
@@ -103,14 +140,14 @@ impl Points {
                 .get(offset / 8)
                 .map(|octet| octet >> (offset % 8) & 1 == 1);
             return match on {
-                Some(on) => entry.config.mapping.decode_bit(on),
+                Some(on) => entry.mapping.decode_bit(on),
                 None => (None, Quality::bad(Reason::Undecodable)),
             };
         }
         match self.exponent(point) {
             Some(exponent) => {
                 let octets = data.get(offset * 2..).unwrap_or_default();
-                entry.config.mapping.decode(octets, exponent)
+                entry.mapping.decode(octets, exponent)
             }
             None => (None, Quality::bad(Reason::NotAvailable)),
         }
@@ -120,7 +157,7 @@ impl Points {
     pub(crate) fn mark(&self, points: impl Iterator<Item = usize>, reason: Reason) -> Vec<Reading> {
         points
             .filter_map(|p| self.0.get(p))
-            .filter(|e| e.config.point.access != Access::Write)
+            .filter(|e| e.readable)
             .map(|entry| Reading {
                 slot: entry.slot,
                 value: entry.last.clone(),

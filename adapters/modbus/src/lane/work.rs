@@ -1,7 +1,8 @@
 //! What travels with a request through a session: why it was sent, and what a write still needs.
 
+use super::points::LivePoint;
 use crate::codec::{Request, Table};
-use crate::config::{PointConfig, WriteFunction};
+use crate::config::WriteFunction;
 use crate::mapping::Encoded;
 use crate::poll::{Block, Turn};
 use riser_adapter::WriteResult;
@@ -82,9 +83,12 @@ pub(crate) enum Stage {
 
 impl WriteJob {
     /// The request of the present step.
-    pub(super) fn request(&self, config: &PointConfig) -> Request {
-        let address = config.write.map_or(config.address, |w| w.address);
-        let quantity = config.mapping.registers;
+    pub(super) fn request(&self, point: &LivePoint) -> Request {
+        let address = point
+            .write
+            .as_ref()
+            .map_or(point.address, |w| w.config.address);
+        let quantity = point.mapping.registers;
         match &self.stage {
             Stage::ReadFirst => Request::Read {
                 table: Table::Holding,
@@ -92,17 +96,17 @@ impl WriteJob {
                 quantity,
             },
             Stage::ReadBack { .. } => Request::Read {
-                table: config.table,
-                address: config.address,
+                table: point.table,
+                address: point.address,
                 quantity,
             },
-            Stage::Write(content) => write_request(content, config, address),
+            Stage::Write(content) => write_request(content, point, address),
         }
     }
 }
 
-fn write_request(content: &Encoded, config: &PointConfig, address: u16) -> Request {
-    let function = config.write.map(|w| w.function);
+fn write_request(content: &Encoded, point: &LivePoint, address: u16) -> Request {
+    let function = point.write.as_ref().map(|w| w.config.function);
     match content {
         Encoded::Bit(on) if function == Some(WriteFunction::Coils) => Request::WriteCoils {
             address,
@@ -116,8 +120,8 @@ fn write_request(content: &Encoded, config: &PointConfig, address: u16) -> Reque
         },
         Encoded::Registers(words) => match (function, words.as_slice()) {
             (Some(WriteFunction::ReadWrite), words) => Request::ReadWrite {
-                read_address: config.address,
-                quantity: config.mapping.registers,
+                read_address: point.address,
+                quantity: point.mapping.registers,
                 write_address: address,
                 values: words.to_vec(),
             },

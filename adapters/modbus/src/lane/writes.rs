@@ -9,7 +9,7 @@ use crate::config::WriteFunction;
 use crate::mapping::Encoded;
 use crate::poll::{Block, Item};
 use riser_adapter::WriteResult;
-use riser_model::{Access, Value};
+use riser_model::Value;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -49,17 +49,20 @@ impl Lane {
     fn prepare(&self, write: &LaneWrite) -> Result<(Encoded, Value, Stage), WriteResult> {
         let refused = |text: String| Err(WriteResult::Refused(text));
         let device = self.devices.get(write.device);
-        let config = device.and_then(|d| d.points.config(write.point).map(|c| (d, c)));
-        let Some((device, config)) = config else {
+        let live = device.and_then(|d| d.points.get(write.point).map(|p| (d, p)));
+        let Some((device, live)) = live else {
             return refused("this lane has no such point".into());
         };
-        let path = &config.point.path;
+        let Some(writable) = &live.write else {
+            return refused(format!("{}/{} is read-only", device.key, live.key()));
+        };
+        let path = &writable.point.path;
         let Some(value) = &write.value else {
             return refused(format!(
                 "{path}: a Modbus register holds its last value; there is nothing to release it to"
             ));
         };
-        if let Err(why) = config.point.check_write(value) {
+        if let Err(why) = writable.point.check_write(value) {
             return refused(why);
         }
         if let Some(why) = self.link.down() {
@@ -87,18 +90,16 @@ impl Lane {
                 "{path}: its power of ten has not been read yet; try again in a moment"
             ));
         };
-        let encoded = match config.mapping.encode(value, exponent) {
+        let encoded = match live.mapping.encode(value, exponent) {
             Ok(encoded) => encoded,
             Err(why) => return refused(format!("{path}: {why}")),
         };
-        let Some(expected) = config.mapping.expected(&encoded, exponent) else {
+        let Some(expected) = live.mapping.expected(&encoded, exponent) else {
             return refused(format!(
                 "{path}: '{value}' would read back as no value at all"
             ));
         };
-        let masks = config
-            .write
-            .is_some_and(|w| w.function == WriteFunction::Mask);
+        let masks = writable.config.function == WriteFunction::Mask;
         let stage = match &encoded {
             Encoded::Masked { .. } if !masks => Stage::ReadFirst,
             other => Stage::Write(other.clone()),
@@ -142,10 +143,10 @@ impl Lane {
         let Some(device) = self.devices.get_mut(index) else {
             return;
         };
-        let Some(config) = device.points.config(write.point) else {
+        let Some(live) = device.points.get(write.point) else {
             return;
         };
-        if config.point.access == Access::Write {
+        if !live.is_readable() {
             let result = match write.doubt.take() {
                 None => WriteResult::Applied(None),
                 Some(doubt) => {
@@ -155,7 +156,7 @@ impl Lane {
             return self.finish_write(index, *write, result);
         }
         write.stage = Stage::ReadBack {
-            until: now + config.write.map_or(Duration::ZERO, |w| w.settle),
+            until: now + live.patience().1,
             wait_ms: SETTLE_FIRST_MS,
         };
         write.not_before = now;
@@ -176,21 +177,18 @@ impl Lane {
             write.not_before = now;
             return device.queue_write(write);
         }
-        let Some(config) = device.points.config(write.point) else {
+        let Some(live) = device.points.get(write.point) else {
             return;
         };
         let item = Item {
-            address: config.address,
-            length: config.mapping.registers,
+            address: live.address,
+            length: live.mapping.registers,
             point: write.point,
         };
-        let (mapping, tolerance) = (
-            config.mapping.clone(),
-            config.write.map_or(0.0, |w| w.tolerance),
-        );
+        let (mapping, tolerance) = (live.mapping.clone(), live.patience().0);
         let readings = device
             .points
-            .read(&Block::new(config.table, vec![item]), data);
+            .read(&Block::new(live.table, vec![item]), data);
         let got = readings.first().and_then(|r| r.value.clone());
         let shows = got
             .as_ref()
@@ -222,8 +220,8 @@ impl Lane {
         let Some(device) = self.devices.get_mut(index) else {
             return;
         };
-        let step = match device.points.config(write.point) {
-            Some(config) => describe(&write.request(config)),
+        let step = match device.points.get(write.point) {
+            Some(live) => describe(&write.request(live)),
             None => String::new(),
         };
         let reading = matches!(write.stage, Stage::ReadBack { .. });
