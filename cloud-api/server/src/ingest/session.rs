@@ -32,8 +32,7 @@ const STUCK: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(3);
 /// Refused publishes after which a session is ended: such a gateway is misconfigured.
 const REFUSALS_MAX: u32 = 100;
-/// Longest time a PUBLISH with QoS 1 may wait for its answer is not bounded here: the commit
-/// queue is, and the gateway has its own watchdog.
+/// Packet id of a message, and what became of it.
 type Settled = (Option<u16>, Answer);
 
 /// What a session is told from outside.
