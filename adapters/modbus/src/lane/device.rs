@@ -250,3 +250,81 @@ fn group_points(points: &[PointConfig], now: Instant) -> Vec<Scan> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Request;
+    use crate::config::Config;
+    use riser_adapter::BuildContext;
+
+    fn device(now: Instant) -> Device {
+        let text = "[[lane]]\nkey = \"l\"\ntransport = \"tcp\"\nhost = \"h\"\n[[device]]\nkey = \"d\"\nlane = \"l\"\n[[device.point]]\nkey = \"r\"\naddress = 0\ntype = \"u16\"\nrepeat = 4\n";
+        let table = text.parse().expect("TOML");
+        let config = Config::new(&table, &BuildContext::default()).expect("valid");
+        let lane = config.lanes.into_iter().next().expect("a lane");
+        let own = lane.devices.first().cloned().expect("a device");
+        let slots: Vec<Slot> = (0..4).map(Slot).collect();
+        Device::new(own, &slots, &lane, now)
+    }
+
+    fn asked(device: &mut Device, now: Instant) -> Vec<Request> {
+        let mut overruns = 0;
+        std::iter::from_fn(|| device.take(now, &mut overruns).map(|(_, request)| request)).collect()
+    }
+
+    fn read(address: u16, quantity: u16) -> Request {
+        Request::Read {
+            table: Table::Holding,
+            address,
+            quantity,
+        }
+    }
+
+    #[test]
+    fn holes_are_tried_again_once_in_a_while_when_the_device_was_away() {
+        let now = Instant::now();
+        let mut device = device(now);
+        assert_eq!(asked(&mut device, now), [read(0, 4)]);
+        let lessons = Lessons {
+            holes: vec![1],
+            ..Lessons::default()
+        };
+        assert_eq!(device.learn(Table::Holding, lessons, now), [1]);
+        let later = now + Duration::from_secs(2);
+        assert_eq!(asked(&mut device, later), [read(0, 1), read(2, 2)]);
+        device.forget_holes(later);
+        assert!(device.is_impaired(), "too early");
+        let much_later = now + RECHECK;
+        device.forget_holes(much_later);
+        device.resume(much_later);
+        assert_eq!(asked(&mut device, much_later), [read(0, 4)]);
+    }
+
+    #[test]
+    fn a_device_without_one_readable_point_is_looked_at_again() {
+        let now = Instant::now();
+        let mut device = device(now);
+        let lessons = Lessons {
+            holes: vec![0, 1, 2, 3],
+            ..Lessons::default()
+        };
+        device.learn(Table::Holding, lessons, now);
+        assert_eq!(asked(&mut device, now), []);
+        assert_eq!(device.ready_at(), Some(now + RECHECK));
+        device.forget_holes(now + RECHECK);
+        assert_eq!(asked(&mut device, now + RECHECK), [read(0, 4)]);
+    }
+
+    #[test]
+    fn a_question_on_a_serial_line_differs_from_every_answer_still_due() {
+        let now = Instant::now();
+        let mut device = device(now);
+        for octets in [4, 6, 10] {
+            device.expect_late(3, octets, now);
+        }
+        assert_eq!(device.probe_request(true), Some(read(0, 3)));
+        device.in_step();
+        assert_eq!(device.probe_request(true), Some(read(0, 1)));
+    }
+}
