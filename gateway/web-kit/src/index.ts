@@ -52,6 +52,8 @@ export { WhyDrawer } from './point/WhyDrawer';
 export { WriteHistory } from './point/WriteHistory';
 export { AppShell, type NavItem } from './shell/AppShell';
 export { Facts, PageHeader, Panel, type Fact } from './shell/Page';
+export { Permissions } from './shell/Permissions';
 export { SearchDialog, type Hit } from './shell/SearchDialog';
 export { Gate, GateProblem } from './shell/Gate';
+export { Choices } from './shell/Choices';
 export { Chain, type Hop } from './shell/Chain';

@@ -81,70 +81,79 @@ function Acknowledge<T extends ListedAlarm>({
   );
 }
 
+function Subject({ alarm, href }: { alarm: Alarm; href: string }) {
+  return (
+    <span className={css.where}>
+      <span className={isActive(alarm.state) ? css.message : css.past}>{alarm.message}</span>
+      <Link href={href} className={`${css.point} r-mono`}>
+        {alarm.path}
+      </Link>
+    </span>
+  );
+}
+
 export function AlarmList<T extends ListedAlarm>(props: AlarmListProps<T>) {
   const { alarms, pointHref, gatewayHref, onAcknowledge, limit, compact = false } = props;
   const ordered = useMemo(() => [...alarms].sort(byUrgency).slice(0, limit), [alarms, limit]);
   const shown = useMemo<Column<T>[]>(() => {
-    const where = (alarm: T) => (
-      <span className={css.where}>
-        {alarm.gateway && gatewayHref && (
-          <Link href={gatewayHref(alarm.gateway)} className={css.gateway}>
-            {alarm.gateway}
-          </Link>
-        )}
-        <Link href={pointHref(alarm)} className={`${css.point} r-mono`}>
-          {alarm.path}
-        </Link>
-      </span>
-    );
-    const columns: Column<T>[] = [
+    const columns: (Column<T> & { compact?: boolean })[] = [
       {
         key: 'priority',
         title: 'Priority',
         track: '104px',
+        compact: true,
         render: (a) => <AlarmBadge priority={a.priority} filled={needsAcknowledgement(a.state)} />,
         compare: (a, b) => PRIORITIES.indexOf(a.priority) - PRIORITIES.indexOf(b.priority),
       },
       {
         key: 'message',
         title: 'Alarm',
-        track: 'minmax(200px, 2.4fr)',
-        render: (a) => <span className={isActive(a.state) ? css.message : css.past}>{a.message}</span>,
+        track: 'minmax(220px, 2.4fr)',
+        compact: true,
+        render: (a) => <Subject alarm={a} href={pointHref(a)} />,
         compare: (a, b) => a.message.localeCompare(b.message),
       },
-      {
-        key: 'where',
-        title: 'Point',
-        track: 'minmax(150px, 1.4fr)',
-        render: where,
-        compare: (a, b) => a.path.localeCompare(b.path),
-      },
-      {
-        key: 'value',
-        title: 'Value when raised',
-        track: '136px',
-        align: 'end',
-        wideOnly: true,
-        render: broke,
-      },
+      ...(gatewayHref
+        ? [
+            {
+              key: 'gateway',
+              title: 'Gateway',
+              track: 'minmax(110px, 1fr)',
+              compare: (a: T, b: T) => (a.gateway ?? '').localeCompare(b.gateway ?? ''),
+              render: (a: T) => (
+                <Link href={gatewayHref(a.gateway ?? '')} className={css.gateway}>
+                  {a.gateway}
+                </Link>
+              ),
+            },
+          ]
+        : []),
+      { key: 'value', title: 'When raised', track: '150px', align: 'end', wideOnly: true, render: broke },
       {
         key: 'raised',
         title: 'Raised',
-        track: '84px',
+        track: '72px',
         align: 'end',
+        compact: true,
         render: (a) => <Age at={a.raised_at} />,
         compare: (a, b) => b.raised_at - a.raised_at,
       },
-      { key: 'state', title: 'State', track: 'minmax(170px, 1.5fr)', render: (a) => <StateCell alarm={a} /> },
+      { key: 'state', title: 'State', track: 'minmax(190px, 1.8fr)', render: (a) => <StateCell alarm={a} /> },
       {
         key: 'act',
         title: '',
-        track: onAcknowledge ? '116px' : '0px',
+        track: compact ? '190px' : '124px',
         align: 'end',
-        render: (a) => <Acknowledge alarm={a} onAcknowledge={onAcknowledge} />,
+        compact: true,
+        render: (a) =>
+          onAcknowledge && needsAcknowledgement(a.state) ? (
+            <Acknowledge alarm={a} onAcknowledge={onAcknowledge} />
+          ) : (
+            compact && <StateCell alarm={a} />
+          ),
       },
     ];
-    return compact ? columns.filter((c) => c.key !== 'value') : columns;
+    return compact ? columns.filter((c) => c.compact) : columns;
   }, [pointHref, gatewayHref, onAcknowledge, compact]);
 
   return (

@@ -1,5 +1,5 @@
 // A trend with everything around it: range choice, zoom, chart or table, export.
-import { ActionIcon, SegmentedControl, Tooltip } from '@mantine/core';
+import { ActionIcon, Tooltip } from '@mantine/core';
 import { ChartLine, ChevronLeft, ChevronRight, Download, Sheet, X, ZoomIn, ZoomOut } from 'lucide-react';
 import { useState, type ReactNode } from 'react';
 import { serverNow } from '../clock';
@@ -7,6 +7,8 @@ import { formatSpan, formatWhen } from '../format/time';
 import type { Trend } from '../model';
 import { BoneBlock } from '../states/Bones';
 import { EmptyState, ErrorState } from '../states/states';
+import { useIsPhone } from '../table/DataTable';
+import { Choices } from '../shell/Choices';
 import type { Marker } from './options';
 import { CHOICES, shifted, zoomed, type TrendRange } from './range';
 import type { TrendPoint } from './series';
@@ -29,7 +31,8 @@ export interface TrendPanelProps {
   onExport: () => void;
 }
 
-const HEIGHT = 320;
+const DESK_HEIGHT = 384;
+const PHONE_HEIGHT = 280;
 
 function Tool({ label, onClick, children }: { label: string; onClick: () => void; children: ReactNode }) {
   return (
@@ -55,13 +58,13 @@ export function TrendPanel(props: TrendPanelProps) {
   return (
     <section className={css.panel} aria-label="Trend">
       <div className={css.tools}>
-        <SegmentedControl
-          aria-label="Range"
+        <Choices
+          label="Range"
           value={choice}
           onChange={(key) =>
             onRange({ kind: 'last', ms: CHOICES.find((c) => c.key === key)?.ms ?? 3_600_000 })
           }
-          data={CHOICES.map((c) => ({ value: c.key, label: c.label }))}
+          choices={CHOICES.map((c) => ({ value: c.key, label: c.label }))}
         />
         <div className={css.icons}>
           <Tool label="Earlier" onClick={() => pan(-0.5)}>
@@ -111,12 +114,13 @@ interface BodyProps extends TrendPanelProps {
 
 function TrendBody(props: BodyProps) {
   const { trend, error, point, span, markers } = props;
+  const height = useIsPhone() ? PHONE_HEIGHT : DESK_HEIGHT;
   if (error && !trend)
     return <ErrorState what="The trend could not be fetched" message={error} onRetry={props.onRetry} />;
   if (point.kind === 'text') {
     return <EmptyState title="Text has no trend">The export lists every text with its time.</EmptyState>;
   }
-  if (!trend) return <BoneBlock height={HEIGHT + 28} />;
+  if (!trend) return <BoneBlock height={height + 24} />;
   if (trend.buckets.length === 0 && !props.tip) {
     return (
       <EmptyState title="No values in this range" icon={ChartLine}>
@@ -135,7 +139,7 @@ function TrendBody(props: BodyProps) {
       span={span}
       markers={markers}
       tip={props.tip}
-      height={HEIGHT}
+      height={height}
       onSelect={(from, to) => props.onRange({ kind: 'fixed', from, to })}
       onZoom={props.onZoom}
       onPan={props.onPan}

@@ -1,6 +1,6 @@
 // How uPlot draws a trend: colours of the theme, band between extremes, line of means, markers.
 import uPlot from 'uplot';
-import { formatNumber } from '../format/number';
+import { decimalsOfStep, formatNumber } from '../format/number';
 import { decimalsFor, stateText } from '../format/value';
 import { formatDay, formatSeconds, formatTime } from '../format/time';
 import { isDiscrete, verticalRange, type Columns, type TrendPoint } from './series';
@@ -124,8 +124,8 @@ function axes(point: TrendPoint, palette: Palette, font: string): uPlot.Axis[] {
       values: (_u, splits) => {
         if (discrete) return splits.map((s) => stateText(point, s));
         const step = Math.abs((splits[1] ?? 1) - (splits[0] ?? 0));
-        const needed = step > 0 ? Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)) : decimals;
-        return splits.map((s) => formatNumber(s, Math.min(Math.max(needed, 0), 6)));
+        const needed = step > 0 ? decimalsOfStep(step) : decimals;
+        return splits.map((s) => formatNumber(s, needed));
       },
     },
   ];

@@ -79,7 +79,7 @@ function Trust({ point, reading }: { point: Point; reading: Reading }) {
       <dd>
         {words ? (
           <>
-            <strong>{words.short}.</strong> {words.meaning}
+            <strong className={css.sentence}>{words.short}.</strong> {words.meaning}
             <p className={css.detail}>{words.advice}</p>
           </>
         ) : (

@@ -26,6 +26,18 @@ const grey: MantineColorsTuple = [
   '#dfe1e4', '#c3c7cc', '#a1a6ad', '#7b818a', '#3a3f46', '#2c3036', '#22262b', '#1a1d21', '#121417', '#0e1012',
 ];
 
+// The one accent, with text that is readable on it in both themes.
+function buttonColours(_theme: unknown, props: { variant?: string }) {
+  if (props.variant !== undefined && props.variant !== 'filled') return { root: {} };
+  return {
+    root: {
+      '--button-bg': 'var(--r-accent)',
+      '--button-hover': 'var(--r-accent-hover)',
+      '--button-color': 'var(--r-on-accent)',
+    },
+  };
+}
+
 export const theme = createTheme({
   primaryColor: 'teal',
   primaryShade: { light: 7, dark: 4 },
@@ -39,7 +51,7 @@ export const theme = createTheme({
   cursorType: 'pointer',
   respectReducedMotion: true,
   components: {
-    Button: Button.extend({ defaultProps: { size: 'sm' } }),
+    Button: Button.extend({ defaultProps: { size: 'sm' }, vars: buttonColours }),
     ActionIcon: ActionIcon.extend({ defaultProps: { variant: 'subtle', color: 'gray', size: 'lg' } }),
     TextInput: TextInput.extend({ defaultProps: { size: 'sm' } }),
     PasswordInput: PasswordInput.extend({ defaultProps: { size: 'sm' } }),
@@ -53,6 +65,8 @@ export const theme = createTheme({
     Modal: Modal.extend({
       defaultProps: {
         shadow: 'none',
+        // The page keeps its scroll bar, so nothing behind moves when a dialog opens.
+        lockScroll: false,
         overlayProps: { backgroundOpacity: 0.45 },
         transitionProps: { transition: 'fade', duration: 120 },
         closeButtonProps: { 'aria-label': 'Close' },
@@ -61,6 +75,7 @@ export const theme = createTheme({
     Drawer: Drawer.extend({
       defaultProps: {
         shadow: 'none',
+        lockScroll: false,
         overlayProps: { backgroundOpacity: 0.35 },
         transitionProps: { duration: 140 },
         closeButtonProps: { 'aria-label': 'Close' },

@@ -1,77 +1,22 @@
-// Every call the pages make to the gateway, by name.
+// Every call the pages make to the gateway, by name. Types come from its openapi.json; that they fit
+// what the kit draws is checked here by the compiler.
 import type {
   Alarm,
   CommandRecord,
   DeviceHealth,
   LaneHealth,
-  LinkStatus,
   PointView,
-  PriorityLevel,
-  Role,
   Trend,
   WriteRequest,
 } from '@riser/kit';
-import { noteServerDate, problemOf, unreachable } from '@riser/kit';
+import { body, client } from './client';
+import type { components } from './schema';
 
-export interface Setup {
-  claimed: boolean;
-  gateway: { id: string; name: string; version: string };
-}
-
-export interface Session {
-  user: string;
-  role: Role;
-  expires_at: number;
-}
-
-export interface Overview {
-  gateway: { id: string; name: string; tenant: string; version: string; started_at: number; clock: string };
-  link: LinkStatus;
-  alarms: { critical: number; high: number; medium: number; low: number; unacknowledged: number };
-  devices: { online: number; degraded: number; offline: number; unknown: number };
-  points: { good: number; uncertain: number; bad: number };
-}
-
-export interface PointDetail {
-  view: PointView;
-  priority_array: PriorityLevel[];
-  lane?: LaneHealth | null;
-  device_health?: DeviceHealth | null;
-  last_command?: CommandRecord | null;
-}
-
-async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const response = await fetch(path, {
-    method,
-    headers: { 'X-Riser': '1', ...(body !== undefined && { 'Content-Type': 'application/json' }) },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  }).catch(() => {
-    throw unreachable('The gateway');
-  });
-  noteServerDate(response.headers.get('Date'));
-  const text = await response.text();
-  const parsed: unknown = text ? JSON.parse(text) : undefined;
-  if (!response.ok) throw problemOf(response.status, parsed);
-  return parsed as T;
-}
-
-function query(params: Record<string, string | number | undefined>): string {
-  const search = new URLSearchParams();
-  for (const [key, value] of Object.entries(params)) {
-    if (value !== undefined && value !== '') search.set(key, String(value));
-  }
-  const text = search.toString();
-  return text ? `?${text}` : '';
-}
-
-export const getSetup = () => call<Setup>('GET', '/api/v1/setup');
-export const claim = (body: { code: string; user: string; password: string }) =>
-  call<Session>('POST', '/api/v1/claim', body);
-export const getSession = () => call<Session>('GET', '/api/v1/session');
-export const logIn = (body: { user: string; password: string }) =>
-  call<Session>('POST', '/api/v1/session', body);
-export const logOut = () => call<undefined>('DELETE', '/api/v1/session');
-export const getOverview = () => call<Overview>('GET', '/api/v1/overview');
+type Schemas = components['schemas'];
+export type Setup = Schemas['Setup'];
+export type Session = Schemas['Person'];
+export type Overview = Schemas['Overview'];
+export type PointDetail = Schemas['PointDetail'];
 
 export interface PointFilter {
   search?: string;
@@ -81,22 +26,77 @@ export interface PointFilter {
   offset?: number;
 }
 
-export const getPoints = (filter: PointFilter) =>
-  call<{ points: PointView[]; total: number }>('GET', `/api/v1/points${query({ ...filter })}`);
-export const getPoint = (path: string) => call<PointDetail>('GET', `/api/v1/points/${path}`);
-export const getTrend = (path: string, from: number, to: number, buckets: number) =>
-  call<Trend>('GET', `/api/v1/points/${path}/trend${query({ from, to, buckets })}`);
-export const csvHref = (path: string, from: number, to: number) =>
-  `/api/v1/points/${path}/samples.csv${query({ from, to })}`;
-export const writePoint = (path: string, request: WriteRequest) =>
-  call<CommandRecord>('POST', `/api/v1/points/${path}/write`, request);
-export const getCommand = (id: string) => call<CommandRecord>('GET', `/api/v1/commands/${id}`);
-export const getCommands = async (path: string, limit: number) =>
-  (await call<{ commands: CommandRecord[] }>('GET', `/api/v1/commands${query({ path, limit })}`)).commands;
-export const getDevices = async () =>
-  (await call<{ devices: DeviceHealth[] }>('GET', '/api/v1/devices')).devices;
-export const getLanes = async () => (await call<{ lanes: LaneHealth[] }>('GET', '/api/v1/lanes')).lanes;
-export const getAlarms = async (state: 'open' | 'all', limit: number) =>
-  (await call<{ alarms: Alarm[] }>('GET', `/api/v1/alarms${query({ state, limit })}`)).alarms;
-export const acknowledge = (id: string, comment: string) =>
-  call<Alarm>('POST', `/api/v1/alarms/${id}/acknowledge`, { comment });
+const QUALITIES = ['good', 'uncertain', 'bad'] as const;
+
+/** The parts of a point's path, as the routes want them. */
+function named(path: string): { device: string; point: string } {
+  const [device = '', point = ''] = path.split('/');
+  return { device, point };
+}
+
+export const getSetup = (): Promise<Setup> => body(client.GET('/api/v1/setup'));
+
+export const claim = (request: Schemas['ClaimRequest']): Promise<Session> =>
+  body(client.POST('/api/v1/claim', { body: request }));
+
+export const getSession = (): Promise<Session> => body(client.GET('/api/v1/session'));
+
+export const logIn = (request: Schemas['LoginRequest']): Promise<Session> =>
+  body(client.POST('/api/v1/session', { body: request }));
+
+export const logOut = (): Promise<unknown> => body(client.DELETE('/api/v1/session'));
+
+export const getOverview = (): Promise<Overview> => body(client.GET('/api/v1/overview'));
+
+export function getPoints(filter: PointFilter): Promise<{ points: PointView[]; total: number }> {
+  const { search, device, quality, limit, offset } = filter;
+  const query = {
+    search: search || undefined,
+    device: device || undefined,
+    quality: QUALITIES.find((q) => q === quality),
+    limit,
+    offset,
+  };
+  return body(client.GET('/api/v1/points', { params: { query } }));
+}
+
+export const getPoint = (path: string): Promise<PointDetail> =>
+  body(client.GET('/api/v1/points/{device}/{point}', { params: { path: named(path) } }));
+
+export const getTrend = (path: string, from: number, to: number, buckets: number): Promise<Trend> =>
+  body(
+    client.GET('/api/v1/points/{device}/{point}/trend', {
+      params: { path: named(path), query: { from, to, buckets } },
+    }),
+  );
+
+/** Where the browser fetches the export; the session cookie speaks for it. */
+export const csvHref = (path: string, from: number, to: number): string =>
+  `/api/v1/points/${path}/samples.csv?from=${from}&to=${to}`;
+
+export const writePoint = (path: string, request: WriteRequest): Promise<CommandRecord> =>
+  body(
+    client.POST('/api/v1/points/{device}/{point}/write', { params: { path: named(path) }, body: request }),
+  );
+
+export const getCommand = (id: string): Promise<CommandRecord> =>
+  body(client.GET('/api/v1/commands/{id}', { params: { path: { id } } }));
+
+export async function getCommands(path: string, limit: number): Promise<CommandRecord[]> {
+  return (await body(client.GET('/api/v1/commands', { params: { query: { path, limit } } }))).commands;
+}
+
+export async function getDevices(): Promise<DeviceHealth[]> {
+  return (await body(client.GET('/api/v1/devices'))).devices;
+}
+
+export async function getLanes(): Promise<LaneHealth[]> {
+  return (await body(client.GET('/api/v1/lanes'))).lanes;
+}
+
+export async function getAlarms(state: 'open' | 'all', limit: number): Promise<Alarm[]> {
+  return (await body(client.GET('/api/v1/alarms', { params: { query: { state, limit } } }))).alarms;
+}
+
+export const acknowledge = (id: string, comment: string): Promise<Alarm> =>
+  body(client.POST('/api/v1/alarms/{id}/acknowledge', { params: { path: { id } }, body: { comment } }));

@@ -1,9 +1,10 @@
 // Alarms: what is open, what has been, and taking them.
-import { NativeSelect, SegmentedControl } from '@mantine/core';
+import { NativeSelect } from '@mantine/core';
 import {
   AcknowledgeDialog,
   AlarmList,
   BoneRows,
+  Choices,
   EmptyState,
   ErrorState,
   formatCount,
@@ -49,11 +50,11 @@ export default function AlarmsPage() {
         }
       />
       <div className={css.filters}>
-        <SegmentedControl
-          aria-label="Which alarms"
+        <Choices
+          label="Which alarms"
           value={state}
           onChange={(next) => setUrl({ state: next === 'all' ? 'all' : null })}
-          data={[
+          choices={[
             { value: 'open', label: 'Open' },
             { value: 'all', label: 'With history' },
           ]}

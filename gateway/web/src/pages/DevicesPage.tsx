@@ -1,7 +1,7 @@
 // Devices by lane: what hangs on which bus or connection, and how well it answers.
-import { SegmentedControl } from '@mantine/core';
 import {
   BoneRows,
+  Choices,
   EmptyState,
   ErrorState,
   formatCount,
@@ -42,13 +42,9 @@ export default function DevicesPage() {
           devices.data ? `${formatCount(all.length)} on ${formatCount(lanes.data?.length ?? 0)} lanes` : ' '
         }
       />
-      <SegmentedControl
-        className={css.filters}
-        aria-label="State"
-        value={state}
-        onChange={(next) => setUrl({ state: next })}
-        data={STATES}
-      />
+      <div className={css.filters}>
+        <Choices label="State" value={state} onChange={(next) => setUrl({ state: next })} choices={STATES} />
+      </div>
       {devices.isPending && (
         <Panel flush>
           <BoneRows />

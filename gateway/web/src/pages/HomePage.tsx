@@ -8,10 +8,7 @@ import {
   Chain,
   EmptyState,
   ErrorState,
-  formatCount,
   formatSpan,
-  linkSentence,
-  LINK_WORDS,
   Link,
   messageOf,
   PageHeader,
@@ -19,7 +16,6 @@ import {
   ShareBar,
   useNow,
   type Alarm,
-  type Hop,
 } from '@riser/kit';
 import { CircleCheck } from 'lucide-react';
 import { useState } from 'react';
@@ -30,6 +26,7 @@ import { LaneTable } from '../devices/LaneTable';
 import { pointHref } from '../points/WhyHost';
 import { useMay } from '../session/session';
 import css from './HomePage.module.css';
+import { hops } from './hops';
 
 const MOST_ALARMS = 6;
 
@@ -54,7 +51,7 @@ export function HomePage() {
   return (
     <>
       <PageHeader
-        title={o?.gateway.name ?? 'Home'}
+        title="Home"
         subtitle={
           o
             ? `${o.gateway.id} · Riser ${o.gateway.version} · running ${formatSpan(now - o.gateway.started_at)}`
@@ -78,57 +75,6 @@ export function HomePage() {
       </div>
     </>
   );
-}
-
-function fieldHop(o: Overview): Hop {
-  const { online, degraded, offline, unknown } = o.devices;
-  const all = online + degraded + offline + unknown;
-  const answering = online + degraded;
-  const text = `${formatCount(answering)} of ${formatCount(all)} devices answer.${degraded ? ` ${formatCount(degraded)} of them only in part.` : ''}`;
-  if (all === 0)
-    return {
-      name: 'Field',
-      state: { tone: 'unknown', word: 'No devices' },
-      text: 'No device is configured yet.',
-    };
-  if (answering === 0 && unknown === 0)
-    return { name: 'Field', state: { tone: 'fault', word: 'Silent' }, text };
-  if (offline + degraded > 0) return { name: 'Field', state: { tone: 'warning', word: 'In part' }, text };
-  if (unknown > 0) return { name: 'Field', state: { tone: 'busy', word: 'Starting' }, text };
-  return { name: 'Field', state: { tone: 'normal', word: 'Answers' }, text };
-}
-
-function gatewayHop(o: Overview): Hop {
-  const points = o.points.good + o.points.uncertain + o.points.bad;
-  if (o.gateway.clock !== 'synchronised') {
-    return {
-      name: 'Gateway',
-      state: { tone: 'warning', word: 'Clock not set' },
-      text: `${formatCount(points)} points are recorded, with a clock no time source has confirmed. Times may be wrong.`,
-    };
-  }
-  return {
-    name: 'Gateway',
-    state: { tone: 'normal', word: 'Recording' },
-    text: `${formatCount(points)} points. Clock synchronised.`,
-  };
-}
-
-function hops(o: Overview, now: number): Hop[] {
-  return [
-    fieldHop(o),
-    gatewayHop(o),
-    {
-      name: 'Cloud',
-      state: LINK_WORDS[o.link.state],
-      text: (
-        <>
-          {linkSentence(o.link, now)}
-          {o.link.last_error && o.link.state !== 'live' && <> Last error: {o.link.last_error}</>}
-        </>
-      ),
-    },
-  ];
 }
 
 const deviceShares = (o: Overview) => [

@@ -1,8 +1,9 @@
 // Every point of the gateway: search, filter by device and quality, live values.
-import { NativeSelect, SegmentedControl, TextInput } from '@mantine/core';
+import { NativeSelect, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
 import {
   BoneRows,
+  Choices,
   EmptyState,
   ErrorState,
   formatCount,
@@ -124,12 +125,11 @@ function Filters({ filter, onChange }: FiltersProps) {
           </option>
         ))}
       </NativeSelect>
-      <SegmentedControl
-        aria-label="Quality"
-        className={css.quality}
+      <Choices
+        label="Quality"
         value={filter.quality}
         onChange={(quality) => onChange({ quality })}
-        data={QUALITIES}
+        choices={QUALITIES}
       />
     </div>
   );

@@ -5,16 +5,14 @@ import {
   Facts,
   formatStamp,
   formatWhen,
-  may,
   PageHeader,
   Panel,
-  PERMISSION_WORDS,
+  Permissions,
   ROLE_WORDS,
   ThemeChoice,
   useNow,
-  type Permission,
 } from '@riser/kit';
-import { Check, LogOut, X } from 'lucide-react';
+import { LogOut } from 'lucide-react';
 import { useOverview } from '../api/queries';
 import { useSession } from '../session/session';
 import css from './SettingsPage.module.css';
@@ -42,19 +40,7 @@ export default function SettingsPage() {
               { name: 'Ends', value: formatWhen(session.expires_at, now) },
             ]}
           />
-          <h3 className={css.heading}>What this role may do</h3>
-          <ul className={css.permissions}>
-            {(Object.keys(PERMISSION_WORDS) as Permission[]).map((permission) => {
-              const allowed = may(session.role, permission);
-              return (
-                <li key={permission} className={allowed ? undefined : css.denied}>
-                  {allowed ? <Check size={16} aria-hidden /> : <X size={16} aria-hidden />}
-                  {PERMISSION_WORDS[permission]}
-                  <span className="r-visually-hidden">{allowed ? ': yes' : ': no'}</span>
-                </li>
-              );
-            })}
-          </ul>
+          <Permissions role={session.role} />
         </Panel>
         <Panel title="On this browser" flush>
           <ThemeChoice />

@@ -36,7 +36,7 @@ export function ClaimPage({ setup, onSession }: ClaimPageProps) {
   return (
     <Gate
       title="Claim this gateway"
-      lead="It belongs to nobody yet. The claim code is on the label of the unit and in its start-up log; with it you make the first account."
+      lead="It belongs to nobody yet. With the claim code of the unit you make the first account. The code is on its label; on its console, riserd claim-code prints it."
       foot={`${setup.gateway.id} · Riser ${setup.gateway.version}`}
     >
       <form

@@ -1,0 +1,94 @@
+// Every call the pages make to the cloud, by name. Types come from its openapi.json; that they fit what
+// the kit draws is checked here by the compiler.
+import type { CommandRecord, PointView, Trend, WriteRequest } from '@riser/kit';
+import { body, client } from './client';
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+export type Gateway = Schemas['Gateway'];
+export type GatewayAlarm = Schemas['GatewayAlarm'];
+export type PointDetail = Schemas['PointDetail'];
+export type Tenant = Schemas['Tenant'];
+
+/** Names one point of one gateway. */
+export interface PointName {
+  gateway: string;
+  /** `device/point` */
+  path: string;
+}
+
+const ROUTE = '/api/v1/gateways/{gateway}/points/{device}/{point}';
+
+function named({ gateway, path }: PointName): { gateway: string; device: string; point: string } {
+  const [device = '', point = ''] = path.split('/');
+  return { gateway, device, point };
+}
+
+export async function getTenants(): Promise<Tenant[]> {
+  return (await body(client.GET('/api/v1/tenants'))).tenants;
+}
+
+export async function getGateways(): Promise<Gateway[]> {
+  return (await body(client.GET('/api/v1/gateways'))).gateways;
+}
+
+export const getGateway = (gateway: string): Promise<Gateway> =>
+  body(client.GET('/api/v1/gateways/{gateway}', { params: { path: { gateway } } }));
+
+export interface PointFilter {
+  search?: string;
+  device?: string;
+  limit?: number;
+  offset?: number;
+}
+
+export function getPoints(
+  gateway: string,
+  filter: PointFilter,
+): Promise<{ points: PointView[]; total: number }> {
+  const { search, device, limit, offset } = filter;
+  const query = { search: search || undefined, device: device || undefined, limit, offset };
+  return body(client.GET('/api/v1/gateways/{gateway}/points', { params: { path: { gateway }, query } }));
+}
+
+export const getPoint = (name: PointName): Promise<PointDetail> =>
+  body(client.GET(ROUTE, { params: { path: named(name) } }));
+
+export const getTrend = (name: PointName, from: number, to: number, buckets: number): Promise<Trend> =>
+  body(client.GET(`${ROUTE}/trend`, { params: { path: named(name), query: { from, to, buckets } } }));
+
+export const getCsv = (name: PointName, from: number, to: number): Promise<Blob> =>
+  body(
+    client.GET(`${ROUTE}/samples.csv`, {
+      params: { path: named(name), query: { from, to } },
+      parseAs: 'blob',
+    }),
+  ) as Promise<unknown> as Promise<Blob>;
+
+export const writePoint = (name: PointName, request: WriteRequest): Promise<CommandRecord> =>
+  body(client.POST(`${ROUTE}/write`, { params: { path: named(name) }, body: request }));
+
+export const getCommand = (id: string): Promise<CommandRecord> =>
+  body(client.GET('/api/v1/commands/{id}', { params: { path: { id } } }));
+
+export async function getCommands({ gateway, path }: PointName, limit: number): Promise<CommandRecord[]> {
+  const params = { path: { gateway }, query: { path, limit } };
+  return (await body(client.GET('/api/v1/gateways/{gateway}/commands', { params }))).commands;
+}
+
+export async function getAlarms(
+  state: 'open' | 'all',
+  gateway: string,
+  limit: number,
+): Promise<GatewayAlarm[]> {
+  const query = { state, gateway: gateway || undefined, limit };
+  return (await body(client.GET('/api/v1/alarms', { params: { query } }))).alarms;
+}
+
+export const acknowledge = (alarm: GatewayAlarm, comment: string): Promise<GatewayAlarm> =>
+  body(
+    client.POST('/api/v1/gateways/{gateway}/alarms/{id}/acknowledge', {
+      params: { path: { gateway: alarm.gateway, id: alarm.id } },
+      body: { comment },
+    }),
+  );

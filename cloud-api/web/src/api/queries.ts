@@ -1,0 +1,74 @@
+// The cloud's answers as queries: one key per thing, so the live stream can renew what it changed.
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { resolveRange, serverNow, type TrendRange } from '@riser/kit';
+import * as calls from './calls';
+import type { PointName } from './calls';
+
+export const keys = {
+  user: ['user'],
+  tenants: ['tenants'],
+  gateways: ['gateways'],
+  alarms: ['alarms'],
+  points: (gateway: string) => ['points', gateway],
+  point: (name: PointName) => ['point', name.gateway, name.path],
+  commands: (name: PointName) => ['commands', name.gateway, name.path],
+  trend: (name: PointName) => ['trend', name.gateway, name.path],
+} as const;
+
+const GATEWAYS_EVERY_MS = 10_000;
+const POINT_EVERY_MS = 10_000;
+const ALARMS_EVERY_MS = 20_000;
+const PAGE = 200;
+const BUCKETS = 480;
+
+export const useTenants = (enabled: boolean) =>
+  useQuery({ queryKey: keys.tenants, queryFn: calls.getTenants, enabled });
+
+export const useGateways = () =>
+  useQuery({ queryKey: keys.gateways, queryFn: calls.getGateways, refetchInterval: GATEWAYS_EVERY_MS });
+
+export function useAlarms(state: 'open' | 'all', gateway = '') {
+  return useQuery({
+    queryKey: [...keys.alarms, state, gateway],
+    queryFn: () => calls.getAlarms(state, gateway, state === 'open' ? 500 : 1000),
+    refetchInterval: ALARMS_EVERY_MS,
+  });
+}
+
+export function usePoints(gateway: string, filter: { search: string; device: string }) {
+  return useInfiniteQuery({
+    queryKey: [...keys.points(gateway), filter],
+    queryFn: ({ pageParam }) => calls.getPoints(gateway, { ...filter, limit: PAGE, offset: pageParam }),
+    initialPageParam: 0,
+    getNextPageParam: (last, pages) => {
+      const loaded = pages.reduce((n, p) => n + p.points.length, 0);
+      return last.points.length > 0 && loaded < last.total ? loaded : undefined;
+    },
+    enabled: gateway !== '',
+    placeholderData: keepPreviousData,
+  });
+}
+
+export const usePoint = (name: PointName) =>
+  useQuery({
+    queryKey: keys.point(name),
+    queryFn: () => calls.getPoint(name),
+    refetchInterval: POINT_EVERY_MS,
+  });
+
+export const useCommands = (name: PointName) =>
+  useQuery({ queryKey: keys.commands(name), queryFn: () => calls.getCommands(name, 20) });
+
+/** A trend, asked again as often as its buckets are wide while it follows the clock. */
+export function useTrend(name: PointName, range: TrendRange) {
+  const length = range.kind === 'last' ? range.ms : range.to - range.from;
+  return useQuery({
+    queryKey: [...keys.trend(name), range],
+    queryFn: () => {
+      const { from, to } = resolveRange(range, serverNow());
+      return calls.getTrend(name, Math.round(from), Math.round(to), BUCKETS);
+    },
+    refetchInterval: range.kind === 'last' ? Math.min(60_000, Math.max(4000, length / BUCKETS)) : false,
+    placeholderData: keepPreviousData,
+  });
+}
