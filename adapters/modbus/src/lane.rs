@@ -294,7 +294,7 @@ impl Lane {
         if count > 0 {
             self.stats.desyncs += count;
             self.stats.last_error = Some(format!(
-                "{count} frames nobody waits for were thrown away; something on this lane answers late or twice"
+                "thrown away {count} ×: a frame nobody waits for; something on this lane answers late or twice"
             ));
         }
     }

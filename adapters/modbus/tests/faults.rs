@@ -3,8 +3,9 @@
 
 mod support;
 
+use riser_adapter::WriteResult;
 use riser_adapter_testkit::{Mode, Peer, Reply, Respond, Running};
-use riser_model::{DeviceState, Quality, Reason, Value};
+use riser_model::{DeviceState, Quality, Reason, Timestamp, Value};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -470,5 +471,50 @@ async fn a_server_that_restarts_is_found_again() {
     let second = Peer::start_at(&address.to_string(), move || FakeDevice::tcp(&memory)).await;
     running.wait_value("dev/v", &Value::Int(1)).await;
     second.set_mode(Mode::Answer);
+    running.stop().await;
+}
+
+/// A write that waited too long is not carried out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_expired_write_is_not_carried_out() {
+    let memory = shared(Memory {
+        holding: [(0, 1)].into(),
+        ..Memory::default()
+    });
+    let of_peer = memory.clone();
+    let peer = Peer::start(move || FakeDevice::tcp(&of_peer)).await;
+    let config = lane(peer.address(), "")
+        + "[[device]]\nkey = \"dev\"\nlane = \"lane\"\n[[device.point]]\nkey = \"v\"\naddress = 0\ntype = \"u16\"\naccess = \"read_write\"\n";
+    let mut running = Running::start(&riser_modbus::KIND, &config);
+    running.wait_value("dev/v", &Value::Int(1)).await;
+    let past = Timestamp(running.latest["dev/v"].at.0 - 1);
+    let result = running
+        .send_write_until("dev/v", Some(Value::Int(9)), past)
+        .await;
+    let result = result.await.unwrap();
+    assert!(
+        matches!(&result, WriteResult::Refused(why) if why.contains("expired")),
+        "{result:?}"
+    );
+    assert!(!memory.lock().unwrap().functions.contains(&6));
+    running.stop().await;
+}
+
+/// Field note B2.6: a timeout below what the line takes is told before it fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_timeout_the_line_cannot_keep_is_shown() {
+    let (memory, _) = scattered(2);
+    let memory = shared(memory);
+    let peer = Peer::start(move || FakeDevice::rtu(&memory)).await;
+    let config = lane(peer.address(), "baud = 1200\ntimeout_ms = 200")
+        .replace("\"tcp\"", "\"rtu_over_tcp\"")
+        + "[[device]]\nkey = \"dev\"\nlane = \"lane\"\n[[device.point]]\nkey = \"r\"\naddress = 0\ntype = \"u16\"\nrepeat = 20\n";
+    let mut running = Running::start(&riser_modbus::KIND, &config);
+    let told = |r: &Running| {
+        let lanes = r.health.lanes();
+        let error = lanes.first().and_then(|l| l.last_error.clone());
+        error.is_some_and(|e| e.contains("timeout_ms = 200 is below") && e.contains("1200 baud"))
+    };
+    running.wait_until("the warning", told).await;
     running.stop().await;
 }

@@ -289,8 +289,18 @@ impl Running {
         path: &str,
         value: Option<Value>,
     ) -> oneshot::Receiver<WriteResult> {
+        let expires_at = SystemClock.now().plus(Duration::from_secs(60));
+        self.send_write_until(path, value, expires_at).await
+    }
+
+    /// Sends a write that may not be begun after `expires_at`.
+    pub async fn send_write_until(
+        &self,
+        path: &str,
+        value: Option<Value>,
+        expires_at: Timestamp,
+    ) -> oneshot::Receiver<WriteResult> {
         let (reply, result) = oneshot::channel();
-        let now = SystemClock.now();
         let Ok(target) = path.parse::<PointPath>() else {
             panic!("'{path}' is no point path");
         };
@@ -302,8 +312,8 @@ impl Running {
                 path: target,
                 value,
                 priority: Priority::MANUAL_OPERATOR,
-                issued_at: now,
-                expires_at: now.plus(Duration::from_secs(60)),
+                issued_at: SystemClock.now(),
+                expires_at,
                 hold_until: None,
                 author: Author {
                     kind: AuthorKind::Local,
