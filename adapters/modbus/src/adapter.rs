@@ -1,7 +1,7 @@
 //! The adapter: one task per lane, and commands routed to the lane that owns their point. Nothing
 //! else; polling, answers and health are the lanes' own.
 
-use crate::config::Config;
+use crate::config::{Config, LaneConfig};
 use crate::lane::{Lane, LaneWrite, Shared};
 use futures_util::future::BoxFuture;
 use riser_adapter::{
@@ -51,28 +51,16 @@ async fn run(config: Config, context: AdapterContext) -> Result<(), AdapterError
         .await
         .map_err(|e| not_declared(&name, e))?;
     let routes = routes(&config, &slots);
+    let lanes_cancel = cancel.child_token();
     let shared = Shared {
         adapter: name.clone(),
         samples,
         health,
         clock,
+        cancel: lanes_cancel.clone(),
     };
-    let lanes_cancel = cancel.child_token();
     let _cancel_lanes_when_dropped = lanes_cancel.clone().drop_guard();
-    let mut tasks = JoinSet::new();
-    let mut inboxes = Vec::new();
-    let mut rest = slots.as_slice();
-    for lane in config.lanes {
-        let count = lane.devices.iter().map(|d| d.points.len()).sum::<usize>();
-        let (own, others) = rest.split_at(count.min(rest.len()));
-        rest = others;
-        let (inbox, writes) = mpsc::channel(QUEUE);
-        inboxes.push(inbox);
-        if !lane.devices.is_empty() {
-            let lane = Lane::new(lane, own, shared.clone(), writes);
-            tasks.spawn(lane.run(lanes_cancel.clone()));
-        }
-    }
+    let (mut tasks, inboxes) = start_lanes(config.lanes, &slots, &shared);
     let mut outcome = Ok(());
     loop {
         tokio::select! {
@@ -95,6 +83,28 @@ async fn run(config: Config, context: AdapterContext) -> Result<(), AdapterError
         );
     }
     outcome
+}
+
+/// Starts every lane that has a device; each gets the slots of its own points.
+fn start_lanes(
+    lanes: Vec<LaneConfig>,
+    slots: &[Slot],
+    shared: &Shared,
+) -> (JoinSet<()>, Vec<mpsc::Sender<LaneWrite>>) {
+    let mut tasks = JoinSet::new();
+    let mut inboxes = Vec::new();
+    let mut rest = slots;
+    for lane in lanes {
+        let count = lane.devices.iter().map(|d| d.points.len()).sum::<usize>();
+        let (own, others) = rest.split_at(count.min(rest.len()));
+        rest = others;
+        let (inbox, writes) = mpsc::channel(QUEUE);
+        inboxes.push(inbox);
+        if !lane.devices.is_empty() {
+            tasks.spawn(Lane::new(lane, own, shared.clone(), writes).run());
+        }
+    }
+    (tasks, inboxes)
 }
 
 fn routes(config: &Config, slots: &[Slot]) -> FxHashMap<Slot, Route> {

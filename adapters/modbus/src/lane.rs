@@ -44,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) samples: SampleSink,
     pub(crate) health: HealthBoard,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) cancel: CancellationToken,
 }
 
 /// One lane, ready to run.
@@ -53,6 +54,7 @@ pub(crate) struct Lane {
     samples: SampleSink,
     health: HealthBoard,
     clock: Arc<dyn Clock>,
+    cancel: CancellationToken,
     devices: Vec<Device>,
     commands: mpsc::Receiver<LaneWrite>,
     session: Option<Session<Job>>,
@@ -95,6 +97,7 @@ impl Lane {
             samples: shared.samples,
             health: shared.health,
             clock: shared.clock,
+            cancel: shared.cancel,
             devices,
             commands,
             session: None,
@@ -139,7 +142,8 @@ impl Lane {
     }
 
     /// Works until cancelled. Every write that came in is answered.
-    pub(crate) async fn run(mut self, cancel: CancellationToken) {
+    pub(crate) async fn run(mut self) {
+        let cancel = self.cancel.clone();
         self.report(Instant::now());
         loop {
             let wake = self.fill(&cancel).await;

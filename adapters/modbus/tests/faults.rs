@@ -205,21 +205,11 @@ async fn a_silent_unit_does_not_slow_the_others() {
         .await;
 
     memory.lock().unwrap().mute.insert(3);
-    let before: Vec<_> = (1..=5)
-        .map(|u| running.good_count(&format!("unit{u}/v")))
-        .collect();
-    let began = Instant::now();
-    running.pump_for(Duration::from_secs(5)).await;
-    let nominal = began.elapsed().as_secs_f64() / 0.1;
-    for unit in [1, 2, 4, 5_usize] {
-        let count = running.good_count(&format!("unit{unit}/v")) - before[unit - 1];
-        let share = f64::from(u32::try_from(count).unwrap()) / nominal;
-        assert!(
-            share >= 0.9,
-            "unit {unit} kept {:.0} % of its rate",
-            share * 100.0
-        );
-    }
+    let others = [1, 2, 4, 5].map(|u| format!("unit{u}/v"));
+    let share = running
+        .share_of_rate(&others, Duration::from_millis(100), Duration::from_secs(4))
+        .await;
+    assert!(share >= 0.9, "{:.0} % of the rate", share * 100.0);
     running
         .wait_quality("unit3/v", Quality::bad(Reason::DeviceDown))
         .await;
@@ -405,7 +395,7 @@ async fn one_silent_request_does_not_hold_up_its_device() {
     .await;
     let config = lane(
         peer.address(),
-        "timeout_ms = 50\nretries = 0\nprobe_interval_ms = 60000",
+        "timeout_ms = 300\nretries = 0\nprobe_interval_ms = 60000",
     ) + "[[device]]\nkey = \"dev\"\nlane = \"lane\"\ninterval_ms = 50\n[[device.point]]\nkey = \"good\"\naddress = 0\ntype = \"u16\"\n[[device.point]]\nkey = \"mute\"\ntable = \"input\"\naddress = 0\ntype = \"u16\"\n";
     let mut running = Running::start(&riser_modbus::KIND, &config);
     running
@@ -417,7 +407,7 @@ async fn one_silent_request_does_not_hold_up_its_device() {
         .wait_until("twenty scans", |r| r.good_count("dev/good") >= seen + 20)
         .await;
     assert!(
-        began.elapsed() < Duration::from_millis(20 * 50 * 2),
+        began.elapsed() < Duration::from_secs(4),
         "{:?}",
         began.elapsed()
     );

@@ -490,19 +490,11 @@ async fn one_mute_unit_of_five_on_a_serial_line() {
             .await;
     }
     peer.signal("USR1").await;
-    let count = |r: &Running, unit: u8| r.good_count(&format!("unit{unit}/r_1"));
-    let before: Vec<usize> = (11..=14).map(|u| count(&running, u)).collect();
-    let began = Instant::now();
-    running.pump_for(Duration::from_secs(6)).await;
-    let nominal = began.elapsed().as_secs_f64() / 0.25;
-    for (unit, before) in (11..=14).zip(before) {
-        let share = f64::from(u32::try_from(count(&running, unit) - before).unwrap()) / nominal;
-        assert!(
-            share >= 0.9,
-            "unit {unit} kept {:.0} % of its rate",
-            share * 100.0
-        );
-    }
+    let others = [11, 12, 13, 14].map(|u| format!("unit{u}/r_1"));
+    let share = running
+        .share_of_rate(&others, Duration::from_millis(250), Duration::from_secs(5))
+        .await;
+    assert!(share >= 0.9, "{:.0} % of the rate", share * 100.0);
     running
         .wait_quality("unit15/r_1", Quality::bad(Reason::DeviceDown))
         .await;

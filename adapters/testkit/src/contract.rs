@@ -4,9 +4,9 @@
 //!
 //! An adapter's `tests/contract.rs` describes itself as a [`Subject`] and calls [`contract!`](crate::contract!).
 
-use crate::harness::{GRACE, Running, build};
+use crate::harness::{GRACE, Running, build, eventually};
 use crate::peer::{Mode, Peer, Respond};
-use riser_adapter::{Kind, WriteResult};
+use riser_adapter::{BuildContext, Kind, WriteResult};
 use riser_model::{DeviceState, LaneState, Quality, Reason, Value};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -66,7 +66,8 @@ impl Subject {
     }
 }
 
-/// Ends within its grace while it reads, while nothing answers, and while nobody is there.
+/// Ends within its grace while it reads, while nothing answers, while nobody takes its readings, and
+/// while nobody is there.
 pub async fn cancels_within_grace(subject: Subject) {
     let (peer, mut running) = subject.start().await;
     subject.wait_good(&mut running).await;
@@ -81,6 +82,15 @@ pub async fn cancels_within_grace(subject: Subject) {
         .await;
     let took = running.stop().await;
     assert!(took < GRACE, "while waiting for an answer: {took:?}");
+
+    peer.set_mode(Mode::Answer);
+    let (config, context) = ((subject.config)(peer.address()), BuildContext::default());
+    let mut running = Running::start_narrow(subject.kind, &config, &context, 1);
+    let before = peer.requests();
+    // The second answer finds the sink full.
+    eventually("two more requests", || peer.requests() >= before + 2).await;
+    let took = running.stop().await;
+    assert!(took < GRACE, "while nobody takes its readings: {took:?}");
 
     let address = peer.address();
     drop(peer);

@@ -146,6 +146,12 @@ impl Running {
     /// The same with a folder for certificates or profiles.
     #[must_use]
     pub fn start_with(kind: &Kind, config: &str, context: &BuildContext) -> Self {
+        Self::start_narrow(kind, config, context, 65_536)
+    }
+
+    /// The same with a sink that takes only so many scan batches before it makes the adapter wait.
+    #[must_use]
+    pub fn start_narrow(kind: &Kind, config: &str, context: &BuildContext, sink: usize) -> Self {
         let table: toml::Table = match config.parse() {
             Ok(table) => table,
             Err(error) => panic!("the configuration is not TOML: {error}\n{config}"),
@@ -156,7 +162,7 @@ impl Running {
         };
         let registry = Arc::new(Registry::default());
         let health = HealthBoard::default();
-        let (samples, batches) = mpsc::channel(65_536);
+        let (samples, batches) = mpsc::channel(sink);
         let (commands, inbox) = mpsc::channel(256);
         let cancel = CancellationToken::new();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -283,6 +289,33 @@ impl Running {
         self.log.iter().filter(good).count()
     }
 
+    /// The share of their nominal rate that points keep, the lowest of them. Of three windows the best
+    /// counts: a machine that pauses for other work is not what is measured.
+    pub async fn share_of_rate(
+        &mut self,
+        paths: &[String],
+        interval: Duration,
+        window: Duration,
+    ) -> f64 {
+        let mut best = 0.0_f64;
+        for _ in 0..3 {
+            let before: Vec<usize> = paths.iter().map(|p| self.good_count(p)).collect();
+            let began = Instant::now();
+            self.pump_for(window).await;
+            let nominal = began.elapsed().as_secs_f64() / interval.as_secs_f64();
+            let counts = paths
+                .iter()
+                .zip(before)
+                .map(|(p, b)| self.good_count(p) - b);
+            let counts = counts.map(|c| f64::from(u32::try_from(c).unwrap_or(u32::MAX)));
+            best = best.max(counts.fold(f64::INFINITY, f64::min) / nominal);
+            if best >= 0.95 {
+                break;
+            }
+        }
+        best
+    }
+
     /// Sends a write; the result comes through the receiver.
     pub async fn send_write(
         &self,
@@ -372,6 +405,20 @@ impl Running {
         }
         self.pump();
         began.elapsed()
+    }
+}
+
+/// Waits until something holds that no reading tells; looks every 5 ms.
+///
+/// # Panics
+/// When it does not hold in time.
+pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !holds() {
+        if Instant::now() > until {
+            panic!("waited {} s for {what}", PATIENCE.as_secs());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

@@ -144,8 +144,10 @@ impl Lane {
             return;
         }
         let at = self.clock.now();
-        // `false` means the gateway is going down; the cancellation that follows ends the lane.
-        let _going_on = self.samples.send(ScanBatch { at, readings }).await;
+        // A full sink holds the lane up, but not its end. Whether the batch was taken changes nothing
+        // here: a closed sink means that the cancellation is on its way.
+        let taken = self.samples.send(ScanBatch { at, readings });
+        let _ending = self.cancel.run_until_cancelled(taken).await;
     }
 
     async fn on_exception(
