@@ -28,7 +28,7 @@ export function connectionSentence(g: Gateway, now: number): string {
   const beat = formatAgo(now - g.heartbeat_at);
   if (now - g.heartbeat_at > HEARTBEAT_DUE_MS) return `Connected, but the last heartbeat came ${beat}.`;
   if (g.backlog_batches > FEW_BATCHES) {
-    return `Live values flow; ${formatCount(g.backlog_batches)} older batches (${formatBytes(g.backlog_bytes)}) are still to come.`;
+    return `Live values flow; ${formatCount(g.backlog_batches)} older batches (${formatBytes(g.backlog_bytes)}) are still to come, the oldest ${formatSpan(g.backlog_age_ms)} old.`;
   }
   return `Heartbeat ${beat}, everything it stored has arrived.`;
 }

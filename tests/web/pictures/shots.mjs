@@ -19,6 +19,16 @@ const local = (name, path, more = {}) => ({
   ...more,
 });
 
+const CLOUD = 'http://127.0.0.1:4802';
+const CLOUD_NORMAL = { loggedIn: true, role: 'operator', empty: false, fail: false, live: true };
+const cloud = (name, path, more = {}) => ({
+  name: `cloud-${name}`,
+  origin: CLOUD,
+  path,
+  normal: CLOUD_NORMAL,
+  ...more,
+});
+
 const openWrite = async (page) => {
   await page.getByRole('button', { name: 'Write', exact: true }).click();
   await page.getByRole('dialog').waitFor();
@@ -102,4 +112,42 @@ export const SHOTS = [
   }),
   local('stream-lost', '/points', { scene: { live: false }, settle: 4500 }),
   local('not-found', '/nowhere'),
+
+  cloud('login', '/', { scene: { loggedIn: false } }),
+  cloud('gateways', '/'),
+  cloud('gateways-empty', '/', { scene: { empty: true } }),
+  cloud('gateways-error', '/', { scene: { fail: true } }),
+  cloud('gateway', '/gateways/gw-001'),
+  cloud('gateway-offline', '/gateways/gw-003'),
+  cloud('points', '/points?gateway=gw-001'),
+  cloud('point', '/gateways/gw-001/points/ahu-1/supply_temp?range=24h', { settle: 1500 }),
+  cloud('write', '/gateways/gw-001/points/ahu-1/supply_setpoint', {
+    act: async (page) => {
+      await openWrite(page);
+      await page.getByRole('button', { name: /Lower/ }).click();
+    },
+  }),
+  cloud('write-applied', '/gateways/gw-001/points/ahu-1/supply_setpoint', {
+    settle: 2500,
+    act: async (page) => {
+      await openWrite(page);
+      await page.getByRole('button', { name: /Lower/ }).click();
+      await page.getByRole('button', { name: /^Write [12]/ }).click();
+    },
+  }),
+  cloud('alarms', '/alarms'),
+  cloud('acknowledge', '/alarms', {
+    act: (page) =>
+      page
+        .getByRole('button', { name: /Acknowledge/ })
+        .first()
+        .click(),
+  }),
+  cloud('account', '/account'),
+  cloud('search', '/', {
+    act: async (page) => {
+      await page.getByRole('button', { name: 'Search' }).click();
+      await page.getByRole('combobox').fill('co2');
+    },
+  }),
 ];

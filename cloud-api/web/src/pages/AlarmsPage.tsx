@@ -17,7 +17,7 @@ import {
   WHO_CAN_OPERATE,
 } from '@riser/kit';
 import { CircleCheck } from 'lucide-react';
-import { useState } from 'react';
+import { useCallback, useState } from 'react';
 import { useAcknowledge } from '../alarms/useAcknowledge';
 import type { GatewayAlarm } from '../api/calls';
 import { useAlarms, useGateways } from '../api/queries';
@@ -37,6 +37,10 @@ export default function AlarmsPage() {
   const alarms = useAlarms(state, gateway);
   const gateways = useGateways();
   const mayAcknowledge = useMay('acknowledge');
+  const gatewayName = useCallback(
+    (id: string) => gateways.data?.find((g) => g.id === id)?.name ?? id,
+    [gateways.data],
+  );
   const [taking, setTaking] = useState<GatewayAlarm | null>(null);
   const acknowledge = useAcknowledge();
   const all = alarms.data ?? [];
@@ -107,6 +111,7 @@ export default function AlarmsPage() {
             alarms={shown}
             pointHref={alarmHref}
             gatewayHref={gatewayHref}
+            gatewayName={gatewayName}
             onAcknowledge={mayAcknowledge ? setTaking : undefined}
           />
         )}

@@ -1,7 +1,7 @@
 // Alarms as a list: priority, message, where, the value against its limit, age, state, acknowledge.
 import { Button } from '@mantine/core';
 import { useMemo } from 'react';
-import { formatNumber } from '../format/number';
+import { formatPlain } from '../format/number';
 import type { Alarm } from '../model';
 import { Link } from '../link';
 import { AlarmBadge } from '../status/AlarmBadge';
@@ -19,6 +19,8 @@ interface AlarmListProps<T extends ListedAlarm> {
   alarms: readonly T[];
   pointHref: (alarm: T) => string;
   gatewayHref?: (gateway: string) => string;
+  /** The name people read; its identity where there is none. */
+  gatewayName?: (gateway: string) => string;
   /** Shows the most urgent so many only. */
   limit?: number;
   /** Leaves out the value and state, where space is short. */
@@ -30,11 +32,11 @@ interface AlarmListProps<T extends ListedAlarm> {
 /** The value that raised it and the limit it broke: `31.4, limit 30`. */
 function broke(alarm: Alarm): string {
   const parts: string[] = [];
-  if (typeof alarm.value === 'number') parts.push(formatNumber(alarm.value, 1));
+  if (typeof alarm.value === 'number') parts.push(formatPlain(alarm.value));
   else if (typeof alarm.value === 'boolean') parts.push(alarm.value ? 'On' : 'Off');
   else if (typeof alarm.value === 'string') parts.push(alarm.value);
   if (typeof alarm.limit === 'number' && typeof alarm.value === 'number')
-    parts.push(`limit ${formatNumber(alarm.limit, 1)}`);
+    parts.push(`limit ${formatPlain(alarm.limit)}`);
   return parts.join(', ');
 }
 
@@ -81,6 +83,8 @@ function Acknowledge<T extends ListedAlarm>({
   );
 }
 
+const sameName = (gateway: string): string => gateway;
+
 function Subject({ alarm, href }: { alarm: Alarm; href: string }) {
   return (
     <span className={css.where}>
@@ -93,7 +97,15 @@ function Subject({ alarm, href }: { alarm: Alarm; href: string }) {
 }
 
 export function AlarmList<T extends ListedAlarm>(props: AlarmListProps<T>) {
-  const { alarms, pointHref, gatewayHref, onAcknowledge, limit, compact = false } = props;
+  const {
+    alarms,
+    pointHref,
+    gatewayHref,
+    gatewayName = sameName,
+    onAcknowledge,
+    limit,
+    compact = false,
+  } = props;
   const ordered = useMemo(() => [...alarms].sort(byUrgency).slice(0, limit), [alarms, limit]);
   const shown = useMemo<Column<T>[]>(() => {
     const columns: (Column<T> & { compact?: boolean })[] = [
@@ -122,13 +134,13 @@ export function AlarmList<T extends ListedAlarm>(props: AlarmListProps<T>) {
               compare: (a: T, b: T) => (a.gateway ?? '').localeCompare(b.gateway ?? ''),
               render: (a: T) => (
                 <Link href={gatewayHref(a.gateway ?? '')} className={css.gateway}>
-                  {a.gateway}
+                  {gatewayName(a.gateway ?? '')}
                 </Link>
               ),
             },
           ]
         : []),
-      { key: 'value', title: 'When raised', track: '150px', align: 'end', wideOnly: true, render: broke },
+      { key: 'value', title: 'Value, limit', track: '150px', align: 'end', wideOnly: true, render: broke },
       {
         key: 'raised',
         title: 'Raised',
@@ -154,7 +166,7 @@ export function AlarmList<T extends ListedAlarm>(props: AlarmListProps<T>) {
       },
     ];
     return compact ? columns.filter((c) => c.compact) : columns;
-  }, [pointHref, gatewayHref, onAcknowledge, compact]);
+  }, [pointHref, gatewayHref, gatewayName, onAcknowledge, compact]);
 
   return (
     <DataTable
@@ -172,7 +184,7 @@ export function AlarmList<T extends ListedAlarm>(props: AlarmListProps<T>) {
             {a.message}
           </Link>
           <div className={css.note}>
-            {a.gateway && `${a.gateway} · `}
+            {a.gateway && `${gatewayName(a.gateway)} · `}
             {a.path}
             {broke(a) && ` · ${broke(a)}`}
           </div>

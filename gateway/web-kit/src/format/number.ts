@@ -20,6 +20,12 @@ export function formatNumber(x: number, decimals: number): string {
   return sign + (fraction === undefined ? grouped : `${grouped}.${fraction}`);
 }
 
+/** A number of unknown resolution: four significant figures, no trailing zeros. */
+export function formatPlain(x: number): string {
+  const rounded = Math.abs(x) >= 1000 ? Math.round(x) : Number(x.toPrecision(4));
+  return formatNumber(rounded, decimalsOfStep(rounded));
+}
+
 /** A count of things. */
 export function formatCount(n: number): string {
   return formatNumber(n, 0);
