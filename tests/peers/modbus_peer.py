@@ -136,6 +136,27 @@ def server_send(self, pdu, addr):
 ServerRequestHandler.server_send = server_send
 
 
+async def handle_request(self):
+    """As pymodbus does it, but the answer keeps the unit id of its own request.
+
+    pymodbus 3.16 labels a late answer with the unit (and on TCP the transaction id) of the request it got
+    last. No slave on a serial line can do that, so there it is put right; on TCP it stays as it is.
+    """
+    request = self.last_pdu
+    if not request:
+        return
+    try:
+        response = await request.datastore_update(self.server.context, request.dev_id)
+    except Exception:  # a unit that is not there: silence, as on a bus
+        return
+    response.dev_id = request.dev_id
+    self.server_send(response, self.last_addr)
+
+
+if RTU:
+    ServerRequestHandler.handle_request = handle_request
+
+
 def make_server():
     if SERIAL:
         baud = int(ARGS.more[0]) if ARGS.more else 19200

@@ -30,16 +30,25 @@ impl Lane {
             );
             self.stats.last_error = Some(format!("unit {}: {why}", pending.unit));
             self.failed(pending.token, &why, now, true).await;
-            let partial = self.session.as_ref().is_some_and(Session::has_partial);
-            if matches!(self.config.transport, Transport::Rtu { .. }) {
-                if partial {
-                    self.drain().await;
-                }
-            } else if self.link.unanswered(self.devices.len()) || partial {
-                self.end_session().await;
-                self.link.dropped(now);
-            }
+            self.after_silence(now).await;
             self.quiet_until = now + self.config.pause;
+        }
+    }
+
+    /// What the request left behind must not meet the next one. A TCP connection is made anew: servers
+    /// and gateways are known that send a late answer under the id of the present request. Where
+    /// frames are RTU the next question to the unit is a distinguishable one, so the line may stay.
+    async fn after_silence(&mut self, now: Instant) {
+        let partial = self.session.as_ref().is_some_and(Session::has_partial);
+        let anew = match self.config.transport {
+            Transport::Rtu { .. } if partial => return self.drain().await,
+            Transport::Rtu { .. } => false,
+            Transport::RtuOverTcp { .. } => self.link.unanswered(self.devices.len()) || partial,
+            Transport::Tcp { .. } | Transport::Tls { .. } => true,
+        };
+        if anew {
+            self.end_session().await;
+            self.link.dropped(now);
         }
     }
 
