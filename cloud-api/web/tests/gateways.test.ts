@@ -18,6 +18,7 @@ const gateway = (id: string, more: Partial<Gateway> = {}): Gateway => ({
   backlog_batches: 0,
   backlog_bytes: 0,
   backlog_age_ms: 0,
+  lost_samples: 0,
   points: 10,
   alarms_open: 0,
   ...more,

@@ -114,6 +114,24 @@ test('comes back with growing waits and asks for its set again', async () => {
   expect(FakeSocket.last.sent).toEqual([{ subscribe: ['a/x'] }]);
 });
 
+test('a connection that opens and falls at once does not end an outage', async () => {
+  const feed = start();
+  await open();
+  await vi.advanceTimersByTimeAsync(10_000);
+  FakeSocket.last.onclose?.();
+  const { since } = feed.getStatus();
+  await vi.advanceTimersByTimeAsync(1000);
+  await open();
+  FakeSocket.last.onclose?.();
+  expect(feed.getStatus()).toEqual({ state: 'lost', since });
+
+  await vi.advanceTimersByTimeAsync(2000);
+  await open();
+  await vi.advanceTimersByTimeAsync(10_000);
+  FakeSocket.last.onclose?.();
+  expect(feed.getStatus().since).toBeGreaterThan(since);
+});
+
 test('a nudge does not wait', async () => {
   const feed = start();
   await open();

@@ -193,7 +193,7 @@ describe('the dialog', () => {
         { level: 8, value: 18, author: { kind: 'local', name: 'jonas' } },
       ],
     );
-    expect(screen.getByText(/It will wait: priority 5/)).toBeTruthy();
+    expect(screen.getByText(/It will wait: rule frost-guard holds 16.0.°C at priority 5/)).toBeTruthy();
     await userEvent.click(screen.getByRole('button', { name: 'Release priority 8' }));
     expect(sent[0]).toMatchObject({ value: null, priority: 8, hold_seconds: null });
   });

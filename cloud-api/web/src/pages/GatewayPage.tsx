@@ -97,6 +97,10 @@ function ConnectionPanel({ gateway }: { gateway: Gateway }) {
                 ? 'none'
                 : `${formatCount(gateway.backlog_batches)} batches, ${formatBytes(gateway.backlog_bytes)}`,
           },
+          {
+            name: 'Samples lost',
+            value: gateway.lost_samples === 0 ? 'none' : formatCount(gateway.lost_samples),
+          },
           { name: 'Version', value: gateway.version || 'unknown' },
         ]}
       />

@@ -102,7 +102,7 @@ function Loaded({ name, detail, trail }: LoadedProps) {
           <Panel>
             <PointHead point={view} reading={reading} />
           </Panel>
-          <Panel title="Why it shows this">
+          <Panel title="Why it shows this" className={css.why}>
             <Why point={view} reading={reading} background={{ last_command: detail.last_command }} />
             {gateway && !gateway.connected && (
               <p className={css.note}>
@@ -173,7 +173,7 @@ function Trend({ name, detail, reading }: { name: PointName; detail: PointDetail
 function Writes({ name, detail }: { name: PointName; detail: PointDetail }) {
   const commands = useCommands(name);
   return (
-    <Panel title="Writes" flush>
+    <Panel title="Writes" flush className={css.writes}>
       {commands.isPending && <BoneBlock height={96} />}
       {commands.error && !commands.data && (
         <ErrorState

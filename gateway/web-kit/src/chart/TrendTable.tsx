@@ -44,7 +44,7 @@ export function TrendTable({
       {
         key: 'at',
         title: 'Time',
-        track: 'minmax(150px, 1fr)',
+        track: 'minmax(184px, 1fr)',
         render: (line) => <span className="r-numbers">{formatStamp(line.at)}</span>,
       },
       ...figures,

@@ -144,7 +144,7 @@ export function chartOptions(live: Live, width: number, height: number, font: st
     width,
     height,
     ms: 1,
-    padding: [10, 12, 0, 0],
+    padding: [10, 22, 0, 0],
     legend: { show: false },
     cursor: {
       x: true,

@@ -36,6 +36,8 @@ export const MAX_WATCHED = 500;
 const RETRY_FLOOR_MS = 500;
 const RETRY_CAP_MS = 15_000;
 const SUBSCRIBE_DELAY_MS = 40;
+/** A connection that held this long was one. */
+const STEADY_MS = 3000;
 
 function onFrame(flush: () => void): void {
   if (document.hidden) setTimeout(flush, 1000);
@@ -51,6 +53,8 @@ export class LiveFeed {
   private readonly topics = new Map<Topic, Set<(body: never) => void>>();
   private readonly statusListeners = new Set<() => void>();
   private flushDue = false;
+  private openedAt = 0;
+  private outageSince: number | null = null;
   private subscribeTimer: ReturnType<typeof setTimeout> | undefined;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private retryMs = RETRY_FLOOR_MS;
@@ -208,9 +212,16 @@ export class LiveFeed {
   }
 
   private set(state: FeedState): void {
-    // Attempts in a row are one outage: its age counts from when the stream was lost.
-    const sameOutage = state !== 'open' && this.status.state !== 'open' && this.status.state !== 'closed';
-    this.status = { state, since: sameOutage ? this.status.since : this.now() };
+    const now = this.now();
+    if (state === 'open') {
+      this.openedAt = now;
+      this.status = { state, since: now };
+    } else {
+      // Attempts in a row are one outage, also when a connection opens and falls at once.
+      const steady = this.status.state === 'open' && now - this.openedAt >= STEADY_MS;
+      if (steady || this.outageSince === null) this.outageSince = now;
+      this.status = { state, since: this.outageSince };
+    }
     this.statusListeners.forEach((listener) => listener());
   }
 }

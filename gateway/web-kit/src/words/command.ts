@@ -54,7 +54,7 @@ export function outcomeSentence(record: CommandRecord): string {
       return 'The device reports the new value.';
     case 'accepted_not_effective':
       return outcome.held_by
-        ? `Accepted, but priority ${priorityName(outcome.held_by.priority)} of ${authorName(outcome.held_by.author)} holds the point`
+        ? `Accepted, but ${authorName(outcome.held_by.author)} holds the point at priority ${priorityName(outcome.held_by.priority)}`
         : `Accepted, but the device holds another value${why}`;
     case 'refused':
       return `Refused${why}`;

@@ -181,8 +181,8 @@ function Effect({ point, reading, levels, write, valid }: EffectProps) {
         <p className={css.warning}>
           <TriangleAlert size={16} aria-hidden />
           <span>
-            It will wait: priority {priorityName(blocking.level)} of {authorName(blocking.author)} holds{' '}
-            {valueSentence(point, blocking.value)}.
+            It will wait: {authorName(blocking.author)} holds {valueSentence(point, blocking.value)} at
+            priority {priorityName(blocking.level)}.
           </span>
         </p>
       )}

@@ -97,7 +97,7 @@ function DeviceFacts({ device }: { device: DeviceHealth }) {
           { name: 'Circuit breaker', value: BREAKER_WORDS[device.breaker] },
         ]}
       />
-      {device.last_error && <p className={css.wrap}>Last error: {device.last_error}</p>}
+      {device.last_error && <p className={css.lastError}>Last error: {device.last_error}</p>}
     </>
   );
 }
@@ -119,7 +119,7 @@ function LanePanel({ name, lane }: { name: string; lane: LaneHealth | undefined 
             : []),
         ]}
       />
-      {lane?.last_error && <p className={css.wrap}>Last error: {lane.last_error}</p>}
+      {lane?.last_error && <p className={css.lastError}>Last error: {lane.last_error}</p>}
     </Panel>
   );
 }

@@ -81,7 +81,7 @@ function Loaded({ path, detail }: { path: string; detail: PointDetail }) {
           <Panel>
             <PointHead point={view} reading={reading} />
           </Panel>
-          <Panel title="Why it shows this">
+          <Panel title="Why it shows this" className={css.why}>
             <Why point={view} reading={reading} background={detail} deviceHref={`/devices/${device}`} />
             {writable && !mayWrite && (
               <p className={css.note}>Your role cannot write this point. {WHO_CAN_OPERATE}</p>
@@ -143,7 +143,7 @@ function Trend({ path, detail }: { path: string; detail: PointDetail }) {
 function Writes({ path, detail }: { path: string; detail: PointDetail }) {
   const commands = useCommands(path);
   return (
-    <Panel title="Writes" flush>
+    <Panel title="Writes" flush className={css.writes}>
       {commands.isPending && <BoneBlock height={96} />}
       {commands.error && !commands.data && (
         <ErrorState
