@@ -1,6 +1,6 @@
 // How a gateway is doing, in one word, and which of them is worst.
 import type { StateWord } from '@riser/kit';
-import { formatAgo, formatBytes, formatCount, formatSpan } from '@riser/kit';
+import { formatAgo, formatBytes, formatCount, formatDelay, formatSpan } from '@riser/kit';
 import type { Gateway } from './api/calls';
 
 /** A connection without a heartbeat for this long is not called live. */
@@ -36,7 +36,7 @@ export function connectionSentence(g: Gateway, now: number): string {
 /** The age a value had when it arrived, by the two clocks; a clock that runs ahead reads as none. */
 export function lagOf(g: Gateway): string {
   if (typeof g.lag_ms !== 'number') return 'unknown';
-  return formatSpan(Math.max(0, g.lag_ms));
+  return formatDelay(g.lag_ms);
 }
 
 const TONE_ORDER = { fault: 0, warning: 1, unknown: 2, busy: 3, normal: 4 };

@@ -7,7 +7,7 @@ export { Mark } from './brand/Mark';
 export { KitProvider } from './theme/KitProvider';
 export { applyDensity, DensityChoice, ThemeChoice } from './theme/Preferences';
 export { formatBytes, formatCount, formatNumber, formatShare } from './format/number';
-export { formatAge, formatAgo, formatSpan, formatStamp, formatWhen } from './format/time';
+export { formatAge, formatAgo, formatDelay, formatSpan, formatStamp, formatWhen } from './format/time';
 export { valueSentence, valueText } from './format/value';
 export { qualityWords } from './words/quality';
 export { isActive, needsAcknowledgement, PRIORITIES, PRIORITY_WORDS } from './words/alarm';

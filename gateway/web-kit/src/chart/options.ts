@@ -172,11 +172,7 @@ export function chartOptions(live: Live, width: number, height: number, font: st
         stroke: palette.series,
         width: 1.75,
         spanGaps: false,
-        points: {
-          show: (u, _series, first, last) => last - first < 40 && u.width > 0,
-          size: 4,
-          fill: palette.series,
-        },
+        points: { size: 4, fill: palette.series },
         ...(discrete && uPlot.paths.stepped && { paths: uPlot.paths.stepped({ align: 1 }) }),
       },
     ],

@@ -55,6 +55,11 @@ export function formatAgo(ms: number): string {
   return age === 'now' ? 'just now' : `${age} ago`;
 }
 
+/** How long something took; what is faster than the clock can tell is not zero. */
+export function formatDelay(ms: number): string {
+  return ms < 1 ? `under 1${THIN}ms` : formatSpan(ms);
+}
+
 /** A span in at most two units: `84 ms`, `1 h 30 min`, `12 d 4 h`. */
 export function formatSpan(ms: number): string {
   const whole = Math.max(0, Math.round(ms));

@@ -1,7 +1,7 @@
 // States of link, lanes and devices in words, with the tone they are drawn in.
 import type { Breaker, DeviceState, LaneState, LinkState, LinkStatus } from '../model';
 import { formatBytes, formatCount } from '../format/number';
-import { formatAgo, formatSpan } from '../format/time';
+import { formatAgo, formatDelay, formatSpan } from '../format/time';
 
 /** How a state is drawn: shape and colour belong to the tone, the word stands beside it. */
 export type Tone = 'normal' | 'busy' | 'warning' | 'fault' | 'unknown';
@@ -54,7 +54,7 @@ export function linkSentence(link: LinkStatus, now: number): string {
     case 'live':
       return trip === null
         ? `A heartbeat came back ${beat}. Nothing old is left to send.`
-        : `Through queue, cloud and back in ${formatSpan(trip)}, ${beat}. Nothing old is left to send.`;
+        : `Through queue, cloud and back in ${formatDelay(trip)}, ${beat}. Nothing old is left to send.`;
     case 'catching_up':
       return `Live values flow; history fills in behind. ${waiting(link)}`;
     case 'connecting':
