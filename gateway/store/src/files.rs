@@ -1,8 +1,8 @@
 //! Database files as files: which are there, how one is deleted or put out of the way. Owns that a
 //! file and its log go together.
 
-use crate::StoreError;
 use crate::error::Doing;
+use crate::{StoreConfig, StoreError};
 use riser_model::Timestamp;
 use std::path::{Path, PathBuf};
 
@@ -90,17 +90,36 @@ fn reserve(dir: &Path) -> PathBuf {
     dir.join("reserve")
 }
 
+/// Free octets there must be: the configured ones, and room for the reserve while it is given away.
+pub(crate) fn floor(config: &StoreConfig) -> u64 {
+    let missing = if has_reserve(&config.dir) {
+        0
+    } else {
+        RESERVE as u64
+    };
+    config.min_free_bytes.saturating_add(missing)
+}
+
+fn has_reserve(dir: &Path) -> bool {
+    std::fs::metadata(reserve(dir)).is_ok_and(|m| m.len() == RESERVE as u64)
+}
+
 /// Makes the reserve, unless it is there.
 pub(crate) fn keep_reserve(dir: &Path) -> Result<(), StoreError> {
     let path = reserve(dir);
-    if std::fs::metadata(&path).is_ok_and(|m| m.len() == RESERVE as u64) {
+    if has_reserve(dir) {
         return Ok(());
     }
     // Random enough that no file system stores it in less room than it says.
     let octets: Vec<u8> = (0..RESERVE as u64)
         .map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)
         .collect();
-    std::fs::write(&path, octets).doing("write", &path)
+    let written = std::fs::write(&path, octets);
+    if written.is_err() {
+        // Half a reserve takes room and helps nobody.
+        give_reserve(dir);
+    }
+    written.doing("write", &path)
 }
 
 /// Gives the reserve away; false when there was none.

@@ -7,7 +7,7 @@ use crate::files::{self, SetAside};
 use crate::marks::Marks;
 use crate::scan;
 use crate::shared::Found;
-use crate::sqlite::{HISTORY, STATE, open_existing, open_writer, quick_check};
+use crate::sqlite::{HISTORY, STATE, is_blank, open_existing, open_writer, quick_check};
 use crate::state::{Numbers, State, StateTx};
 use crate::{StoreConfig, StoreError};
 use riser_model::{ClockState, Event, PointDirectory, Timestamp};
@@ -221,6 +221,10 @@ impl Search<'_> {
         let mut days = Vec::new();
         for (name, path) in files::days(&self.config.history_dir())? {
             let known = listed.remove(&name);
+            // A day file is listed once it is made: this one never held anything.
+            if known.is_none() && is_blank(&path) {
+                continue;
+            }
             let number = known.unwrap_or_else(|| {
                 opened += 1;
                 opened

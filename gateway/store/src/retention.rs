@@ -119,7 +119,8 @@ impl crate::writer::Writer {
         // A few at a time: a disk filled by something else must not empty the store in one go.
         for _ in 0..4 {
             let config = &self.shared.config;
-            if (config.free_space)(&config.dir).is_none_or(|free| free >= config.min_free_bytes) {
+            let floor = crate::files::floor(config);
+            if (config.free_space)(&config.dir).is_none_or(|free| free >= floor) {
                 break;
             }
             let next = {

@@ -6,6 +6,8 @@
 //!
 //! * `journal_mode=WAL`, `synchronous=FULL`: one fsync a commit, and a commit survives a power cut.
 //!   NORMAL would lose what was acknowledged since the last checkpoint.
+//!   Measured for one small batch: 0.2 to 5 ms depending on what else the disk does, 8.5 KiB written
+//!   (one page, which straddles two blocks of the log); most of the time is the fsync.
 //! * `page_size=4096`: one page of the file system and of most flash. Larger pages would make the
 //!   last leaf, which every commit writes again, larger too.
 //! * `wal_autocheckpoint=2000` pages (8 MB): the same leaf is written many times to the log and once
@@ -111,6 +113,19 @@ pub(crate) fn open_existing(file: &Path, schema: &Schema) -> Result<Connection, 
         return open_reader(file);
     }
     Ok(conn)
+}
+
+/// True for a file whose making was cut short: sound, without a mark and without a table.
+pub(crate) fn is_blank(file: &Path) -> bool {
+    let ask = |conn: Connection| -> rusqlite::Result<bool> {
+        let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+        let marks = [
+            pragma(&conn, "application_id")?,
+            pragma(&conn, "user_version")?,
+        ];
+        Ok(tables == 0 && marks == [0, 0])
+    };
+    open_reader(file).is_ok_and(|conn| ask(conn).unwrap_or(false))
 }
 
 /// SQLite's own check; answers with the first thing that is wrong.
@@ -232,6 +247,25 @@ mod tests {
             matches!(error, StoreError::Newer { found: 99, .. }),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_file_whose_making_was_cut_short_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("half.db");
+        assert!(!is_blank(&file), "it is not there");
+        let conn = Connection::open(&file).unwrap();
+        settings(&conn).unwrap();
+        drop(conn);
+        assert!(is_blank(&file));
+        drop(open_writer(&file, &HISTORY).unwrap());
+        assert!(!is_blank(&file));
+        std::fs::write(
+            &file,
+            b"not a database, but long enough to be taken for one",
+        )
+        .unwrap();
+        assert!(!is_blank(&file));
     }
 
     #[test]

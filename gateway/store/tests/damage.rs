@@ -262,3 +262,23 @@ async fn only_one_process_works_in_a_folder() {
     let (store, _) = open(dir.path(), &hands);
     close(store).await;
 }
+
+#[tokio::test]
+async fn a_day_file_whose_making_was_cut_short_is_no_loss() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON);
+    let before = filled(dir.path(), &hands).await;
+    let path = day(dir.path(), "2026-11-23");
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    conn.pragma_update(None, "journal_mode", "WAL").unwrap();
+    drop(conn);
+    assert!(riser_store::check(dir.path()).unwrap().problems.is_empty());
+    hands.forward(DAY);
+    let (store, recovery) = open(dir.path(), &hands);
+    assert_eq!((recovery.epoch, recovery.new_epoch), (before.epoch, None));
+    works(&store, &hands).await;
+    close(store).await;
+    let (store, recovery) = open(dir.path(), &hands);
+    assert_eq!(recovery.new_epoch, None);
+    close(store).await;
+}

@@ -109,7 +109,7 @@ impl Writer {
             .counters
             .free_bytes_plus_one
             .store(figure, Ordering::Relaxed);
-        if free.is_none_or(|f| f >= self.shared.config.min_free_bytes)
+        if free.is_none_or(|f| f >= files::floor(&self.shared.config))
             && let Err(error) = files::keep_reserve(&dir)
         {
             tracing::debug!(error = error.chain(), "there is no room for the reserve");
