@@ -6,7 +6,7 @@ export { Link, LinkProvider, type AnchorProps } from './link';
 export { Mark } from './brand/Mark';
 export { KitProvider } from './theme/KitProvider';
 export { applyDensity, DensityChoice, ThemeChoice } from './theme/Preferences';
-export { formatBytes, formatCount, formatNumber, formatShare } from './format/number';
+export { counted, formatBytes, formatCount, formatNumber, formatShare } from './format/number';
 export { formatAge, formatAgo, formatDelay, formatSpan, formatStamp, formatWhen } from './format/time';
 export { valueSentence, valueText } from './format/value';
 export { qualityWords } from './words/quality';

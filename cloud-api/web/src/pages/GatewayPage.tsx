@@ -7,6 +7,7 @@ import {
   AlarmList,
   BoneBlock,
   BoneRows,
+  counted,
   EmptyState,
   ErrorState,
   Facts,
@@ -95,7 +96,7 @@ function ConnectionPanel({ gateway }: { gateway: Gateway }) {
             value:
               gateway.backlog_batches === 0
                 ? 'none'
-                : `${formatCount(gateway.backlog_batches)} batches, ${formatBytes(gateway.backlog_bytes)}`,
+                : `${counted(gateway.backlog_batches, 'batch', 'batches')}, ${formatBytes(gateway.backlog_bytes)}`,
           },
           {
             name: 'Samples lost',
@@ -159,7 +160,7 @@ function PointsPanel({ gateway }: { gateway: Gateway }) {
   return (
     <Panel
       title="Points"
-      aside={<Link href={`/points?gateway=${gateway.id}`}>{formatCount(gateway.points)} points</Link>}
+      aside={<Link href={`/points?gateway=${gateway.id}`}>{counted(gateway.points, 'point')}</Link>}
       flush
     >
       <div className={css.field}>

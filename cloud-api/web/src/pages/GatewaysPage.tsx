@@ -3,6 +3,7 @@ import { TextInput } from '@mantine/core';
 import {
   Age,
   BoneRows,
+  counted,
   DataTable,
   EmptyState,
   ErrorState,
@@ -186,15 +187,17 @@ function Card({ gateway }: { gateway: Gateway }) {
       </div>
       <div className={css.cardFacts}>
         <span className={gateway.alarms_open > 0 ? css.strong : css.dim}>
-          {gateway.alarms_open === 0 ? 'no open alarms' : `${formatCount(gateway.alarms_open)} open alarms`}
+          {gateway.alarms_open === 0 ? 'no open alarms' : counted(gateway.alarms_open, 'open alarm')}
         </span>
         <span className={css.dim}>
           {gateway.connected ? (
             `lag ${lagOf(gateway)}`
-          ) : (
+          ) : gateway.last_seen ? (
             <>
               last heard <Age at={gateway.last_seen} ago />
             </>
+          ) : (
+            'certificate issued'
           )}
         </span>
       </div>

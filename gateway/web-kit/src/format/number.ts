@@ -31,6 +31,11 @@ export function formatCount(n: number): string {
   return formatNumber(n, 0);
 }
 
+/** `1 request`, `12 requests`; the plural is given where an s is not enough. */
+export function counted(n: number, one: string, many = `${one}s`): string {
+  return `${formatCount(n)} ${n === 1 ? one : many}`;
+}
+
 /** Octets with a decimal prefix: `3.1 MB`. */
 export function formatBytes(octets: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];

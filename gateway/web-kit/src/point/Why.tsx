@@ -1,6 +1,6 @@
 // Why a point shows what it shows: its quality explained, the way it comes, who holds it, the last write.
 import { useNow } from '../clock';
-import { formatNumber, formatShare } from '../format/number';
+import { counted, formatNumber, formatShare } from '../format/number';
 import { formatAgo, formatStamp, formatWhen } from '../format/time';
 import { valueSentence } from '../format/value';
 import { Link } from '../link';
@@ -112,7 +112,7 @@ function DeviceLine({ device, href }: { device: DeviceHealth; href?: string }) {
         {device.last_ok ? `Last good answer ${formatAgo(now - device.last_ok)}` : 'No good answer yet'}
         {typeof device.latency_ms === 'number' &&
           `, in ${formatNumber(device.latency_ms, device.latency_ms < 10 ? 1 : 0)} ms`}
-        {device.failures > 0 && `, ${device.failures} failures in a row`}
+        {device.failures > 0 && `, ${counted(device.failures, 'failure')} in a row`}
         {device.last_error && `. Last error: ${device.last_error}`}
       </p>
     </>

@@ -1,6 +1,6 @@
 // States of link, lanes and devices in words, with the tone they are drawn in.
 import type { Breaker, DeviceState, LaneState, LinkState, LinkStatus } from '../model';
-import { formatBytes, formatCount } from '../format/number';
+import { counted, formatBytes } from '../format/number';
 import { formatAgo, formatDelay, formatSpan } from '../format/time';
 
 /** How a state is drawn: shape and colour belong to the tone, the word stands beside it. */
@@ -42,8 +42,7 @@ export const BREAKER_WORDS: Record<Breaker, string> = {
 
 function waiting(link: LinkStatus): string {
   if (link.backlog_batches === 0) return 'Nothing waits to be sent.';
-  const batches = link.backlog_batches === 1 ? '1 batch' : `${formatCount(link.backlog_batches)} batches`;
-  return `${batches} (${formatBytes(link.backlog_bytes)}) wait here, the oldest ${formatSpan(link.backlog_age_ms)}.`;
+  return `${counted(link.backlog_batches, 'batch', 'batches')} (${formatBytes(link.backlog_bytes)}) wait here, the oldest ${formatSpan(link.backlog_age_ms)}.`;
 }
 
 /** What the state of the link means just now, true end to end. */
@@ -62,7 +61,7 @@ export function linkSentence(link: LinkStatus, now: number): string {
     case 'degraded':
       return `Connected, but the cloud confirms nothing. Values are kept here. ${waiting(link)}`;
     case 'offline':
-      return `No connection since ${formatSpan(now - link.since)}. Rules and alarms work on; values are kept here. ${waiting(link)}`;
+      return `No connection for ${formatSpan(now - link.since)}. Rules and alarms work on; values are kept here. ${waiting(link)}`;
     case 'disabled':
       return 'No cloud is configured. Everything on this page works without one.';
   }

@@ -1,5 +1,6 @@
 // Lanes with what tells how well they keep up: busy share, time-outs, late scans.
 import {
+  counted,
   DataTable,
   formatCount,
   formatShare,
@@ -110,7 +111,7 @@ export function LaneTable({ lanes }: { lanes: readonly LaneHealth[] }) {
           </div>
           <Utilisation lane={l} />
           <div className={css.dim}>
-            {formatCount(l.timeouts)} time-outs, {formatCount(l.overruns)} late scans
+            {counted(l.timeouts, 'time-out')}, {counted(l.overruns, 'late scan')}
             {l.last_error && <div className={css.wrap}>{l.last_error}</div>}
           </div>
         </div>

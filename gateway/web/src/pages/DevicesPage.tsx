@@ -2,6 +2,7 @@
 import {
   BoneRows,
   Choices,
+  counted,
   EmptyState,
   ErrorState,
   formatCount,
@@ -39,7 +40,7 @@ export default function DevicesPage() {
       <PageHeader
         title="Devices"
         subtitle={
-          devices.data ? `${formatCount(all.length)} on ${formatCount(lanes.data?.length ?? 0)} lanes` : ' '
+          devices.data ? `${formatCount(all.length)} on ${counted(lanes.data?.length ?? 0, 'lane')}` : ' '
         }
       />
       <div className={css.filters}>
@@ -97,10 +98,10 @@ function Lane({
           <h2 className={`${css.laneName} r-mono`}>{name}</h2>
           {lane && (
             <div className={css.laneFacts}>
-              <span>{formatCount(lane.requests)} requests</span>
-              <span>{formatCount(lane.timeouts)} time-outs</span>
-              <span>{formatCount(lane.desyncs)} stray answers</span>
-              <span>{formatCount(lane.overruns)} late scans</span>
+              <span>{counted(lane.requests, 'request')}</span>
+              <span>{counted(lane.timeouts, 'time-out')}</span>
+              <span>{counted(lane.desyncs, 'stray answer')}</span>
+              <span>{counted(lane.overruns, 'late scan')}</span>
             </div>
           )}
         </div>

@@ -1,5 +1,6 @@
 // The way of a value in words: what the field, this gateway and the cloud are doing.
 import {
+  counted,
   formatBytes,
   formatCount,
   formatSpan,
@@ -39,7 +40,7 @@ function fieldHop(o: Overview): Hop {
 
 function gatewayHop(o: Overview, now: number): Hop {
   const { store, points, gateway } = o;
-  const kept = `${formatCount(points.good + points.uncertain + points.bad)} points, ${formatBytes(store.history_bytes)} of history`;
+  const kept = `${counted(points.good + points.uncertain + points.bad, 'point')}, ${formatBytes(store.history_bytes)} of history`;
   const free = typeof store.free_bytes === 'number' ? `, ${formatBytes(store.free_bytes)} free` : '';
   if (store.disk.state === 'failing') {
     return {
