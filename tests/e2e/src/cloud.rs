@@ -21,7 +21,10 @@ impl Cloud {
         Self {
             base: format!("http://127.0.0.1:{port}"),
             socket: format!("ws://127.0.0.1:{port}/api/v1/live"),
-            http: reqwest::Client::builder().cookie_store(true).build().expect("an HTTP client"),
+            http: reqwest::Client::builder()
+                .cookie_store(true)
+                .build()
+                .expect("an HTTP client"),
             token: String::new(),
         }
     }
@@ -43,19 +46,29 @@ impl Cloud {
 
     /// `GET path`.
     pub async fn get(&self, path: &str) -> (u16, Value) {
-        let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let request = self
+            .http
+            .get(format!("{}{path}", self.base))
+            .bearer_auth(&self.token);
         answer(request.send().await).await
     }
 
     /// `POST path` with a body.
     pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(&self.token).json(body);
+        let request = self
+            .http
+            .post(format!("{}{path}", self.base))
+            .bearer_auth(&self.token)
+            .json(body);
         answer(request.send().await).await
     }
 
     /// Body of a `GET` as text.
     pub async fn text(&self, path: &str) -> String {
-        let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let request = self
+            .http
+            .get(format!("{}{path}", self.base))
+            .bearer_auth(&self.token);
         match request.send().await {
             Ok(response) => response.text().await.unwrap_or_default(),
             Err(_) => String::new(),
@@ -70,7 +83,9 @@ impl Cloud {
 
     /// One point with its latest value.
     pub async fn point(&self, gateway: &str, path: &str) -> Option<Value> {
-        let (status, body) = self.get(&format!("/api/v1/gateways/{gateway}/points/{path}")).await;
+        let (status, body) = self
+            .get(&format!("/api/v1/gateways/{gateway}/points/{path}"))
+            .await;
         (status == 200).then(|| body["view"].clone())
     }
 
@@ -78,20 +93,34 @@ impl Cloud {
     pub async fn samples(&self, gateway: &str, path: &str) -> Vec<(i64, f64)> {
         let far = 4_102_444_800_000_i64;
         let csv = self
-            .text(&format!("/api/v1/gateways/{gateway}/points/{path}/samples.csv?from=0&to={far}"))
+            .text(&format!(
+                "/api/v1/gateways/{gateway}/points/{path}/samples.csv?from=0&to={far}"
+            ))
             .await;
         parse_csv(&csv)
     }
 
     /// Writes a point and waits for its final outcome.
     pub async fn write(&self, gateway: &str, path: &str, body: &Value) -> Value {
-        let (status, record) = self.post(&format!("/api/v1/gateways/{gateway}/points/{path}/write"), body).await;
+        let (status, record) = self
+            .post(
+                &format!("/api/v1/gateways/{gateway}/points/{path}/write"),
+                body,
+            )
+            .await;
         assert_eq!(status, 202, "write {path}: {record}");
-        let id = record["command"]["id"].as_str().expect("a command has an id").to_owned();
-        crate::until("the command ends", std::time::Duration::from_secs(20), || async {
-            let (_, record) = self.get(&format!("/api/v1/commands/{id}")).await;
-            is_final(&record).then_some(record)
-        })
+        let id = record["command"]["id"]
+            .as_str()
+            .expect("a command has an id")
+            .to_owned();
+        crate::until(
+            "the command ends",
+            std::time::Duration::from_secs(20),
+            || async {
+                let (_, record) = self.get(&format!("/api/v1/commands/{id}")).await;
+                is_final(&record).then_some(record)
+            },
+        )
         .await
     }
 
@@ -100,10 +129,18 @@ impl Cloud {
     /// # Panics
     /// When the stream cannot be opened.
     pub async fn live(&self, gateway: &str, paths: &[&str]) -> Live {
-        let (mut socket, _) = tokio_tungstenite::connect_async(&self.socket).await.expect("live stream");
-        let wanted: Vec<Value> = paths.iter().map(|p| json!({"gateway": gateway, "path": p})).collect();
+        let (mut socket, _) = tokio_tungstenite::connect_async(&self.socket)
+            .await
+            .expect("live stream");
+        let wanted: Vec<Value> = paths
+            .iter()
+            .map(|p| json!({"gateway": gateway, "path": p}))
+            .collect();
         for message in [json!({"token": self.token}), json!({"subscribe": wanted})] {
-            socket.send(Message::text(message.to_string())).await.expect("live stream");
+            socket
+                .send(Message::text(message.to_string()))
+                .await
+                .expect("live stream");
         }
         Live { socket }
     }
@@ -112,7 +149,9 @@ impl Cloud {
 /// An open live stream.
 #[derive(Debug)]
 pub struct Live {
-    socket: tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>,
+    socket: tokio_tungstenite::WebSocketStream<
+        tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>,
+    >,
 }
 
 impl Live {
@@ -133,14 +172,24 @@ impl Live {
 #[must_use]
 pub fn parse_csv(csv: &str) -> Vec<(i64, f64)> {
     let mut lines = csv.lines();
-    let Some(header) = lines.next() else { return Vec::new() };
+    let Some(header) = lines.next() else {
+        return Vec::new();
+    };
     let column = |name: &str| {
-        header.split(',').position(|c| c == name).unwrap_or_else(|| panic!("no column {name} in '{header}'"))
+        header
+            .split(',')
+            .position(|c| c == name)
+            .unwrap_or_else(|| panic!("no column {name} in '{header}'"))
     };
     let (at, value, quality) = (column("at"), column("value"), column("quality"));
     lines
         .map(|line| line.split(',').collect::<Vec<_>>())
         .filter(|fields| fields.get(quality) == Some(&"good"))
-        .filter_map(|fields| Some((fields.get(at)?.parse().ok()?, fields.get(value)?.parse().ok()?)))
+        .filter_map(|fields| {
+            Some((
+                fields.get(at)?.parse().ok()?,
+                fields.get(value)?.parse().ok()?,
+            ))
+        })
         .collect()
 }

@@ -13,3 +13,10 @@ pub mod wait;
 pub use lab::Lab;
 pub use process::Process;
 pub use wait::{until, within};
+
+static LABS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Waits until no other end-to-end test runs: each needs both cores for its timing.
+pub async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
+    LABS.lock().await
+}

@@ -18,8 +18,14 @@ impl Local {
     /// A client without a session.
     #[must_use]
     pub fn new(port: u16) -> Self {
-        let http = reqwest::Client::builder().cookie_store(true).build().expect("an HTTP client");
-        Self { base: format!("http://127.0.0.1:{port}"), http }
+        let http = reqwest::Client::builder()
+            .cookie_store(true)
+            .build()
+            .expect("an HTTP client");
+        Self {
+            base: format!("http://127.0.0.1:{port}"),
+            http,
+        }
     }
 
     /// `GET path`; status and body (JSON, or text as a JSON string).
@@ -29,7 +35,11 @@ impl Local {
 
     /// `POST path` with a body and the header that guards against forged requests.
     pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        let request = self.http.post(format!("{}{path}", self.base)).header("X-Riser", "1").json(body);
+        let request = self
+            .http
+            .post(format!("{}{path}", self.base))
+            .header("X-Riser", "1")
+            .json(body);
         answer(request.send().await).await
     }
 
@@ -53,7 +63,11 @@ impl Local {
 
     /// Logs in; answers the status.
     pub async fn login(&self, user: &str, password: &str) -> (u16, Value) {
-        self.post("/api/v1/session", &json!({"user": user, "password": password})).await
+        self.post(
+            "/api/v1/session",
+            &json!({"user": user, "password": password}),
+        )
+        .await
     }
 
     /// One point with its value; `None` until it exists.
@@ -65,18 +79,29 @@ impl Local {
     /// A point's good value as a number.
     pub async fn value(&self, path: &str) -> Option<f64> {
         let point = self.point(path).await?;
-        (point["quality"]["level"] == "good").then(|| point["value"].as_f64()).flatten()
+        (point["quality"]["level"] == "good")
+            .then(|| point["value"].as_f64())
+            .flatten()
     }
 
     /// Writes a point and waits for its final outcome.
     pub async fn write(&self, path: &str, body: &Value) -> Value {
-        let (status, record) = self.post(&format!("/api/v1/points/{path}/write"), body).await;
+        let (status, record) = self
+            .post(&format!("/api/v1/points/{path}/write"), body)
+            .await;
         assert_eq!(status, 202, "write {path}: {record}");
-        let id = record["command"]["id"].as_str().expect("a command has an id").to_owned();
-        crate::until("the command ends", std::time::Duration::from_secs(15), || async {
-            let (_, record) = self.get(&format!("/api/v1/commands/{id}")).await;
-            is_final(&record).then_some(record)
-        })
+        let id = record["command"]["id"]
+            .as_str()
+            .expect("a command has an id")
+            .to_owned();
+        crate::until(
+            "the command ends",
+            std::time::Duration::from_secs(15),
+            || async {
+                let (_, record) = self.get(&format!("/api/v1/commands/{id}")).await;
+                is_final(&record).then_some(record)
+            },
+        )
         .await
     }
 }
@@ -84,12 +109,17 @@ impl Local {
 /// True once nothing more will happen to a command record.
 #[must_use]
 pub fn is_final(record: &Value) -> bool {
-    !matches!(record["outcome"]["state"].as_str(), None | Some("requested" | "sent"))
+    !matches!(
+        record["outcome"]["state"].as_str(),
+        None | Some("requested" | "sent")
+    )
 }
 
 /// Status and body of an answer; status 0 when none came.
 pub(crate) async fn answer(sent: Result<reqwest::Response, reqwest::Error>) -> (u16, Value) {
-    let Ok(response) = sent else { return (0, Value::Null) };
+    let Ok(response) = sent else {
+        return (0, Value::Null);
+    };
     let status = response.status().as_u16();
     let text = response.text().await.unwrap_or_default();
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));

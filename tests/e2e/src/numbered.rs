@@ -3,10 +3,11 @@
 //! or doubled. Owns the record of what it gave out.
 //!
 //! Each point is one u32, high word first, at holding registers `2 * i` and `2 * i + 1`. One read
-//! must cover all points, so that one number is one scan.
+//! must cover all points, so that one number is one scan. From register 1000 on there are eight
+//! plain registers that can be written and carry no number.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -23,13 +24,22 @@ pub struct Numbered {
 struct State {
     answered: AtomicU32,
     silent: AtomicBool,
+    plain: [AtomicU16; 8],
 }
+
+/// First of the plain registers.
+pub const PLAIN: u16 = 1000;
 
 impl Numbered {
     /// Serves on a free port of loopback.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on loopback");
-        let port = listener.local_addr().expect("a bound socket has an address").port();
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port on loopback");
+        let port = listener
+            .local_addr()
+            .expect("a bound socket has an address")
+            .port();
         let state = Arc::new(State::default());
         let shared = Arc::clone(&state);
         let task = tokio::spawn(async move {
@@ -46,6 +56,12 @@ impl Numbered {
         self.state.answered.load(Ordering::SeqCst)
     }
 
+    /// What stands in a plain register, counted from [`PLAIN`].
+    #[must_use]
+    pub fn plain(&self, index: usize) -> u16 {
+        self.state.plain[index].load(Ordering::SeqCst)
+    }
+
     /// Stops or resumes answering, with connections left open.
     pub fn set_silent(&self, silent: bool) {
         self.state.silent.store(silent, Ordering::SeqCst);
@@ -58,7 +74,7 @@ impl Drop for Numbered {
     }
 }
 
-/// Answers read-holding-registers requests (Modbus Application Protocol 1.1b3, 6.3).
+/// Answers functions 3 and 6 (Modbus Application Protocol 1.1b3, 6.3 and 6.6).
 async fn serve(mut stream: TcpStream, state: Arc<State>) {
     let _ = stream.set_nodelay(true);
     let mut request = [0_u8; 12];
@@ -66,17 +82,42 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
         if state.silent.load(Ordering::SeqCst) {
             continue;
         }
-        let count = usize::from(u16::from_be_bytes([request[10], request[11]]));
-        let number = state.answered.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut answer = Vec::with_capacity(9 + 2 * count);
-        answer.extend_from_slice(&request[..4]);
-        answer.extend_from_slice(&u16::try_from(3 + 2 * count).unwrap_or(u16::MAX).to_be_bytes());
-        answer.extend_from_slice(&[request[6], request[7], u8::try_from(2 * count).unwrap_or(u8::MAX)]);
-        for _ in 0..count / 2 {
-            answer.extend_from_slice(&number.to_be_bytes());
-        }
+        let address = u16::from_be_bytes([request[8], request[9]]);
+        let word = u16::from_be_bytes([request[10], request[11]]);
+        let answer = match (request[7], address.checked_sub(PLAIN)) {
+            (6, Some(index @ 0..8)) => {
+                state.plain[usize::from(index)].store(word, Ordering::SeqCst);
+                request.to_vec()
+            }
+            (3, Some(index @ 0..8)) => {
+                let registers = state.plain.iter().skip(index.into()).take(word.into());
+                read_answer(
+                    &request,
+                    &registers
+                        .map(|r| r.load(Ordering::SeqCst))
+                        .collect::<Vec<_>>(),
+                )
+            }
+            (3, None) => {
+                let number = state.answered.fetch_add(1, Ordering::SeqCst) + 1;
+                let words = [u16::try_from(number >> 16), u16::try_from(number & 0xffff)];
+                let both = words.map(|w| w.unwrap_or(u16::MAX));
+                read_answer(&request, &both.repeat(usize::from(word / 2)))
+            }
+            // Anything else: illegal function.
+            _ => [&request[..4], &[0, 3, request[6], request[7] | 0x80, 1]].concat(),
+        };
         if stream.write_all(&answer).await.is_err() {
             return;
         }
     }
+}
+
+fn read_answer(request: &[u8; 12], registers: &[u16]) -> Vec<u8> {
+    let octets = u8::try_from(2 * registers.len()).unwrap_or(u8::MAX);
+    let mut answer = request[..4].to_vec();
+    answer.extend_from_slice(&(u16::from(octets) + 3).to_be_bytes());
+    answer.extend_from_slice(&[request[6], request[7], octets]);
+    answer.extend(registers.iter().flat_map(|r| r.to_be_bytes()));
+    answer
 }

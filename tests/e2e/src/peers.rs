@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 /// The repository.
 #[must_use]
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap_or_default()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap_or_default()
 }
 
 /// The Python of one peer environment, such as `modbus`.
@@ -20,7 +23,9 @@ pub fn python(environment: &str) -> Option<PathBuf> {
 #[must_use]
 pub fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|p| p.join(name)).find(|p| p.is_file());
+    let found = std::env::split_paths(&path)
+        .map(|p| p.join(name))
+        .find(|p| p.is_file());
     found.or_else(|| present(name, PathBuf::from("/usr/sbin").join(name)))
 }
 
@@ -28,7 +33,13 @@ fn present(name: &str, path: PathBuf) -> Option<PathBuf> {
     if path.is_file() {
         return Some(path);
     }
-    assert!(std::env::var_os("CI").is_none(), "peer {name} is missing; `make test` installs it");
-    eprintln!("SKIPPED: peer {name} is not installed ({}); run `node tests/run.mjs setup`", path.display());
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "peer {name} is missing; `make test` installs it"
+    );
+    eprintln!(
+        "SKIPPED: peer {name} is not installed ({}); run `node tests/run.mjs setup`",
+        path.display()
+    );
     None
 }

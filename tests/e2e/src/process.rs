@@ -48,7 +48,8 @@ impl Process {
     /// Adds arguments.
     #[must_use]
     pub fn arguments<S: AsRef<str>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
-        self.arguments.extend(arguments.into_iter().map(|a| a.as_ref().to_owned()));
+        self.arguments
+            .extend(arguments.into_iter().map(|a| a.as_ref().to_owned()));
         self
     }
 
@@ -66,7 +67,11 @@ impl Process {
     #[expect(clippy::panic, reason = "a test without its program has failed")]
     pub fn start(&mut self) {
         assert!(self.child.is_none(), "{} is already running", self.name);
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log).expect("log file");
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .expect("log file");
         let copy = log.try_clone().expect("log file");
         let child = Command::new(&self.program)
             .args(&self.arguments)
@@ -86,6 +91,12 @@ impl Process {
         }
     }
 
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Process id while running.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
@@ -95,7 +106,10 @@ impl Process {
     /// Ends it as a power cut would: SIGKILL, nothing flushed.
     pub async fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            child.kill().await.expect("SIGKILL is always delivered to an own child");
+            child
+                .kill()
+                .await
+                .expect("SIGKILL is always delivered to an own child");
         }
     }
 
@@ -108,10 +122,21 @@ impl Process {
         let start = Instant::now();
         if let Some(mut child) = self.child.take() {
             let id = child.id().expect("a running child has an id").to_string();
-            let sent = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill");
+            let sent = Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .await
+                .expect("kill");
             assert!(sent.success());
-            if tokio::time::timeout(Duration::from_secs(10), child.wait()).await.is_err() {
-                panic!("{} did not end within 10 s of SIGTERM\n{}", self.name, self.tail());
+            if tokio::time::timeout(Duration::from_secs(10), child.wait())
+                .await
+                .is_err()
+            {
+                panic!(
+                    "{} did not end within 10 s of SIGTERM\n{}",
+                    self.name,
+                    self.tail()
+                );
             }
         }
         start.elapsed()
@@ -125,7 +150,9 @@ impl Process {
 
     /// True while it runs.
     pub fn running(&mut self) -> bool {
-        self.child.as_mut().is_some_and(|c| matches!(c.try_wait(), Ok(None)))
+        self.child
+            .as_mut()
+            .is_some_and(|c| matches!(c.try_wait(), Ok(None)))
     }
 
     /// Everything it has said.
@@ -150,5 +177,8 @@ impl Process {
 #[must_use]
 pub fn free_port() -> u16 {
     let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
-    socket.local_addr().expect("a bound socket has an address").port()
+    socket
+        .local_addr()
+        .expect("a bound socket has an address")
+        .port()
 }

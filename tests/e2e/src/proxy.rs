@@ -31,8 +31,13 @@ pub struct Proxy {
 impl Proxy {
     /// Listens on a free port and passes on to `127.0.0.1:target`.
     pub async fn start(target: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on loopback");
-        let port = listener.local_addr().expect("a bound socket has an address").port();
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port on loopback");
+        let port = listener
+            .local_addr()
+            .expect("a bound socket has an address")
+            .port();
         let (mode, seen) = watch::channel(Mode::Pass);
         let octets = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&octets);
@@ -41,7 +46,12 @@ impl Proxy {
                 tokio::spawn(connection(near, target, seen.clone(), Arc::clone(&counter)));
             }
         });
-        Self { port, mode, octets, task }
+        Self {
+            port,
+            mode,
+            octets,
+            task,
+        }
     }
 
     /// Changes what the link does, for open connections too.
@@ -62,26 +72,29 @@ impl Drop for Proxy {
     }
 }
 
-async fn connection(near: TcpStream, target: u16, mut mode: watch::Receiver<Mode>, octets: Arc<AtomicU64>) {
+async fn connection(
+    near: TcpStream,
+    target: u16,
+    mut mode: watch::Receiver<Mode>,
+    octets: Arc<AtomicU64>,
+) {
     // A closed socket with unread input is reset, which is what a cut looks like.
     if *mode.borrow() == Mode::Cut {
         return;
     }
-    let Ok(far) = TcpStream::connect(("127.0.0.1", target)).await else { return };
+    let Ok(far) = TcpStream::connect(("127.0.0.1", target)).await else {
+        return;
+    };
     let (_, _) = (near.set_nodelay(true), far.set_nodelay(true));
     let (near_read, near_write) = near.into_split();
     let (far_read, far_write) = far.into_split();
+    let watcher = mode.clone();
     let cut = async { mode.wait_for(|m| *m == Mode::Cut).await.map(drop) };
-    let watcher = mode_of(&mode);
     tokio::select! {
         _ = cut => {}
         () = pump(near_read, far_write, watcher.clone(), Some(octets)) => {}
         () = pump(far_read, near_write, watcher, None) => {}
     }
-}
-
-fn mode_of(mode: &watch::Receiver<Mode>) -> watch::Receiver<Mode> {
-    mode.clone()
 }
 
 async fn pump(

@@ -28,7 +28,10 @@ where
 ///
 /// # Panics
 /// When the condition is not met in time: this is how a test fails.
-#[expect(clippy::panic, reason = "a condition that is not met in time fails the test")]
+#[expect(
+    clippy::panic,
+    reason = "a condition that is not met in time fails the test"
+)]
 pub async fn until<T, F, Fut>(what: &str, limit: Duration, look: F) -> T
 where
     F: FnMut() -> Fut,

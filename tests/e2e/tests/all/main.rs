@@ -1,0 +1,7 @@
+//! Every end-to-end test, in one program so that the product is linked once. Each takes its turn.
+
+mod broker;
+mod building;
+mod kill;
+mod outage;
+mod refused;

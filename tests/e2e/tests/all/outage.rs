@@ -1,0 +1,163 @@
+//! The cloud is cut off for a minute: the building goes on by itself, and afterwards nothing is
+//! missing and nothing is doubled.
+
+use riser_e2e::lab::GATEWAY;
+use riser_e2e::numbered::{Numbered, PLAIN};
+use riser_e2e::proxy::Mode;
+use riser_e2e::{Lab, alone, until};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Points of the numbered device.
+pub(crate) const POINTS: usize = 20;
+
+/// A lane with the numbered device, `interval` milliseconds a scan.
+pub(crate) fn numbered_building(port: u16, interval: u32) -> String {
+    let points: String = (0..POINTS)
+        .map(|i| {
+            format!(
+                "  {{ key = \"n{i}\", address = {}, type = \"u32\" }},\n",
+                2 * i
+            )
+        })
+        .collect();
+    format!(
+        "[[adapter]]\nkind = \"modbus\"\nname = \"field\"\n\
+         [[adapter.lane]]\nkey = \"lane\"\ntransport = \"tcp\"\nhost = \"127.0.0.1\"\nport = {port}\n\
+         [[adapter.device]]\nkey = \"num\"\nname = \"Numbered\"\nlane = \"lane\"\ninterval_ms = {interval}\n\
+         point = [\n{points}  {{ key = \"relay\", address = {PLAIN}, type = \"u16\", access = \"read_write\", write_function = 6, interval_ms = 60000 }},\n]\n"
+    )
+}
+
+/// Fails unless each of 1..=`last` is there exactly once.
+pub(crate) fn exactly_once(point: &str, samples: &[(i64, f64)], last: u32) {
+    let mut seen: BTreeMap<u64, u32> = BTreeMap::new();
+    for (_, value) in samples {
+        *seen.entry(value.to_bits()).or_default() += 1;
+    }
+    let of = |n: u32| seen.get(&f64::from(n).to_bits()).copied().unwrap_or(0);
+    let missing: Vec<u32> = (1..=last).filter(|n| of(*n) == 0).collect();
+    let doubled: Vec<u32> = (1..=last).filter(|n| of(*n) > 1).collect();
+    assert!(
+        missing.is_empty() && doubled.is_empty(),
+        "{point}: missing {missing:?}, doubled {doubled:?} of {last}"
+    );
+}
+
+const LIMIT: u32 = 150;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_minute_without_the_cloud_loses_and_doubles_nothing() {
+    let _turn = alone().await;
+    let device = Numbered::start().await;
+    let rules = format!(
+        "[[rule]]\nkey = \"high\"\npoint = \"num/n0\"\ncondition = {{ test = \"above\", limit = {LIMIT} }}\n\
+         action.raise_alarm = {{ priority = \"high\", message = \"Number is high\" }}\n\
+         [[rule]]\nkey = \"relay\"\npoint = \"num/n0\"\ncondition = {{ test = \"above\", limit = {LIMIT} }}\n\
+         action.write = {{ point = \"num/relay\", value = 7, on_end = \"keep\" }}\n"
+    );
+    let (lab, local, cloud) = Lab::start(&(numbered_building(device.port, 200) + &rules)).await;
+    until(
+        "the cloud shows the gateway's values",
+        Duration::from_secs(20),
+        || async {
+            cloud
+                .point(GATEWAY, "num/n0")
+                .await
+                .filter(|p| p["value"].as_f64() > Some(5.0))
+        },
+    )
+    .await;
+    assert!(
+        device.answered() < LIMIT - 20,
+        "the cut must come before the alarm"
+    );
+    lab.link.set(Mode::Cut);
+    let cut = Instant::now();
+
+    let alarm = until(
+        "the alarm is raised without the cloud",
+        Duration::from_secs(60),
+        || async {
+            let (_, body) = local.get("/api/v1/alarms?state=open").await;
+            body["alarms"].as_array().and_then(|a| a.first().cloned())
+        },
+    )
+    .await;
+    assert_eq!(
+        alarm["value"],
+        LIMIT + 1,
+        "raised by the first scan above the limit"
+    );
+    until(
+        "the rule's write is at the device",
+        Duration::from_secs(2),
+        || async { (device.plain(0) == 7).then_some(()) },
+    )
+    .await;
+    let link = local.get("/api/v1/overview").await.1["link"]["state"].clone();
+    assert_ne!(link, "live", "a cut link must not be called live");
+
+    let mut live = cloud.live(GATEWAY, &["num/n0"]).await;
+    tokio::time::sleep(Duration::from_secs(60).saturating_sub(cut.elapsed())).await;
+    let at_heal = device.answered();
+    lab.link.set(Mode::Pass);
+    let connected = until(
+        "the gateway is connected again",
+        Duration::from_secs(90),
+        || async {
+            let gateway = cloud.gateway(GATEWAY).await?;
+            (gateway["connected"] == true).then(Instant::now)
+        },
+    )
+    .await;
+    let fresh = tokio::time::timeout(Duration::from_secs(5), async {
+        loop {
+            let message = live.next().await.expect("the live stream stays open");
+            let values = message["values"].as_array().cloned().unwrap_or_default();
+            if values
+                .iter()
+                .any(|v| v["value"].as_f64() > Some(f64::from(at_heal)))
+            {
+                return connected.elapsed();
+            }
+        }
+    })
+    .await
+    .expect("live values after reconnecting");
+    assert!(
+        fresh <= Duration::from_secs(2),
+        "live values took {fresh:?} after reconnecting"
+    );
+
+    let last = device.answered();
+    until(
+        "everything collected is in the cloud",
+        Duration::from_secs(60),
+        || async {
+            let samples = cloud.samples(GATEWAY, "num/n19").await;
+            (samples.iter().any(|(_, v)| *v >= f64::from(last)) && samples.len() >= last as usize)
+                .then_some(())
+        },
+    )
+    .await;
+    for point in [0, 7, 19] {
+        let path = format!("num/n{point}");
+        exactly_once(&path, &cloud.samples(GATEWAY, &path).await, last);
+    }
+    let raised = until(
+        "the alarm is in the cloud",
+        Duration::from_secs(5),
+        || async {
+            let (_, body) = cloud.get("/api/v1/alarms?state=open").await;
+            body["alarms"].as_array().filter(|a| !a.is_empty()).cloned()
+        },
+    )
+    .await;
+    assert_eq!(
+        raised.len(),
+        1,
+        "one alarm, not one for each resend: {raised:?}"
+    );
+    assert_eq!(raised[0]["id"], alarm["id"]);
+}
