@@ -59,7 +59,10 @@ for (const shot of SHOTS) {
           () => document.documentElement.scrollWidth > document.documentElement.clientWidth + 1,
         );
         if (wide) problems.push('the page scrolls sideways');
-        await page.screenshot({ path: join(out, `${name}.png`), fullPage: shot.full ?? false });
+        await page.screenshot({
+          path: join(out, `${name}.png`),
+          fullPage: (shot.full ?? false) && size === 'desk',
+        });
       } catch (reason) {
         problems.push(String(reason).split('\n')[0]);
         await page.screenshot({ path: join(out, `${name}.png`) });
