@@ -31,6 +31,16 @@ describe('a request', () => {
     );
   });
 
+  test('says that a value stays when it is the present one', () => {
+    const sentence = effectSentence(
+      SETPOINT,
+      SETPOINT,
+      { value: 18, priority: 8, hold: { kind: 'released' } },
+      NOW,
+    );
+    expect(sentence).toMatch(/stays at 18.0.°C, held at priority 8, manual operator, until released\.$/);
+  });
+
   test('holds until midnight at the most when it says today', () => {
     expect(holdSeconds({ kind: 'today' }, NOW)).toBe(8.5 * 3600);
     expect(holdSeconds({ kind: 'released' }, NOW)).toBeNull();

@@ -51,7 +51,8 @@ export function effectSentence(
   if (write.value === null) return `${name}: priority ${priorityName(write.priority)} is released.`;
   const from = valueSentence(point, reading.value);
   const to = valueSentence(point, write.value);
-  return `${name}: ${from} → ${to} at priority ${priorityName(write.priority)}, ${until(write.hold, now)}.`;
+  const change = from === to ? `stays at ${to}, held` : `${from} → ${to}`;
+  return `${name}: ${change} at priority ${priorityName(write.priority)}, ${until(write.hold, now)}.`;
 }
 
 /** The level that would keep a write from taking effect, if somebody holds a higher one. */
