@@ -235,6 +235,13 @@ async fn events() {
     drop(dir);
 }
 
+/// Resident memory of this process at its highest, as the kernel says it.
+fn highest_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    line.unwrap().trim().to_owned()
+}
+
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -243,7 +250,8 @@ fn main() {
     runtime.block_on(async {
         steady("100 points each second", (100, 10), 20).await;
         steady("1,000 points each second", (1_000, 100), 20).await;
-        steady("100,000 each second", (100_000, 125), 20).await;
+        steady("100,000 each second", (100_000, 125), 70).await;
+        println!("memory at its highest    {}", highest_memory());
         events().await;
         trends().await;
     });

@@ -225,3 +225,37 @@ async fn a_large_append_becomes_several_batches() {
     assert_eq!(found.len(), 1);
     close(store).await;
 }
+
+#[tokio::test]
+async fn a_restart_in_mid_minute_loses_nothing_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON + 2_000);
+    let (mut store, _) = open(dir.path(), &hands);
+    let mut truth = Truth::default();
+    let mut n = 9;
+    // A sample two seconds into the minute goes into the span written four seconds later, which
+    // says that only the minutes before are reduced. Then one more that no span covers.
+    for _ in 0..3 {
+        for seconds in [0, 1, 3, 20] {
+            n += 1;
+            let at = hands.forward(seconds * 1_000);
+            // Two and a half seconds before: the first batch straddles the minute.
+            let mut scans = scans_at(at - 2_500, n + 100);
+            scans.extend(scans_at(at, n));
+            truth.take(&scans);
+            append(&store, scans);
+            store.settle().await.unwrap();
+            assert_trends(&store, &truth, NOON - DAY, NOON + DAY).await;
+        }
+        close(store).await;
+        store = open(dir.path(), &hands).0;
+        hands.forward(36_000);
+    }
+    append(&store, scans_at(hands.get(), 1));
+    truth.take(&scans_at(hands.get(), 1));
+    hands.forward(2 * MINUTE);
+    store.settle().await.unwrap();
+    assert_trends(&store, &truth, NOON, NOON + 10 * MINUTE).await;
+    assert_trends(&store, &truth, NOON - DAY, NOON + DAY).await;
+    close(store).await;
+}
