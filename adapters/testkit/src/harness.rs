@@ -1,16 +1,17 @@
-//! A gateway in miniature around one adapter: registry, sample sink, command inbox, health board.
+//! A gateway in miniature around one adapter: sample sink, command inbox, health board.
 //! Owns waiting: every wait is for a condition, has a deadline, and says what was there instead.
 
+use crate::registry::Registry;
 use riser_adapter::{
     AdapterCommand, AdapterContext, AdapterError, BuildContext, Clock, ConfigError, HealthBoard,
-    Kind, PointRegistry, RegistryError, SampleSink, SystemClock, WriteResult,
+    Kind, SampleSink, SystemClock, WriteResult,
 };
 use riser_model::{
     Author, AuthorKind, Command, CommandId, Point, PointPath, Priority, Quality, ScanBatch, Slot,
     Timestamp, Value,
 };
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -34,80 +35,6 @@ pub struct Observed {
     pub quality: Quality,
     /// Source time.
     pub at: Timestamp,
-}
-
-/// Points in memory; slots count from 0.
-#[derive(Debug, Default)]
-pub struct Registry(Mutex<Known>);
-
-#[derive(Debug, Default)]
-struct Known {
-    paths: Vec<String>,
-    slots: HashMap<String, Slot>,
-}
-
-impl Registry {
-    fn with<R>(&self, f: impl FnOnce(&mut Known) -> R) -> R {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The path behind a slot.
-    #[must_use]
-    pub fn path(&self, slot: Slot) -> String {
-        let path = self.with(|k| k.paths.get(slot.index()).cloned());
-        path.unwrap_or_else(|| format!("slot {}", slot.0))
-    }
-
-    /// The slot of a path.
-    #[must_use]
-    pub fn slot(&self, path: &str) -> Option<Slot> {
-        self.with(|k| k.slots.get(path).copied())
-    }
-
-    /// How many points there are.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.with(|k| k.paths.len())
-    }
-}
-
-impl Known {
-    fn slot(&mut self, path: String) -> Slot {
-        if let Some(slot) = self.slots.get(&path) {
-            return *slot;
-        }
-        let slot = Slot(u32::try_from(self.paths.len()).unwrap_or(u32::MAX));
-        self.paths.push(path.clone());
-        self.slots.insert(path, slot);
-        slot
-    }
-}
-
-impl PointRegistry for Registry {
-    fn declare<'a>(
-        &'a self,
-        adapter: &'a str,
-        points: Vec<Point>,
-    ) -> futures_util::future::BoxFuture<'a, Result<Vec<Slot>, RegistryError>> {
-        Box::pin(async move {
-            let mut seen = HashSet::new();
-            points
-                .into_iter()
-                .map(|point| {
-                    let path = point.path.to_string();
-                    let slot = self.with(|k| k.slot(path.clone()));
-                    if seen.insert(slot) {
-                        Ok(slot)
-                    } else {
-                        Err(RegistryError::Duplicate {
-                            path,
-                            owner: adapter.to_owned(),
-                        })
-                    }
-                })
-                .collect()
-        })
-    }
 }
 
 /// An adapter at work.

@@ -11,7 +11,9 @@ pub mod contract;
 pub mod harness;
 pub mod peer;
 pub mod programs;
+pub mod registry;
 pub mod script;
 
 pub use harness::{Observed, Running};
 pub use peer::{Mode, Peer, Reply, Respond};
+pub use registry::Registry;
