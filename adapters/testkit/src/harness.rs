@@ -7,7 +7,7 @@ use riser_adapter::{
     Kind, SampleSink, SystemClock, WriteResult,
 };
 use riser_model::{
-    Author, AuthorKind, Command, CommandId, Point, PointPath, Priority, Quality, ScanBatch, Slot,
+    Author, AuthorKind, Command, CommandId, PointPath, Priority, Quality, ScanBatch, Slot,
     Timestamp, Value,
 };
 use std::collections::BTreeMap;
