@@ -38,7 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("riser-cloud", &["riser-model", "riser-rules", "riser-wire"]),
     ("riser-sim", &[]),
-    ("riser-demo", &[]),
+    ("riser-demo", &["riser-e2e"]),
     ("riser-tidy", &[]),
     ("riser-bench", &["riser-e2e"]),
     ("riser-e2e", &["riser-model", "riser-wire", "riser-store"]),

@@ -33,6 +33,7 @@ const TOP: &[&str] = &[
     "tsconfig.base.json",
     "eslint.config.mjs",
     "eslint.config.js",
+    "vitest.config.ts",
     ".prettierrc.json",
     ".prettierignore",
     ".editorconfig",

@@ -125,7 +125,7 @@ impl History {
     ) -> AppResult<impl Stream<Item = Result<String, std::io::Error>> + Send + use<>> {
         let first = read(&self.db, &self.turns, (who, &at, range.0)).await?;
         let (db, turns, who) = (self.db.clone(), Arc::clone(&self.turns), who.clone());
-        let mut text = String::from("time,value,quality,reason\r\n");
+        let mut text = String::from("at,time,value,quality,reason\r\n");
         rows(&mut text, &first.samples);
         let begin = Table {
             text,
@@ -185,14 +185,15 @@ fn name((gateway, path): &PointRef) -> String {
 }
 
 fn rows(text: &mut String, samples: &[Observed]) {
+    // Writing into a String cannot fail.
     for (at, value, quality) in samples {
+        let _ = write!(text, "{},", at.0);
         time(text, *at);
         text.push(',');
         if let Some(value) = value {
             cell(text, value);
         }
         let (level, reason) = words(*quality);
-        // Writing into a String cannot fail.
         let _ = write!(text, ",{level},{reason}\r\n");
     }
 }

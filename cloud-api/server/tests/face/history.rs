@@ -200,9 +200,9 @@ async fn the_table_holds_the_same_and_names_its_file() {
     );
     let text = response.text().await.unwrap();
     let mut lines = text.lines();
-    assert_eq!(lines.next(), Some("time,value,quality,reason"));
+    assert_eq!(lines.next(), Some("at,time,value,quality,reason"));
     let values: Vec<_> = lines
-        .map(|l| l.split(',').nth(1).unwrap().to_owned())
+        .map(|l| l.split(',').nth(2).unwrap().to_owned())
         .collect();
     let expected: Vec<_> = all
         .iter()

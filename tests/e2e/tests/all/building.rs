@@ -12,14 +12,15 @@ const EXPECTED: &[(&str, &str, f64)] = &[
     ("u16", "address = 0, type = \"u16\"", 215.0),
     ("i16", "address = 1, type = \"i16\"", -5.0),
     ("scaled", "address = 0, type = \"i16\", scale = 0.1", 21.5),
-    ("f32_abcd", "address = 10, type = \"f32\"", 21.5),
+    ("f32_abcd", "address = 30, type = \"f32\"", 21.5),
     (
         "f32_cdab",
-        "address = 12, type = \"f32\", order = \"cdab\"",
+        "address = 32, type = \"f32\", order = \"cdab\"",
         21.5,
     ),
-    ("i32", "address = 14, type = \"i32\"", -123_456.0),
-    ("u64", "address = 16, type = \"u64\"", 1_099_511_627_783.0),
+    ("i32", "address = 40, type = \"i32\"", -123_456.0),
+    ("i64", "address = 50, type = \"i64\"", -1_099_511_627_783.0),
+    ("f64", "address = 74, type = \"f64\"", -0.125),
     (
         "input",
         "table = \"input\", address = 0, type = \"u16\"",
@@ -45,7 +46,7 @@ fn device(lane: &str) -> String {
     format!(
         "[[adapter.device]]\nkey = \"{lane}\"\nlane = \"{lane}\"\nunit = 1\ninterval_ms = 500\npoint = [\n{points}\
          {{ key = \"text\", address = 20, type = \"string\", length = 5 }},\n\
-         {{ key = \"setpoint\", address = 110, type = \"i16\", scale = 0.1, unit = \"°C\", access = \"read_write\", \
+         {{ key = \"setpoint\", address = 90, type = \"i16\", scale = 0.1, unit = \"°C\", access = \"read_write\", \
          limits = {{ min = 14.0, max = 26.0 }} }},\n]\n"
     )
 }
@@ -146,7 +147,7 @@ async fn every_register_of_a_foreign_device_is_shown_as_it_is() {
             "-t",
             "4",
             "-r",
-            "110",
+            "90",
             "-c",
             "1",
             "127.0.0.1",
@@ -156,7 +157,7 @@ async fn every_register_of_a_foreign_device_is_shown_as_it_is() {
         .unwrap();
     let said = String::from_utf8_lossy(&read.stdout).into_owned();
     assert!(
-        said.contains("[110]:") && said.contains("215"),
+        said.contains("[90]:") && said.contains("215"),
         "mbpoll reads what Riser wrote: {said}"
     );
     let refused = local
