@@ -75,61 +75,24 @@ impl Lab {
     pub async fn prepare(building: &str) -> Self {
         let keep = TempDir::with_prefix("riser-lab-").expect("a temporary folder");
         let folder = keep.path().to_path_buf();
-        let text = |path: &Path| path.to_string_lossy().into_owned();
-        let pki = text(&folder.join("pki"));
-        tool("riser-cloud", &["pki", "init", "--dir", &pki], "").await;
-        let issue = [
-            "pki",
-            "issue-gateway",
-            "--dir",
-            &pki,
-            "--tenant",
-            TENANT,
-            "--gateway",
-            GATEWAY,
-        ];
-        let out = text(&folder.join("identity"));
-        tool("riser-cloud", &[&issue[..], &["--out", &out]].concat(), "").await;
         let (local_port, cloud_port, mqtt_port) = (free_port(), free_port(), free_port());
         let link = Proxy::start(mqtt_port).await;
-        let cloud_config = folder.join("cloud.toml");
-        std::fs::write(&cloud_config, cloud_toml(&folder, cloud_port, mqtt_port)).expect("write");
-        let config = folder.join("riser.toml");
+        let write = |name: &str, content: String| {
+            let path = folder.join(name);
+            std::fs::write(&path, content).expect("a file in the temporary folder");
+            text(&path)
+        };
+        let cloud_config = write("cloud.toml", cloud_toml(&folder, cloud_port, mqtt_port));
         let head = gateway_toml(&folder, local_port, link.port);
-        std::fs::write(&config, format!("{head}\n{building}")).expect("write");
-        let user = [
-            "user",
-            "add",
-            "--config",
-            &text(&cloud_config),
-            "--tenant",
-            TENANT,
-            "--email",
-            OPERATOR,
-        ];
-        let role = [
-            "--name",
-            "Olga Operator",
-            "--role",
-            "operator",
-            "--password-stdin",
-        ];
-        tool(
-            "riser-cloud",
-            &[&user[..], &role[..]].concat(),
-            OPERATOR_PASSWORD,
-        )
-        .await;
+        let config = write("riser.toml", format!("{head}\n{building}"));
+        issue(&folder, &cloud_config).await;
         let cloud = Process::new("riser-cloud", built("riser-cloud"), &folder).arguments([
             "run",
             "--config",
-            &text(&cloud_config),
+            &cloud_config,
         ]);
-        let gateway = Process::new("riserd", built("riserd"), &folder).arguments([
-            "run",
-            "--config",
-            &text(&config),
-        ]);
+        let gateway = Process::new("riserd", built("riserd"), &folder)
+            .arguments(["run", "--config", &config]);
         let keep = if std::env::var_os("RISER_KEEP").is_some() {
             eprintln!("kept: {}", keep.keep().display());
             None
@@ -211,6 +174,45 @@ impl Lab {
         );
         start.elapsed()
     }
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// A CA, the gateway's identity and one operator.
+async fn issue(folder: &Path, cloud_config: &str) {
+    let (pki, out) = (text(&folder.join("pki")), text(&folder.join("identity")));
+    tool("riser-cloud", &["pki", "init", "--dir", &pki], "").await;
+    let issue = [
+        "pki",
+        "issue-gateway",
+        "--dir",
+        &pki,
+        "--tenant",
+        TENANT,
+        "--gateway",
+        GATEWAY,
+        "--out",
+        &out,
+    ];
+    tool("riser-cloud", &issue, "").await;
+    let user = [
+        "user",
+        "add",
+        "--config",
+        cloud_config,
+        "--tenant",
+        TENANT,
+        "--email",
+        OPERATOR,
+        "--name",
+        "Olga Operator",
+        "--role",
+        "operator",
+        "--password-stdin",
+    ];
+    tool("riser-cloud", &user, OPERATOR_PASSWORD).await;
 }
 
 fn cloud_toml(folder: &Path, http: u16, mqtt: u16) -> String {
