@@ -1,2 +1,129 @@
-//! A broker that is not ours stands between: mosquitto with mutual TLS and access lists. The same
-//! gateway, the same cloud, the same promise.
+//! The same gateway and the same cloud with a third-party broker between them: mosquitto with mutual
+//! TLS, a rule per gateway, no memory of its own, and killed on the way.
+
+use crate::outage::{exactly_once, numbered_building};
+use riser_e2e::lab::{GATEWAY, tool};
+use riser_e2e::numbered::Numbered;
+use riser_e2e::process::Process;
+use riser_e2e::{Lab, alone, peers, until};
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Makes mosquitto listen where the gateway connects, and the cloud its client.
+async fn between(lab: &Lab, program: PathBuf) -> Process {
+    let at = lab.folder.display();
+    let (pki, identity) = (format!("{at}/pki"), format!("{at}/cloud-identity"));
+    let client = [
+        "pki",
+        "issue-client",
+        "--dir",
+        &pki,
+        "--name",
+        "cloud",
+        "--out",
+        &identity,
+    ];
+    tool("riser-cloud", &client, "").await;
+    let write = |name: &str, text: String| std::fs::write(lab.folder.join(name), text).unwrap();
+    write(
+        "cloud.toml",
+        format!(
+            "data_dir = \"{at}/cloud\"\n[http]\nlisten = \"127.0.0.1:{}\"\n\
+             [broker]\nurl = \"mqtts://localhost:{}\"\nca = \"{pki}/ca.pem\"\ncert = \"{identity}/cloud.pem\"\n\
+             key = \"{identity}/cloud.key\"\n",
+            lab.cloud_port, lab.mqtt_port
+        ),
+    );
+    write(
+        "acl",
+        "pattern write riser/v1/%u/up/+\npattern read riser/v1/%u/down/+\n\
+         user cloud\ntopic read riser/v1/+/+/up/+\ntopic write riser/v1/+/+/down/+\n"
+            .to_owned(),
+    );
+    // As root it would drop its rights and could not read this folder.
+    let user = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
+    write(
+        "mosquitto.conf",
+        format!(
+            "user {user}\nper_listener_settings true\nlistener {} 127.0.0.1\ncafile {pki}/ca.pem\n\
+             certfile {pki}/server.pem\nkeyfile {pki}/server.key\nrequire_certificate true\n\
+             use_identity_as_username true\nallow_anonymous false\nacl_file {at}/acl\npersistence false\n",
+            lab.mqtt_port
+        ),
+    );
+    Process::new("mosquitto", program, &lab.folder)
+        .arguments(["-c", &format!("{at}/mosquitto.conf")])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_in_between_changes_nothing_even_when_it_is_killed() {
+    let _turn = alone().await;
+    let Some(program) = peers::program("mosquitto") else {
+        return;
+    };
+    let device = Numbered::start().await;
+    let mut lab = Lab::prepare(&numbered_building(device.port, 200)).await;
+    let mut broker = between(&lab, program).await;
+    broker.start();
+    lab.cloud.start();
+    lab.gateway.start();
+    let local = lab.technician().await;
+    let cloud = lab.operator().await;
+    let live = || async {
+        let overview = local.get("/api/v1/overview").await.1;
+        (overview["link"]["state"] == "live").then_some(())
+    };
+    until("the link is live", Duration::from_secs(30), live).await;
+
+    let mut stream = cloud.live(GATEWAY, &["num/n0"]).await;
+    let seen = tokio::time::timeout(Duration::from_secs(10), async {
+        loop {
+            let message = stream.next().await.expect("the live stream stays open");
+            if message["type"] == "values" {
+                return;
+            }
+        }
+    });
+    seen.await
+        .expect("a watched value reaches the dashboard through the broker");
+    let record = cloud
+        .write(GATEWAY, "num/relay", &json!({"value": 3}))
+        .await;
+    assert_eq!(record["outcome"]["state"], "applied", "{record}");
+    assert_eq!(device.plain(0), 3);
+
+    broker.kill().await;
+    until(
+        "the gateway says its link is not live",
+        Duration::from_secs(60),
+        || async {
+            let overview = local.get("/api/v1/overview").await.1;
+            (overview["link"]["state"] != "live").then_some(())
+        },
+    )
+    .await;
+    let while_down = device.answered();
+    until("the device is read on", Duration::from_secs(10), || async {
+        (device.answered() > while_down + 10).then_some(())
+    })
+    .await;
+    broker.start();
+    until("the link is live again", Duration::from_secs(90), live).await;
+
+    let last = device.answered();
+    until(
+        "everything collected is in the cloud",
+        Duration::from_secs(60),
+        || async {
+            let samples = cloud.samples(GATEWAY, "num/n19").await;
+            (samples.iter().any(|(_, v)| *v >= f64::from(last)) && samples.len() >= last as usize)
+                .then_some(())
+        },
+    )
+    .await;
+    for point in [0, 19] {
+        let path = format!("num/n{point}");
+        exactly_once(&path, &cloud.samples(GATEWAY, &path).await, last);
+    }
+}
