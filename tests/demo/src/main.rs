@@ -30,6 +30,9 @@ struct Arguments {
     /// How many times faster than real the building lives.
     #[arg(long, default_value_t = 20.0)]
     speed: f64,
+    /// Go on when a process ends, to see how the others do without it.
+    #[arg(long)]
+    go_on: bool,
     /// Also write addresses and credentials to this file, as JSON.
     #[arg(long)]
     credentials: Option<PathBuf>,
@@ -54,11 +57,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     print(&credentials, began.elapsed())?;
     let ended = tokio::select! {
-        name = any_end(&mut processes) => Some(name),
+        name = any_end(&mut processes), if !arguments.go_on => Some(name),
         () = told_to_stop() => None,
     };
     for process in processes.iter_mut().rev() {
-        process.stop().await;
+        if process.running() {
+            process.stop().await;
+        }
     }
     match ended {
         None => Ok(()),
