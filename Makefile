@@ -15,7 +15,7 @@ test: ## install the test peers and run every test there is (what CI runs)
 lint: ## formatting, clippy, TypeScript, licences and duplicate crates
 	node tests/run.mjs lint
 
-bench: ui ## print the product's figures beside this machine's own floors
+bench: ## print the product's figures beside this machine's own floors
 	node tests/run.mjs setup peers
 	cargo build --release -p riserd -p riser-cloud -p riser-bench
 	target/release/riser-bench

@@ -1,14 +1,7 @@
 //! What a process costs, as the kernel counts it. Owns the reading of `/proc`.
 
 use std::time::{Duration, Instant};
-
-/// Processor time and memory of one process since a moment.
-#[derive(Debug)]
-pub(crate) struct Usage {
-    process: u32,
-    ticks: u64,
-    began: Instant,
-}
+use tokio::time::{MissedTickBehavior, interval};
 
 /// What a process cost over a stretch of time.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +10,7 @@ pub(crate) struct Cost {
     pub(crate) cpu: Duration,
     /// Wall time of the stretch.
     pub(crate) wall: Duration,
-    /// Resident memory at its end, MiB.
+    /// Most resident memory seen in it, MB (millions of octets).
     pub(crate) rss: f64,
 }
 
@@ -33,17 +26,22 @@ impl Cost {
     }
 }
 
-impl Usage {
-    /// Starts counting.
-    pub(crate) fn begin(process: u32) -> Self {
-        Self { process, ticks: ticks(process), began: Instant::now() }
+/// Watches a process for `stretch`; memory is looked at once a second.
+pub(crate) async fn cost(process: u32, stretch: Duration) -> Cost {
+    let (began, before) = (Instant::now(), ticks(process));
+    let mut look = interval(Duration::from_secs(1));
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut most: f64 = 0.0;
+    while began.elapsed() < stretch {
+        look.tick().await;
+        most = most.max(rss(process));
     }
-
-    /// The cost since the beginning.
-    pub(crate) fn cost(&self) -> Cost {
-        // USER_HZ is 100 on every Linux this runs on.
-        let cpu = Duration::from_millis((ticks(self.process) - self.ticks) * 10);
-        Cost { cpu, wall: self.began.elapsed(), rss: rss(self.process) }
+    // USER_HZ is 100 on every Linux this runs on.
+    let cpu = Duration::from_millis((ticks(process) - before) * 10);
+    Cost {
+        cpu,
+        wall: began.elapsed(),
+        rss: most,
     }
 }
 
@@ -51,13 +49,25 @@ impl Usage {
 fn ticks(process: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let after_name = stat.rsplit(") ").next().unwrap_or_default();
-    after_name.split(' ').skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum()
+    after_name
+        .split(' ')
+        .skip(11)
+        .take(2)
+        .filter_map(|f| f.parse::<u64>().ok())
+        .sum()
 }
 
-/// Resident memory of a process in MiB.
-pub(crate) fn rss(process: u32) -> f64 {
+/// Resident memory of a process, MB.
+fn rss(process: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap_or_default();
-    let kib: f64 = line.split_whitespace().nth(1).and_then(|k| k.parse().ok()).unwrap_or(0.0);
-    kib / 1024.0
+    let line = status
+        .lines()
+        .find(|l| l.starts_with("VmRSS:"))
+        .unwrap_or_default();
+    let kib: f64 = line
+        .split_whitespace()
+        .nth(1)
+        .and_then(|k| k.parse().ok())
+        .unwrap_or(0.0);
+    kib * 1024.0 / 1e6
 }

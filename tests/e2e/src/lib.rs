@@ -2,6 +2,7 @@
 //! device that numbers every value it gives out, and clients for both HTTP faces. Owns no test.
 
 pub mod cloud;
+pub mod committed;
 pub mod lab;
 pub mod local;
 pub mod numbered;
