@@ -15,7 +15,7 @@ mod shape;
 pub use device::DeviceConfig;
 pub use lane::{LaneConfig, SerialConfig, TlsConfig, Transport};
 pub use point::{PointConfig, WriteConfig, WriteFunction};
-pub use profile::{Category, Fingerprint, Profile, Profiles};
+pub use profile::{Category, Example, Fingerprint, Profile, Profiles, Source, SourceRole};
 
 use riser_adapter::{BuildContext, ConfigError, config::parse};
 use riser_model::Point;

@@ -1,8 +1,11 @@
 //! Configuration: the sample is the documentation, so it must parse; mistakes are refused in words.
 
 use riser_adapter::{BuildContext, ConfigError};
-use riser_modbus::config::{Config, Profiles, WriteFunction};
-use riser_model::ValueKind;
+use riser_modbus::config::{
+    Category, Config, DeviceConfig, PointConfig, Profile, Profiles, SourceRole, WriteFunction,
+};
+use riser_modbus::mapping::{Encoding, Linear};
+use riser_model::{Value, ValueKind};
 use std::time::Duration;
 
 const SAMPLE: &str = include_str!("../sample.toml");
@@ -217,7 +220,7 @@ fn a_folder_replaces_and_joins_the_built_in_profiles() {
     let folder = tempfile::tempdir().unwrap();
     let profile = |title: &str| {
         format!(
-            "title=\"{title}\"\nvendor=\"V\"\nmodel=\"M\"\ncategory=\"sensor\"\nsource=\"a paper, page 1\"\ninterval_ms=7000\n[[point]]\nkey=\"t\"\naddress=0\ntype=\"i16\"\n"
+            "title=\"{title}\"\nvendor=\"V\"\nmodel=\"M\"\ncategory=\"sensor\"\ninterval_ms=7000\n[[source]]\nrole=\"document\"\ndocument=\"a paper\"\nsection=\"page 1\"\n[[point]]\nkey=\"t\"\naddress=0\ntype=\"i16\"\n"
         )
     };
     std::fs::write(folder.path().join("own.toml"), profile("Own")).unwrap();
@@ -238,18 +241,154 @@ fn a_folder_replaces_and_joins_the_built_in_profiles() {
     );
 }
 
+/// Every profile with the device it makes.
+fn built_in() -> Vec<(Profile, DeviceConfig)> {
+    let profiles = Profiles::load(None).expect("the built-in profiles load");
+    let device = |p: &Profile| {
+        let config = on_a_lane(&format!("profile = \"{}\"", p.name));
+        let mut config = config.expect("every profile makes a device; the error names it");
+        config.lanes.remove(0).devices.remove(0)
+    };
+    profiles.iter().map(|p| (p.clone(), device(p))).collect()
+}
+
 #[test]
-fn every_built_in_profile_makes_a_device_and_names_its_source() {
-    let profiles = Profiles::load(None).unwrap();
-    for profile in profiles.iter() {
-        let config = on_a_lane(&format!("profile = \"{}\"", profile.name));
-        let config = config.unwrap_or_else(|e| panic!("{}: {e}", profile.name));
-        assert!(!config.points().is_empty(), "{}", profile.name);
+fn the_built_in_profiles_cover_what_a_building_has() {
+    let profiles = built_in();
+    assert!(profiles.len() >= 18, "{} profiles", profiles.len());
+    for category in [
+        Category::EnergyMeter,
+        Category::HeatMeter,
+        Category::Boiler,
+        Category::HeatPump,
+        Category::AirHandling,
+        Category::Drive,
+        Category::IoModule,
+    ] {
         assert!(
-            profile.source.len() > 20,
-            "{} names no datasheet",
-            profile.name
+            profiles.iter().any(|(p, _)| p.category == category),
+            "no profile for {category:?}"
         );
     }
-    assert!(profiles.iter().count() >= 2);
+}
+
+#[test]
+fn every_built_in_profile_names_what_it_is_taken_from() {
+    for (profile, _) in built_in() {
+        let name = &profile.name;
+        for source in &profile.sources {
+            assert!(source.document.len() > 10, "{name}: {source:?}");
+            assert!(source.section.len() > 4, "{name}: {source:?}");
+        }
+        let has = |role| profile.sources.iter().any(|s| s.role == role);
+        assert!(
+            has(SourceRole::Document) || (has(SourceRole::Named) && has(SourceRole::Table)),
+            "{name}: a table needs the manufacturer's document it goes back to beside it"
+        );
+    }
+    let named_only = "title=\"T\"\nvendor=\"V\"\nmodel=\"M\"\ncategory=\"other\"\n[[source]]\nrole=\"named\"\ndocument=\"a paper\"\nsection=\"page 1\"\n[[point]]\nkey=\"t\"\naddress=0\ntype=\"i16\"\n";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("own.toml"), named_only).unwrap();
+    let error = Profiles::load(Some(folder.path())).unwrap_err().to_string();
+    assert!(error.contains("at least one [[source]]"), "{error}");
+}
+
+#[test]
+fn no_built_in_profile_reads_a_register_twice_or_beyond_the_table() {
+    for (profile, device) in built_in() {
+        let end = |p: &PointConfig| u32::from(p.address) + u32::from(p.mapping.registers);
+        for (i, a) in device.points.iter().enumerate() {
+            let key = format!("{}/{}", profile.name, a.point.path.point);
+            assert!(end(a) <= 0x1_0000 && a.mapping.registers <= 125, "{key}");
+            for b in device.points.iter().skip(i + 1) {
+                let apart = a.table != b.table
+                    || end(a) <= u32::from(b.address)
+                    || end(b) <= u32::from(a.address);
+                let other_bits = match (a.mapping.field, b.mapping.field) {
+                    (Some(x), Some(y)) => a.address == b.address && x.mask() & y.mask() == 0,
+                    _ => false,
+                };
+                assert!(apart || other_bits, "{key} and {}", b.point.path.point);
+            }
+        }
+        for register in &profile.fingerprint.registers {
+            let span = register.equals.len().max(1);
+            let last = usize::from(register.protocol_address()) + span;
+            assert!(
+                span <= 125 && last <= 0x1_0000,
+                "{}: {register:?}",
+                profile.name
+            );
+        }
+    }
+}
+
+#[test]
+fn points_of_built_in_profiles_scale_and_write_within_limits() {
+    for (profile, device) in built_in() {
+        for point in &device.points {
+            let key = format!("{}/{}", profile.name, point.point.path.point);
+            if let Linear::Real { num, den, offset } = point.mapping.linear {
+                assert!(num.is_finite() && num != 0.0 && offset.is_finite(), "{key}");
+                assert!(den >= 1.0, "{key}");
+            }
+            if point.write.is_none() {
+                continue;
+            }
+            match point.point.kind {
+                ValueKind::Bool => {}
+                ValueKind::Enum => assert!(point.point.labels.len() > 1, "{key}"),
+                ValueKind::Integer | ValueKind::Float => {
+                    let limits = point.point.limits;
+                    let (min, max) = limits.min.zip(limits.max).expect(&key);
+                    assert!(min < max, "{key}");
+                    for limit in [min, max] {
+                        let written = point.mapping.encode(&Value::Float(limit), 0);
+                        assert!(written.is_ok(), "{key}: {limit} does not fit");
+                    }
+                }
+                ValueKind::Text => panic!("{key}: no profile writes text"),
+            }
+        }
+    }
+}
+
+#[test]
+fn examples_of_built_in_profiles_decode_to_what_their_document_says() {
+    for (profile, device) in built_in() {
+        let name = &profile.name;
+        assert!(!profile.examples.is_empty(), "{name} has no [[example]]");
+        for example in &profile.examples {
+            assert!(example.note.len() > 10, "{name}: {example:?}");
+            let wanted = example.value.as_ref().map(|value| match value {
+                toml::Value::Boolean(b) => Value::Bool(*b),
+                toml::Value::Integer(n) => Value::Int(*n),
+                toml::Value::Float(x) => Value::Float(*x),
+                toml::Value::String(t) => Value::text(t),
+                other => panic!("{name}: an example cannot be {other}"),
+            });
+            let point = device
+                .points
+                .iter()
+                .find(|p| p.point.path.point == example.point);
+            let mapping = &point.ok_or(&example.point).unwrap().mapping;
+            assert_eq!(
+                example.registers.len(),
+                usize::from(mapping.registers),
+                "{name}: {example:?}"
+            );
+            let octets: Vec<u8> = example
+                .registers
+                .iter()
+                .flat_map(|r| r.to_be_bytes())
+                .collect();
+            let (value, quality) = if mapping.encoding == Encoding::Bit {
+                mapping.decode_bit(example.registers[0] == 1)
+            } else {
+                mapping.decode(&octets, example.exponent)
+            };
+            assert_eq!(value, wanted, "{name}: {example:?}");
+            assert_eq!(quality.is_good(), wanted.is_some(), "{name}: {example:?}");
+        }
+    }
 }

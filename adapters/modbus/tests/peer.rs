@@ -638,7 +638,7 @@ async fn discovery_finds_what_answers_and_says_what_it_is() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let profile = "title = \"Test AHU\"\nvendor = \"RealPeer\"\nmodel = \"AHU-1\"\ncategory = \"air_handling\"\nsource = \"tests/peers/modbus_peer.py\"\n[fingerprint]\nvendor_name = \"realpeer\"\n[[fingerprint.registers]]\ntable = \"holding\"\naddress = 100\nequals = [1000, 1001]\n[[point]]\nkey = \"t\"\naddress = 0\ntype = \"i16\"\n";
+    let profile = "title = \"Test AHU\"\nvendor = \"RealPeer\"\nmodel = \"AHU-1\"\ncategory = \"air_handling\"\n[[source]]\nrole = \"document\"\ndocument = \"tests/peers/modbus_peer.py\"\nsection = \"all\"\n[fingerprint]\nvendor_name = \"realpeer\"\n[[fingerprint.registers]]\ntable = \"holding\"\naddress = 100\nequals = [1000, 1001]\n[[point]]\nkey = \"t\"\naddress = 0\ntype = \"i16\"\n";
     std::fs::write(folder.path().join("test-ahu.toml"), profile).unwrap();
     let options = format!(
         "hosts = [\"127.0.0.1\"]\nport = {}\nunits = [\"1-4\", 20]\nrate = 200.0\ntimeout_ms = 300\nprofile_dir = {:?}",

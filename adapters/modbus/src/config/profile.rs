@@ -7,6 +7,7 @@ use crate::codec::Table;
 use include_dir::{Dir, include_dir};
 use riser_adapter::ConfigError;
 use riser_adapter::config::{nearest, parse};
+use riser_model::Key;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -62,8 +63,10 @@ pub struct Profile {
     pub model: String,
     /// What it is for.
     pub category: Category,
-    /// Document the register map is taken from: title, number, edition, page.
-    pub source: String,
+    /// What the register map is taken from; never empty.
+    pub sources: Vec<Source>,
+    /// Register contents and what they mean, from those documents or computed after them.
+    pub examples: Vec<Example>,
     /// What somebody setting it up should know.
     pub remark: Option<String>,
     /// Unit id it leaves the factory with.
@@ -77,6 +80,51 @@ pub struct Profile {
     pub(super) max_span: Option<u16>,
     pub(super) gap: Option<u16>,
     pub(super) points: Vec<toml::Table>,
+}
+
+/// A document the register map is taken from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// What part it has in the profile.
+    pub role: SourceRole,
+    /// Who wrote it, its title and its number.
+    pub document: String,
+    /// Edition or date.
+    pub edition: Option<String>,
+    /// Section, table or page, and what was taken from there.
+    pub section: String,
+    /// Where it, or a copy of it, can be found.
+    pub url: Option<String>,
+}
+
+/// How near to the manufacturer a source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceRole {
+    /// The manufacturer's or the standard's own text: read for this profile.
+    Document,
+    /// The manufacturer's text that the tables below it go back to: not itself read.
+    Named,
+    /// Somebody else's table or driver: read for this profile.
+    Table,
+}
+
+/// What a point makes of register contents; the test of every profile decodes them.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Example {
+    /// Key of the point.
+    pub point: Key,
+    /// Contents of its registers as they arrive, or 0 or 1 for a single bit.
+    pub registers: Vec<u16>,
+    /// Power of ten the point's `scale_from` holds.
+    #[serde(default)]
+    pub exponent: i32,
+    /// The value; left out where the contents mean "not available".
+    pub value: Option<toml::Value>,
+    /// Where the document says so, or how it was computed.
+    pub note: String,
 }
 
 /// Serial settings a device leaves the factory with; shown, not used.
@@ -152,7 +200,9 @@ struct ProfileTable {
     vendor: String,
     model: String,
     category: Category,
-    source: String,
+    source: Vec<Source>,
+    #[serde(default)]
+    example: Vec<Example>,
     remark: Option<String>,
     unit: Option<u8>,
     serial: Option<FactorySerial>,
@@ -241,8 +291,44 @@ fn read(name: &str, text: &str) -> Result<Profile, ConfigError> {
         .parse()
         .map_err(|e: toml::de::Error| ConfigError::from_toml("", &e))?;
     let raw: ProfileTable = parse("", &table)?;
-    let mut fingerprint = raw.fingerprint;
-    let addressing = raw.addressing.unwrap_or_default();
+    if raw.source.iter().all(|s| s.role == SourceRole::Named) {
+        return Err(ConfigError::new(
+            "source",
+            "name at least one [[source]] that was read: role \"document\" or \"table\"",
+        ));
+    }
+    let fingerprint = read_fingerprint(raw.fingerprint, raw.addressing.unwrap_or_default())?;
+    Ok(Profile {
+        name: name.to_owned(),
+        title: raw.title,
+        vendor: raw.vendor,
+        model: raw.model,
+        category: raw.category,
+        sources: raw.source,
+        examples: raw.example,
+        remark: raw.remark,
+        unit: raw.unit,
+        serial: raw.serial,
+        fingerprint,
+        defaults: Defaults {
+            addressing: raw.addressing,
+            table: raw.table,
+            order: raw.order,
+            sentinel: raw.sentinel,
+            interval_ms: raw.interval_ms,
+        },
+        timeout_ms: raw.timeout_ms,
+        max_span: raw.max_span,
+        gap: raw.gap,
+        points: raw.point,
+    })
+}
+
+/// Turns every notation of an address into the protocol address.
+fn read_fingerprint(
+    mut fingerprint: Fingerprint,
+    addressing: Addressing,
+) -> Result<Fingerprint, ConfigError> {
     for (i, register) in fingerprint.registers.iter_mut().enumerate() {
         let at = format!("fingerprint.registers[{i}]");
         let (_, address) = resolve(
@@ -260,27 +346,5 @@ fn read(name: &str, text: &str) -> Result<Profile, ConfigError> {
             ));
         }
     }
-    Ok(Profile {
-        name: name.to_owned(),
-        title: raw.title,
-        vendor: raw.vendor,
-        model: raw.model,
-        category: raw.category,
-        source: raw.source,
-        remark: raw.remark,
-        unit: raw.unit,
-        serial: raw.serial,
-        fingerprint,
-        defaults: Defaults {
-            addressing: raw.addressing,
-            table: raw.table,
-            order: raw.order,
-            sentinel: raw.sentinel,
-            interval_ms: raw.interval_ms,
-        },
-        timeout_ms: raw.timeout_ms,
-        max_span: raw.max_span,
-        gap: raw.gap,
-        points: raw.point,
-    })
+    Ok(fingerprint)
 }
