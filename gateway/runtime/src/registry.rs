@@ -32,6 +32,7 @@ impl Registry {
         points: Vec<Point>,
     ) -> Result<Vec<Slot>, RegistryError> {
         self.check_owners(adapter, &points)?;
+        let points = self.shared(points);
         let declared = self.store.declare_points(points.clone()).await;
         let declared = declared.map_err(|source| RegistryError::Unavailable {
             adapter: adapter.to_owned(),
@@ -39,7 +40,7 @@ impl Registry {
         })?;
         let owner: Arc<str> = adapter.into();
         let entries = points.into_iter().map(|point| Entry {
-            point: Arc::new(point),
+            point,
             adapter: Arc::clone(&owner),
         });
         let entries = declared.slots.iter().copied().zip(entries).collect();
@@ -47,6 +48,16 @@ impl Registry {
             .declare(entries)
             .map_err(|entry| duplicate(&entry))?;
         Ok(declared.slots)
+    }
+
+    /// The points, those that are known as they are not held twice.
+    fn shared(&self, points: Vec<Point>) -> Vec<Arc<Point>> {
+        let directory = self.field.directory();
+        let shared = |point: Point| match directory.find(&point.path) {
+            Some((_, known)) if *known.point == point => Arc::clone(&known.point),
+            _ => Arc::new(point),
+        };
+        points.into_iter().map(shared).collect()
     }
 
     fn check_owners(&self, adapter: &str, points: &[Point]) -> Result<(), RegistryError> {

@@ -36,7 +36,7 @@ impl Runtime {
         rules: Vec<Rule>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StartError> {
-        let adapters = build_all(adapters)?;
+        let mut adapters = build_all(adapters)?;
         let counters = Arc::new(Counters::default());
         let events = EventLog::new(store.clone(), Arc::clone(&counters));
         let new_id = Box::new(|| AlarmId(Uuid::new_v4()));
@@ -48,7 +48,7 @@ impl Runtime {
             clock,
             counters,
         };
-        declare(&tools, &adapters).await?;
+        declare(&tools, &mut adapters).await?;
         let commander = Arc::new(Commander::new(tools, broadcast::channel(FEED).0));
         let alarms = AlarmDesk {
             feed: broadcast::channel(FEED).0,
@@ -63,7 +63,6 @@ impl Runtime {
 /// Builds every adapter once and checks names and points against each other.
 fn build_all(specs: Vec<AdapterSpec>) -> Result<Vec<(AdapterSpec, Built)>, StartError> {
     let mut names = HashSet::new();
-    let mut owners: HashMap<PointPath, String> = HashMap::new();
     let mut all = Vec::with_capacity(specs.len());
     for spec in specs {
         if !names.insert(spec.name.clone()) {
@@ -73,31 +72,42 @@ fn build_all(specs: Vec<AdapterSpec>) -> Result<Vec<(AdapterSpec, Built)>, Start
             name: spec.name.clone(),
             source,
         })?;
-        for point in &built.points {
-            if let Some(owner) = owners.insert(point.path.clone(), spec.name.clone()) {
-                return Err(StartError::Duplicate {
-                    path: point.path.clone(),
-                    name: spec.name,
-                    owner,
-                });
-            }
-        }
         all.push((spec, built));
     }
+    one_owner(&all)?;
     Ok(all)
 }
 
-/// Declares the points of every adapter at once: one change of the directory, not one each.
-async fn declare(tools: &Tools, adapters: &[(AdapterSpec, Built)]) -> Result<(), StartError> {
+/// No path is there twice.
+fn one_owner(adapters: &[(AdapterSpec, Built)]) -> Result<(), StartError> {
+    let mut owners: HashMap<&PointPath, &str> = HashMap::new();
+    for (spec, built) in adapters {
+        for point in &built.points {
+            if let Some(owner) = owners.insert(&point.path, &spec.name) {
+                return Err(StartError::Duplicate {
+                    path: point.path.clone(),
+                    name: spec.name.clone(),
+                    owner: owner.to_owned(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Declares the points of every adapter at once: one change of the directory, not one each. The
+/// points move from the adapters into the directory: a hundred thousand are not held twice.
+async fn declare(tools: &Tools, adapters: &mut [(AdapterSpec, Built)]) -> Result<(), StartError> {
     let mut entries = Vec::new();
     for (spec, built) in adapters {
         let owner: Arc<str> = spec.name.as_str().into();
-        entries.extend(built.points.iter().map(|point| Entry {
-            point: Arc::new(point.clone()),
+        let points = std::mem::take(&mut built.points);
+        entries.extend(points.into_iter().map(|point| Entry {
+            point: Arc::new(point),
             adapter: Arc::clone(&owner),
         }));
     }
-    let points = entries.iter().map(|e| (*e.point).clone()).collect();
+    let points: Vec<_> = entries.iter().map(|e| Arc::clone(&e.point)).collect();
     let declared = tools.store.declare_points(points).await;
     let declared = declared.map_err(store_error("declare the points"))?;
     let entries: Vec<(Slot, Entry)> = declared.slots.into_iter().zip(entries).collect();

@@ -5,8 +5,11 @@ use crate::error::Doing;
 use crate::records::{from_json, to_json};
 use crate::state::StateTx;
 use crate::{Store, StoreError};
-use riser_model::{Event, Point, PointDirectory, Slot};
+use riser_model::{Point, PointDirectory, Slot};
+use riser_wire::DirectoryEncoder;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::borrow::Borrow;
+use std::io::Write;
 use std::path::Path;
 
 /// What declaring points led to.
@@ -25,12 +28,15 @@ impl Store {
     ///
     /// # Errors
     /// The disk refused, or the store is closed.
-    pub async fn declare_points(&self, points: Vec<Point>) -> Result<Declared, StoreError> {
+    pub async fn declare_points<P>(&self, points: Vec<P>) -> Result<Declared, StoreError>
+    where
+        P: Borrow<Point> + Send + 'static,
+    {
         self.write(move |tx| {
             let mut changed = false;
             let mut slots = Vec::with_capacity(points.len());
             for point in &points {
-                slots.push(declare(tx, point, &mut changed)?);
+                slots.push(declare(tx, point.borrow(), &mut changed)?);
             }
             if changed {
                 publish(tx)?;
@@ -70,7 +76,7 @@ impl Store {
     pub async fn points(&self) -> Result<PointDirectory, StoreError> {
         self.read(|r| {
             let file = r.state_file();
-            directory(r.state()?, &file, false)
+            directory(r.state()?, &file)
         })
         .await
     }
@@ -118,32 +124,71 @@ pub(crate) fn publish(tx: &mut StateTx<'_>) -> Result<(), StoreError> {
 
 /// Puts the directory on the event stream as it is.
 pub(crate) fn announce(tx: &mut StateTx<'_>) -> Result<(), StoreError> {
-    let all = directory(tx.conn(), tx.file(), false)?;
-    tx.emit(&Event::Directory(all)).map(drop)
+    let mut encoder = DirectoryEncoder::new(version(tx.conn(), tx.file())?);
+    each(tx.conn(), tx.file(), false, |slot, body| {
+        encoder.push(slot, &from_json("point", body)?);
+        Ok(())
+    })?;
+    tx.emit_directory(encoder).map(drop)
 }
 
-/// Reads the whole directory, on demand with the points that no longer exist.
-pub(crate) fn directory(
+/// Packs the whole directory for a day file, with the points that no longer exist: zstd of
+/// [`PointDirectory`] as JSON.
+pub(crate) fn pack(conn: &Connection, file: &Path) -> Result<Vec<u8>, StoreError> {
+    let failed = |e: std::io::Error| StoreError::Record {
+        what: "directory",
+        detail: e.to_string(),
+    };
+    let mut packed = zstd::stream::write::Encoder::new(Vec::new(), 3).map_err(failed)?;
+    let version = version(conn, file)?;
+    write!(packed, "{{\"version\":{version},\"points\":[").map_err(failed)?;
+    let mut comma = "";
+    each(conn, file, true, |slot, body| {
+        write!(packed, "{comma}[{},{body}]", slot.0).map_err(failed)?;
+        comma = ",";
+        Ok(())
+    })?;
+    packed.write_all(b"]}").map_err(failed)?;
+    packed.finish().map_err(failed)
+}
+
+/// Reads the whole directory, without the points that no longer exist.
+fn directory(conn: &Connection, file: &Path) -> Result<PointDirectory, StoreError> {
+    let version = version(conn, file)?;
+    let mut points = Vec::new();
+    each(conn, file, false, |slot, body| {
+        points.push((slot, from_json("point", body)?));
+        Ok(())
+    })?;
+    Ok(PointDirectory { version, points })
+}
+
+fn version(conn: &Connection, file: &Path) -> Result<u32, StoreError> {
+    conn.query_row("SELECT version FROM directory", [], |r| r.get(0))
+        .doing("read the directory", file)
+}
+
+/// Shows every point with its slot as JSON, one at a time: there may be a hundred thousand.
+fn each(
     conn: &Connection,
     file: &Path,
     retired: bool,
-) -> Result<PointDirectory, StoreError> {
-    let version = conn
-        .query_row("SELECT version FROM directory", [], |r| r.get(0))
-        .doing("read the directory", file)?;
+    mut visit: impl FnMut(Slot, &str) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let doing = "read the points";
     let mut query = conn
         .prepare_cached("SELECT slot, body FROM point WHERE retired <= ?1 ORDER BY slot")
-        .doing("read the points", file)?;
-    let rows = query
-        .query_map([retired], |r| Ok((Slot(r.get(0)?), r.get::<_, String>(1)?)))
-        .doing("read the points", file)?;
-    let points = rows
-        .map(|row| {
-            let (slot, body) = row.doing("read the points", file)?;
-            Ok((slot, from_json("point", &body)?))
-        })
-        .collect::<Result<_, StoreError>>()?;
-    Ok(PointDirectory { version, points })
+        .doing(doing, file)?;
+    let mut rows = query.query([retired]).doing(doing, file)?;
+    while let Some(row) = rows.next().doing(doing, file)? {
+        let body = row.get_ref(1).doing(doing, file)?;
+        let body = body
+            .as_str()
+            .map_err(rusqlite::Error::from)
+            .doing(doing, file)?;
+        visit(Slot(row.get(0).doing(doing, file)?), body)?;
+    }
+    Ok(())
 }
 
 /// Puts back points found in a day file after `state.db` was lost.

@@ -196,15 +196,6 @@ pub(crate) fn stored_directory(
 /// Longest directory accepted, in octets of JSON.
 const MAX_DIRECTORY: usize = 256 << 20;
 
-/// Packs a directory for a day file.
-pub(crate) fn pack_directory(directory: &PointDirectory) -> Result<Vec<u8>, StoreError> {
-    let json = crate::records::to_json("directory", directory)?;
-    zstd::bulk::compress(json.as_bytes(), 3).map_err(|e| StoreError::Record {
-        what: "directory",
-        detail: e.to_string(),
-    })
-}
-
 fn unpack_directory(body: &[u8]) -> Result<PointDirectory, StoreError> {
     use std::io::Read;
     let bad = |e: &dyn std::fmt::Display| StoreError::Record {

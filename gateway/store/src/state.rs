@@ -5,7 +5,7 @@ use crate::error::Doing;
 use crate::records::{put_alarm, put_command, put_outcome};
 use crate::{OutboxBatch, Position, StoreError};
 use riser_model::{ClockState, Event, Timestamp};
-use riser_wire::{BatchHeader, Epoch, Stream};
+use riser_wire::{BatchHeader, DirectoryEncoder, Epoch, Stream};
 use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, params};
 use std::path::{Path, PathBuf};
 
@@ -168,8 +168,23 @@ impl StateTx<'_> {
 
     /// Gives an event its number and encodes it, once, as it goes up the link.
     pub(crate) fn emit(&mut self, event: &Event) -> Result<u64, StoreError> {
+        self.emit_frame(|header| riser_wire::encode_event(header, event))
+    }
+
+    /// Like [`Self::emit`], for a directory that was encoded point by point.
+    pub(crate) fn emit_directory(
+        &mut self,
+        directory: DirectoryEncoder,
+    ) -> Result<u64, StoreError> {
+        self.emit_frame(|header| directory.finish(header))
+    }
+
+    fn emit_frame(
+        &mut self,
+        encode: impl FnOnce(&BatchHeader) -> Vec<u8>,
+    ) -> Result<u64, StoreError> {
         let seq = self.numbers.event_head + 1;
-        let header = BatchHeader {
+        let frame = encode(&BatchHeader {
             epoch: self.numbers.epoch,
             stream: Stream::Event,
             seq,
@@ -178,8 +193,7 @@ impl StateTx<'_> {
             dictionary: self.numbers.directory,
             clock: self.clock,
             samples: 0,
-        };
-        let frame = riser_wire::encode_event(&header, event);
+        });
         self.execute(
             "store an event",
             "INSERT INTO event (seq, at, frame) VALUES (?1, ?2, ?3)",

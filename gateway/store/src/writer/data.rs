@@ -128,8 +128,8 @@ impl Writer {
         if !day.lacks_directory(version) {
             return Ok(None);
         }
-        let directory = crate::points::directory(&state.conn, &state.file, true)?;
-        Ok(Some((version, crate::scan::pack_directory(&directory)?)))
+        let packed = crate::points::pack(&state.conn, &state.file)?;
+        Ok(Some((version, packed)))
     }
 
     /// Sees to it that the open file is the one of today.
