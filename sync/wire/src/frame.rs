@@ -6,7 +6,7 @@
 //! ```
 
 use crate::limits::{MAX_BODY, MAX_EVENT_FRAME, MAX_FRAME, MAX_SAMPLES};
-use crate::{WireError, body, census, proto, zip};
+use crate::{WireError, body, census, proto, to_proto, zip};
 use prost::Message;
 use riser_model::{ClockState, Event, Quality, Sample, ScanBatch, Slot, Timestamp, Value};
 use serde::{Deserialize, Serialize};
@@ -87,13 +87,17 @@ pub fn encode_data(header: &BatchHeader, scans: &[ScanBatch]) -> Vec<u8> {
 /// hundred thousand points.
 #[must_use]
 pub fn encode_event(header: &BatchHeader, event: &Event) -> Vec<u8> {
-    let octets = proto::Event::from(event).encode_to_vec();
+    encode_event_body(header, &to_proto::event_octets(event))
+}
+
+/// Encodes an event that is in protobuf already.
+pub(crate) fn encode_event_body(header: &BatchHeader, octets: &[u8]) -> Vec<u8> {
     let header = BatchHeader {
         stream: Stream::Event,
         samples: 0,
         ..*header
     };
-    assemble(&header, proto::Layout::Event, &octets)
+    assemble(&header, proto::Layout::Event, octets)
 }
 
 /// Reads the header of a frame and verifies its checksum; decompresses nothing.

@@ -8,6 +8,7 @@
 
 mod body;
 mod census;
+mod directory;
 mod error;
 mod float;
 mod frame;
@@ -21,6 +22,7 @@ pub mod topic;
 mod varint;
 mod zip;
 
+pub use directory::DirectoryEncoder;
 pub use error::WireError;
 pub use frame::{
     BatchHeader, Epoch, Stream, decode_data, decode_event, encode_data, encode_event, peek,

@@ -1,12 +1,11 @@
 //! Model to wire. The only place that builds protobuf types; [`crate::from_proto`] is its twin.
 
-use crate::{BatchHeader, Durable, Heartbeat, Hello, Stream, proto};
+use crate::{BatchHeader, DirectoryEncoder, Durable, Heartbeat, Hello, Stream, proto};
+use prost::Message;
 use riser_model::{
     Access, Acknowledgement, Alarm, AlarmPriority, AlarmState, Author, AuthorKind, ClockState,
-    Command, CommandState, Event, HeldBy, Outcome, Point, PointDirectory, ScanBatch, Slot, Value,
-    ValueKind,
+    Command, CommandState, Event, HeldBy, Outcome, Point, ScanBatch, Slot, Value, ValueKind,
 };
-use std::collections::HashMap;
 
 impl From<Stream> for proto::Stream {
     fn from(stream: Stream) -> Self {
@@ -144,35 +143,8 @@ impl From<&Alarm> for proto::Alarm {
     }
 }
 
-impl From<&PointDirectory> for proto::Directory {
-    fn from(directory: &PointDirectory) -> Self {
-        let mut devices = Vec::new();
-        let mut numbers = HashMap::new();
-        let points = directory
-            .points
-            .iter()
-            .map(|(slot, p)| {
-                let device = *numbers
-                    .entry((p.path.device.as_str(), p.device_name.as_str()))
-                    .or_insert_with(|| {
-                        devices.push(proto::Device {
-                            key: p.path.device.as_str().to_owned(),
-                            name: p.device_name.clone(),
-                        });
-                        u32::try_from(devices.len() - 1).unwrap_or(u32::MAX)
-                    });
-                point(*slot, p, device)
-            })
-            .collect();
-        Self {
-            version: directory.version,
-            devices,
-            points,
-        }
-    }
-}
-
-fn point(slot: Slot, point: &Point, device: u32) -> proto::Point {
+/// A point of the device with this number in its directory.
+pub(crate) fn point(slot: Slot, point: &Point, device: u32) -> proto::Point {
     let kind = match point.kind {
         ValueKind::Bool => proto::ValueKind::Bool,
         ValueKind::Integer => proto::ValueKind::Integer,
@@ -208,28 +180,33 @@ fn point(slot: Slot, point: &Point, device: u32) -> proto::Point {
     }
 }
 
-impl From<&Event> for proto::Event {
-    fn from(event: &Event) -> Self {
-        use proto::event::Kind;
-        let kind = match event {
-            Event::Directory(directory) => Kind::Directory(directory.into()),
-            Event::Alarm(alarm) => Kind::Alarm(alarm.into()),
-            Event::Command(command) => Kind::Command(command.into()),
-            Event::Outcome(outcome) => Kind::Outcome(outcome.into()),
-            Event::Loss {
-                at,
-                lane,
-                samples,
-                reason,
-            } => Kind::Loss(proto::Loss {
-                at: at.0,
-                lane: lane.clone(),
-                samples: *samples,
-                reason: reason.clone(),
-            }),
-        };
-        Self { kind: Some(kind) }
-    }
+/// An event as protobuf.
+pub(crate) fn event_octets(event: &Event) -> Vec<u8> {
+    use proto::event::Kind;
+    let kind = match event {
+        Event::Directory(directory) => {
+            let mut encoder = DirectoryEncoder::new(directory.version);
+            for (slot, point) in &directory.points {
+                encoder.push(*slot, point);
+            }
+            return encoder.octets();
+        }
+        Event::Alarm(alarm) => Kind::Alarm(alarm.into()),
+        Event::Command(command) => Kind::Command(command.into()),
+        Event::Outcome(outcome) => Kind::Outcome(outcome.into()),
+        Event::Loss {
+            at,
+            lane,
+            samples,
+            reason,
+        } => Kind::Loss(proto::Loss {
+            at: at.0,
+            lane: lane.clone(),
+            samples: *samples,
+            reason: reason.clone(),
+        }),
+    };
+    proto::Event { kind: Some(kind) }.encode_to_vec()
 }
 
 impl From<Hello> for proto::Hello {
