@@ -152,10 +152,10 @@ const readVitest = (output) => ({
   failed: number(output, /^\s*Tests\s.*?(\d+) failed/gm),
   skipped: number(output, /^\s*Tests\s.*?(\d+) skipped/gm),
 });
-const readPlaywright = (output) => ({
-  passed: number(output, /^\s*(\d+) passed/gm),
-  failed: number(output, /^\s*(\d+) failed/gm),
-  skipped: number(output, /^\s*(\d+) skipped/gm),
+const readNodeTest = (output) => ({
+  passed: number(output, /^\S+ pass (\d+)$/gm),
+  failed: number(output, /^\S+ (?:fail|cancelled) (\d+)$/gm),
+  skipped: number(output, /^\S+ skipped (\d+)$/gm) + (output.match(/^SKIPPED browser tests\b/gm) ?? []).length,
 });
 
 async function setup() {
@@ -171,7 +171,7 @@ async function all() {
   // One selection of packages for building and testing: another would build the crates twice.
   await must('build', 'cargo', ['build', '--workspace', '--bins', '--tests', '--quiet']);
   await cargoTest('unit, contract, peer, fault and end-to-end tests', ['--workspace']);
-  await webTest('browser tests', ['run', '--silent', 'e2e'], readPlaywright);
+  await webTest('browser tests', ['run', '--silent', 'e2e'], readNodeTest);
   say('done');
   if (failures.length) console.log(`Failed:\n  ${failures.join('\n  ')}`);
   console.log(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);

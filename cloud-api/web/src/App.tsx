@@ -18,6 +18,7 @@ function isUnauthorised(reason: unknown): boolean {
 export function App() {
   const queries = useQueryClient();
   const [notice, setNotice] = useState<string | null>(null);
+  const [leaving, setLeaving] = useState(false);
   const user = useQuery({
     queryKey: keys.user,
     queryFn: () =>
@@ -46,10 +47,17 @@ export function App() {
     queries.setQueryData(keys.user, opened);
   };
   const end = () => {
-    void tokens.logOut().catch(() => undefined);
-    setScope(null);
-    queries.clear();
-    queries.setQueryData(keys.user, null);
+    setLeaving(true);
+    // Here it ends in any case; a cloud that does not answer drops it when it expires.
+    void tokens
+      .logOut()
+      .catch(() => undefined)
+      .finally(() => {
+        setScope(null);
+        queries.clear();
+        queries.setQueryData(keys.user, null);
+        setLeaving(false);
+      });
   };
 
   if (user.error) {
@@ -63,7 +71,7 @@ export function App() {
       </Gate>
     );
   }
-  if (user.isPending) {
+  if (user.isPending || leaving) {
     return (
       <Gate title="Riser">
         <BoneBlock height={180} />

@@ -18,6 +18,7 @@ function isUnauthorised(reason: unknown): boolean {
 export function App() {
   const queries = useQueryClient();
   const [notice, setNotice] = useState<string | null>(null);
+  const [leaving, setLeaving] = useState(false);
   const setup = useQuery({ queryKey: keys.setup, queryFn: getSetup, staleTime: Infinity });
   const session = useQuery({
     queryKey: keys.session,
@@ -47,11 +48,16 @@ export function App() {
     setNotice(null);
   };
   const end = () => {
-    // Locally it ends in any case; a gateway that does not answer drops it when it expires.
-    void logOut().catch(() => undefined);
-    queries.clear();
-    void setup.refetch();
-    queries.setQueryData(keys.session, null);
+    setLeaving(true);
+    // Here it ends in any case; a gateway that does not answer drops it when it expires.
+    void logOut()
+      .catch(() => undefined)
+      .finally(() => {
+        queries.clear();
+        void setup.refetch();
+        queries.setQueryData(keys.session, null);
+        setLeaving(false);
+      });
   };
 
   const failed = setup.error ?? session.error;
@@ -67,7 +73,7 @@ export function App() {
     );
   }
   if (setup.data && !setup.data.claimed) return <ClaimPage setup={setup.data} onSession={begin} />;
-  if (setup.isPending || session.isPending) {
+  if (setup.isPending || session.isPending || leaving) {
     return (
       <Gate title="Riser">
         <BoneBlock height={180} />

@@ -7,9 +7,12 @@ export type User = components['schemas']['User'];
 
 /** Renewed when less than this is left. */
 const MARGIN_MS = 60_000;
+/** Longest wait for a server that does not answer a log-out. */
+const LOG_OUT_LIMIT_MS = 4000;
 
-async function post(path: string, body?: unknown): Promise<Login | undefined> {
+async function post(path: string, body?: unknown, more?: RequestInit): Promise<Login | undefined> {
   const response = await fetch(path, {
+    ...more,
     method: 'POST',
     headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
     body: body === undefined ? undefined : JSON.stringify(body),
@@ -44,9 +47,11 @@ export class Tokens {
     return (await this.renew()).user;
   }
 
+  /** Ends the session, also when the page is closed meanwhile. */
   async logOut(): Promise<void> {
     this.current = null;
-    await post('/api/v1/auth/logout');
+    const more = { keepalive: true, signal: AbortSignal.timeout(LOG_OUT_LIMIT_MS) };
+    await inTurn(() => post('/api/v1/auth/logout', undefined, more));
   }
 
   /** A token that is good for a while; throws when the session has ended. */

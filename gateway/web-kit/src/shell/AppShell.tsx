@@ -93,14 +93,15 @@ export function AppShell(props: AppShellProps) {
         </div>
       </header>
       <aside className={css.rail}>
-        <Link href="/" className={css.brand} aria-label={`${props.title}, to the first page`}>
+        <Link href="/" className={css.brand}>
           <span className={css.mark}>
             <Mark size={22} />
           </span>
           <span className={css.names}>
-            <span className={css.title}>{props.title}</span>
+            <span className={css.title}>{props.title}</span>{' '}
             <span className={css.subtitle}>{props.subtitle}</span>
           </span>
+          <span className="r-visually-hidden"> to the first page</span>
         </Link>
         <button type="button" className={css.search} onClick={props.onSearch} title="Search">
           <Search size={16} aria-hidden />

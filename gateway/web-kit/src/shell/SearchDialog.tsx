@@ -35,7 +35,7 @@ export function SearchDialog({ opened, onOpen, onClose, find, onGo }: SearchDial
       padding={0}
       size={600}
       yOffset="12dvh"
-      aria-label="Search"
+      attributes={{ content: { 'aria-label': 'Search' } }}
       classNames={{ content: css.content }}
     >
       {opened && (
@@ -52,15 +52,15 @@ export function SearchDialog({ opened, onOpen, onClose, find, onGo }: SearchDial
 }
 
 function useHits(find: (text: string) => Promise<Hit[]>, text: string) {
-  const [hits, setHits] = useState<Hit[]>([]);
+  const [found, setFound] = useState<{ text: string | null; hits: Hit[] }>({ text: null, hits: [] });
   const [failed, setFailed] = useState<string | null>(null);
   const [settled] = useDebouncedValue(text, 120);
   useEffect(() => {
     let current = true;
     find(settled).then(
-      (found) => {
+      (hits) => {
         if (!current) return;
-        setHits(found);
+        setFound({ text: settled, hits });
         setFailed(null);
       },
       (reason: unknown) => {
@@ -71,23 +71,31 @@ function useHits(find: (text: string) => Promise<Hit[]>, text: string) {
       current = false;
     };
   }, [find, settled]);
-  return { hits, failed };
+  return { hits: found.hits, fresh: found.text === text, failed };
 }
 
 function SearchForm({ find, onGo }: Pick<SearchDialogProps, 'find' | 'onGo'>) {
   const [text, setText] = useState('');
   const [chosen, setChosen] = useState(0);
-  const { hits, failed } = useHits(find, text.trim());
+  // Enter was pressed before what is wanted had been found.
+  const [going, setGoing] = useState(false);
+  const { hits, fresh, failed } = useHits(find, text.trim());
   const list = useId();
   const active = hits[Math.min(chosen, hits.length - 1)];
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'ArrowDown') setChosen((c) => Math.min(c + 1, hits.length - 1));
     else if (event.key === 'ArrowUp') setChosen((c) => Math.max(c - 1, 0));
-    else if (event.key === 'Enter' && active) onGo(active.href);
-    else return;
+    else if (event.key !== 'Enter') return;
+    else if (!fresh) setGoing(true);
+    else if (active) onGo(active.href);
     event.preventDefault();
   };
+
+  const target = going && fresh ? active?.href : undefined;
+  useEffect(() => {
+    if (target) onGo(target);
+  }, [target, onGo]);
 
   return (
     <div>
@@ -108,6 +116,7 @@ function SearchForm({ find, onGo }: Pick<SearchDialogProps, 'find' | 'onGo'>) {
           onChange={(event) => {
             setText(event.currentTarget.value);
             setChosen(0);
+            setGoing(false);
           }}
           onKeyDown={onKeyDown}
         />

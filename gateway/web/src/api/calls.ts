@@ -44,7 +44,12 @@ export const getSession = (): Promise<Session> => body(client.GET('/api/v1/sessi
 export const logIn = (request: Schemas['LoginRequest']): Promise<Session> =>
   body(client.POST('/api/v1/session', { body: request }));
 
-export const logOut = (): Promise<unknown> => body(client.DELETE('/api/v1/session'));
+/** Longest wait for a server that does not answer a log-out. */
+const LOG_OUT_LIMIT_MS = 4000;
+
+/** Ends the session, also when the page is closed meanwhile. */
+export const logOut = (): Promise<unknown> =>
+  body(client.DELETE('/api/v1/session', { keepalive: true, signal: AbortSignal.timeout(LOG_OUT_LIMIT_MS) }));
 
 export const getOverview = (): Promise<Overview> => body(client.GET('/api/v1/overview'));
 
