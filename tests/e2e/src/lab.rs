@@ -46,6 +46,7 @@ pub struct Lab {
 ///
 /// # Panics
 /// When the program does not end with success.
+#[expect(clippy::panic, reason = "a test without its program has failed")]
 pub async fn tool(program: &str, arguments: &[&str], input: &str) -> String {
     use tokio::io::AsyncWriteExt;
     let mut child = tokio::process::Command::new(built(program))

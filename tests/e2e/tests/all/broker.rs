@@ -1,7 +1,8 @@
 //! The same gateway and the same cloud with a third-party broker between them: mosquitto with mutual
 //! TLS, a rule per gateway, no memory of its own, and killed on the way.
 
-use crate::outage::{exactly_once, numbered_building};
+use crate::outage::{all_exactly_once, numbered_building};
+use riser_e2e::cloud::Cloud;
 use riser_e2e::lab::{GATEWAY, tool};
 use riser_e2e::numbered::Numbered;
 use riser_e2e::process::Process;
@@ -25,7 +26,9 @@ async fn between(lab: &Lab, program: PathBuf) -> Process {
         &identity,
     ];
     tool("riser-cloud", &client, "").await;
-    let write = |name: &str, text: String| std::fs::write(lab.folder.join(name), text).unwrap();
+    let write = |name: &str, text: String| {
+        std::fs::write(lab.folder.join(name), text).expect("a file of the test");
+    };
     write(
         "cloud.toml",
         format!(
@@ -56,6 +59,21 @@ async fn between(lab: &Lab, program: PathBuf) -> Process {
         .arguments(["-c", &format!("{at}/mosquitto.conf")])
 }
 
+/// Waits until a watched value comes through the broker.
+async fn live_values(cloud: &Cloud) {
+    let mut stream = cloud.live(GATEWAY, &["num/n0"]).await;
+    let seen = tokio::time::timeout(Duration::from_secs(10), async {
+        loop {
+            let message = stream.next().await.expect("the live stream stays open");
+            if message["type"] == "values" {
+                return;
+            }
+        }
+    });
+    seen.await
+        .expect("a watched value reaches the dashboard through the broker");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_in_between_changes_nothing_even_when_it_is_killed() {
     let _turn = alone().await;
@@ -76,17 +94,7 @@ async fn a_broker_in_between_changes_nothing_even_when_it_is_killed() {
     };
     until("the link is live", Duration::from_secs(30), live).await;
 
-    let mut stream = cloud.live(GATEWAY, &["num/n0"]).await;
-    let seen = tokio::time::timeout(Duration::from_secs(10), async {
-        loop {
-            let message = stream.next().await.expect("the live stream stays open");
-            if message["type"] == "values" {
-                return;
-            }
-        }
-    });
-    seen.await
-        .expect("a watched value reaches the dashboard through the broker");
+    live_values(&cloud).await;
     let record = cloud
         .write(GATEWAY, "num/relay", &json!({"value": 3}))
         .await;
@@ -111,19 +119,5 @@ async fn a_broker_in_between_changes_nothing_even_when_it_is_killed() {
     broker.start();
     until("the link is live again", Duration::from_secs(90), live).await;
 
-    let last = device.answered();
-    until(
-        "everything collected is in the cloud",
-        Duration::from_secs(60),
-        || async {
-            let samples = cloud.samples(GATEWAY, "num/n19").await;
-            (samples.iter().any(|(_, v)| *v >= f64::from(last)) && samples.len() >= last as usize)
-                .then_some(())
-        },
-    )
-    .await;
-    for point in [0, 19] {
-        let path = format!("num/n{point}");
-        exactly_once(&path, &cloud.samples(GATEWAY, &path).await, last);
-    }
+    all_exactly_once(&cloud, device.answered()).await;
 }

@@ -1,10 +1,13 @@
 //! The whole path against foreign devices: what pymodbus holds, register by register, is what both
 //! faces show; what Riser writes, mbpoll reads.
 
+use riser_e2e::cloud::Cloud;
 use riser_e2e::lab::GATEWAY;
+use riser_e2e::local::Local;
 use riser_e2e::process::{Process, free_port};
 use riser_e2e::{Lab, alone, peers, until};
 use serde_json::json;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Point, its table in the peer `tests/peers/modbus_peer.py` (unit 1), and what it must show.
@@ -58,6 +61,81 @@ fn number(view: &serde_json::Value) -> Option<f64> {
     })?
 }
 
+/// pymodbus behind TCP and behind a serial line made of two pseudo-terminals.
+struct Foreign {
+    port: u16,
+    near: PathBuf,
+    _processes: [Process; 3],
+}
+
+async fn foreign(python: PathBuf, socat: PathBuf, folder: &Path) -> Foreign {
+    let script = peers::root()
+        .join("tests/peers/modbus_peer.py")
+        .to_string_lossy()
+        .into_owned();
+    let port = free_port();
+    let mut tcp =
+        Process::new("tcp", python.clone(), folder).arguments([&script, "tcp", &port.to_string()]);
+    let (near, far) = (folder.join("near"), folder.join("far"));
+    let pty = |path: &Path| format!("pty,raw,echo=0,link={}", path.display());
+    let mut wire = Process::new("socat", socat, folder).arguments([pty(&far), pty(&near)]);
+    wire.start();
+    until(
+        "the serial line is there",
+        Duration::from_secs(5),
+        || async { (near.exists() && far.exists()).then_some(()) },
+    )
+    .await;
+    let mut rtu = Process::new("rtu", python, folder).arguments([
+        &script,
+        "rtu",
+        &far.to_string_lossy(),
+        "19200",
+    ]);
+    tcp.start();
+    rtu.start();
+    Foreign {
+        port,
+        near,
+        _processes: [tcp, wire, rtu],
+    }
+}
+
+/// Every point of a lane shows what the device holds, on both faces.
+async fn both_show(local: &Local, cloud: &Cloud, lane: &str) {
+    for (key, _, expected) in EXPECTED {
+        let path = format!("{lane}/{key}");
+        until(
+            &format!("{path} shows {expected} on the LAN page"),
+            Duration::from_secs(20),
+            || async { (number(&local.point(&path).await?)? == *expected).then_some(()) },
+        )
+        .await;
+        until(
+            &format!("{path} shows {expected} on the dashboard"),
+            Duration::from_secs(10),
+            || async { (number(&cloud.point(GATEWAY, &path).await?)? == *expected).then_some(()) },
+        )
+        .await;
+    }
+    let text = local
+        .point(&format!("{lane}/text"))
+        .await
+        .expect("the text point exists");
+    assert_eq!(text["value"], "RISER-AHU1");
+}
+
+/// What mbpoll, another master, reads in holding register 90 of unit 1.
+async fn mbpoll_says(mbpoll: PathBuf, port: u16) -> String {
+    let read = tokio::process::Command::new(mbpoll)
+        .args(["-0", "-1", "-m", "tcp", "-p", &port.to_string()])
+        .args(["-a", "1", "-t", "4", "-r", "90", "-c", "1", "127.0.0.1"])
+        .output()
+        .await
+        .expect("mbpoll runs");
+    String::from_utf8_lossy(&read.stdout).into_owned()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_register_of_a_foreign_device_is_shown_as_it_is() {
     let _turn = alone().await;
@@ -69,64 +147,19 @@ async fn every_register_of_a_foreign_device_is_shown_as_it_is() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let script = peers::root()
-        .join("tests/peers/modbus_peer.py")
-        .to_string_lossy()
-        .into_owned();
-    let port = free_port();
-    let mut tcp = Process::new("tcp", python.clone(), folder.path()).arguments([
-        &script,
-        "tcp",
-        &port.to_string(),
-    ]);
-    let (near, far) = (folder.path().join("near"), folder.path().join("far"));
-    let pty = |path: &std::path::Path| format!("pty,raw,echo=0,link={}", path.display());
-    let mut wire = Process::new("socat", socat, folder.path()).arguments([pty(&far), pty(&near)]);
-    wire.start();
-    until(
-        "the serial line is there",
-        Duration::from_secs(5),
-        || async { (near.exists() && far.exists()).then_some(()) },
-    )
-    .await;
-    let mut rtu = Process::new("rtu", python, folder.path()).arguments([
-        &script,
-        "rtu",
-        &far.to_string_lossy(),
-        "19200",
-    ]);
-    tcp.start();
-    rtu.start();
-
+    let peer = foreign(python, socat, folder.path()).await;
     let building = format!(
         "[[adapter]]\nkind = \"modbus\"\nname = \"field\"\n\
-         [[adapter.lane]]\nkey = \"tcp\"\ntransport = \"tcp\"\nhost = \"127.0.0.1\"\nport = {port}\n\
+         [[adapter.lane]]\nkey = \"tcp\"\ntransport = \"tcp\"\nhost = \"127.0.0.1\"\nport = {}\n\
          [[adapter.lane]]\nkey = \"rtu\"\ntransport = \"rtu\"\nserial = \"{}\"\nbaud = 19200\nparity = \"none\"\n{}{}",
-        near.display(),
+        peer.port,
+        peer.near.display(),
         device("tcp"),
         device("rtu"),
     );
     let (_lab, local, cloud) = Lab::start(&building).await;
     for lane in ["tcp", "rtu"] {
-        for (key, _, expected) in EXPECTED {
-            let path = format!("{lane}/{key}");
-            until(
-                &format!("{path} shows {expected} on the LAN page"),
-                Duration::from_secs(20),
-                || async { (number(&local.point(&path).await?)? == *expected).then_some(()) },
-            )
-            .await;
-            until(
-                &format!("{path} shows {expected} on the dashboard"),
-                Duration::from_secs(10),
-                || async {
-                    (number(&cloud.point(GATEWAY, &path).await?)? == *expected).then_some(())
-                },
-            )
-            .await;
-        }
-        let text = local.point(&format!("{lane}/text")).await.unwrap();
-        assert_eq!(text["value"], "RISER-AHU1");
+        both_show(&local, &cloud, lane).await;
     }
 
     let record = cloud
@@ -134,28 +167,7 @@ async fn every_register_of_a_foreign_device_is_shown_as_it_is() {
         .await;
     assert_eq!(record["outcome"]["state"], "applied", "{record}");
     assert_eq!(record["outcome"]["read_back"], 21.5);
-    let read = tokio::process::Command::new(mbpoll)
-        .args([
-            "-0",
-            "-1",
-            "-m",
-            "tcp",
-            "-p",
-            &port.to_string(),
-            "-a",
-            "1",
-            "-t",
-            "4",
-            "-r",
-            "90",
-            "-c",
-            "1",
-            "127.0.0.1",
-        ])
-        .output()
-        .await
-        .unwrap();
-    let said = String::from_utf8_lossy(&read.stdout).into_owned();
+    let said = mbpoll_says(mbpoll, peer.port).await;
     assert!(
         said.contains("[90]:") && said.contains("215"),
         "mbpoll reads what Riser wrote: {said}"

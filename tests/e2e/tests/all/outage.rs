@@ -1,10 +1,13 @@
 //! The cloud is cut off for a minute: the building goes on by itself, and afterwards nothing is
 //! missing and nothing is doubled.
 
+use riser_e2e::cloud::{Cloud, Live};
 use riser_e2e::lab::GATEWAY;
+use riser_e2e::local::Local;
 use riser_e2e::numbered::{Numbered, PLAIN};
 use riser_e2e::proxy::Mode;
 use riser_e2e::{Lab, alone, until};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -44,7 +47,83 @@ pub(crate) fn exactly_once(point: &str, samples: &[(i64, f64)], last: u32) {
     );
 }
 
+/// Waits until scan `last` is in the cloud, then fails unless every scan up to it is there once.
+pub(crate) async fn all_exactly_once(cloud: &Cloud, last: u32) {
+    until(
+        "everything collected is in the cloud",
+        Duration::from_secs(60),
+        || async {
+            let samples = cloud.samples(GATEWAY, "num/n19").await;
+            (samples.iter().any(|(_, v)| *v >= f64::from(last)) && samples.len() >= last as usize)
+                .then_some(())
+        },
+    )
+    .await;
+    for point in [0, 7, 19] {
+        let path = format!("num/n{point}");
+        exactly_once(&path, &cloud.samples(GATEWAY, &path).await, last);
+    }
+}
+
 const LIMIT: u32 = 150;
+
+/// What must happen in the building while the cloud is away; answers the alarm.
+async fn the_building_acts_alone(local: &Local, device: &Numbered) -> Value {
+    let alarm = until(
+        "the alarm is raised without the cloud",
+        Duration::from_secs(60),
+        || async {
+            let (_, body) = local.get("/api/v1/alarms?state=open").await;
+            body["alarms"].as_array().and_then(|a| a.first().cloned())
+        },
+    )
+    .await;
+    assert_eq!(
+        alarm["value"],
+        LIMIT + 1,
+        "raised by the first scan above the limit"
+    );
+    until(
+        "the rule's write is at the device",
+        Duration::from_secs(2),
+        || async { (device.plain(0) == 7).then_some(()) },
+    )
+    .await;
+    let link = local.get("/api/v1/overview").await.1["link"]["state"].clone();
+    assert_ne!(link, "live", "a cut link must not be called live");
+    alarm
+}
+
+/// Live values must come within two seconds of the gateway being back, before the backlog.
+async fn live_values_come_first(cloud: &Cloud, live: &mut Live, above: u32) {
+    let connected = until(
+        "the gateway is connected again",
+        Duration::from_secs(90),
+        || async {
+            let gateway = cloud.gateway(GATEWAY).await?;
+            (gateway["connected"] == true).then(Instant::now)
+        },
+    )
+    .await;
+    let fresh = tokio::time::timeout(Duration::from_secs(5), async {
+        loop {
+            let message = live.next().await.expect("the live stream stays open");
+            let values = message["values"].as_array().cloned().unwrap_or_default();
+            if values
+                .iter()
+                .any(|v| v["value"].as_f64() > Some(f64::from(above)))
+            {
+                return connected.elapsed();
+            }
+        }
+    })
+    .await
+    .expect("live values after reconnecting");
+    assert!(
+        fresh <= Duration::from_secs(2),
+        "live values took {fresh:?} after reconnecting"
+    );
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_minute_without_the_cloud_loses_and_doubles_nothing() {
@@ -75,76 +154,14 @@ async fn a_minute_without_the_cloud_loses_and_doubles_nothing() {
     lab.link.set(Mode::Cut);
     let cut = Instant::now();
 
-    let alarm = until(
-        "the alarm is raised without the cloud",
-        Duration::from_secs(60),
-        || async {
-            let (_, body) = local.get("/api/v1/alarms?state=open").await;
-            body["alarms"].as_array().and_then(|a| a.first().cloned())
-        },
-    )
-    .await;
-    assert_eq!(
-        alarm["value"],
-        LIMIT + 1,
-        "raised by the first scan above the limit"
-    );
-    until(
-        "the rule's write is at the device",
-        Duration::from_secs(2),
-        || async { (device.plain(0) == 7).then_some(()) },
-    )
-    .await;
-    let link = local.get("/api/v1/overview").await.1["link"]["state"].clone();
-    assert_ne!(link, "live", "a cut link must not be called live");
-
+    let alarm = the_building_acts_alone(&local, &device).await;
     let mut live = cloud.live(GATEWAY, &["num/n0"]).await;
     tokio::time::sleep(Duration::from_secs(60).saturating_sub(cut.elapsed())).await;
     let at_heal = device.answered();
     lab.link.set(Mode::Pass);
-    let connected = until(
-        "the gateway is connected again",
-        Duration::from_secs(90),
-        || async {
-            let gateway = cloud.gateway(GATEWAY).await?;
-            (gateway["connected"] == true).then(Instant::now)
-        },
-    )
-    .await;
-    let fresh = tokio::time::timeout(Duration::from_secs(5), async {
-        loop {
-            let message = live.next().await.expect("the live stream stays open");
-            let values = message["values"].as_array().cloned().unwrap_or_default();
-            if values
-                .iter()
-                .any(|v| v["value"].as_f64() > Some(f64::from(at_heal)))
-            {
-                return connected.elapsed();
-            }
-        }
-    })
-    .await
-    .expect("live values after reconnecting");
-    assert!(
-        fresh <= Duration::from_secs(2),
-        "live values took {fresh:?} after reconnecting"
-    );
+    live_values_come_first(&cloud, &mut live, at_heal).await;
 
-    let last = device.answered();
-    until(
-        "everything collected is in the cloud",
-        Duration::from_secs(60),
-        || async {
-            let samples = cloud.samples(GATEWAY, "num/n19").await;
-            (samples.iter().any(|(_, v)| *v >= f64::from(last)) && samples.len() >= last as usize)
-                .then_some(())
-        },
-    )
-    .await;
-    for point in [0, 7, 19] {
-        let path = format!("num/n{point}");
-        exactly_once(&path, &cloud.samples(GATEWAY, &path).await, last);
-    }
+    all_exactly_once(&cloud, device.answered()).await;
     let raised = until(
         "the alarm is in the cloud",
         Duration::from_secs(5),
