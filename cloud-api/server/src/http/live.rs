@@ -13,14 +13,14 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{Sink, SinkExt, StreamExt};
 use riser_model::{Permission, TenantId, Timestamp};
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Time for the first message, which carries the token.
 const FIRST_MESSAGE: Duration = Duration::from_secs(10);
-/// A ping goes out after so long without anything else.
+/// A ping goes out so often.
 const PING: Duration = Duration::from_secs(20);
 /// A peer that says nothing for so long, not even an answer to a ping, is gone.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -253,27 +253,28 @@ impl Course<'_> {
     }
 }
 
-/// Sends whatever is queued, at once while the socket keeps up. Ends when it does not.
-async fn write(sink: &mut SplitSink<WebSocket, Message>, viewer: &Viewer) {
+/// Sends whatever is queued, at once while the socket keeps up, and a ping now and then however
+/// much else goes out: a dashboard only listens, its pongs are all that is heard of it. Ends when
+/// the socket does not keep up.
+async fn write(sink: &mut (impl Sink<Message> + Unpin), viewer: &Viewer) {
+    let mut ping_at = Instant::now() + PING;
     loop {
-        let messages = match timeout(PING, viewer.take()).await {
-            Ok(messages) => messages,
-            Err(_) => {
-                let ping = sink.send(Message::Ping(Vec::new().into()));
-                if !matches!(timeout(STUCK, ping).await, Ok(Ok(()))) {
-                    return;
-                }
-                continue;
-            }
-        };
+        let messages = timeout_at(ping_at, viewer.take()).await.unwrap_or_default();
+        let ping = Instant::now() >= ping_at;
         let sent = async {
             for message in &messages {
                 sink.feed(text(message)).await?;
+            }
+            if ping {
+                sink.feed(Message::Ping(Vec::new().into())).await?;
             }
             sink.flush().await
         };
         if !matches!(timeout(STUCK, sent).await, Ok(Ok(()))) {
             return;
+        }
+        if ping {
+            ping_at = Instant::now() + PING;
         }
     }
 }
@@ -293,5 +294,37 @@ fn trouble(error: &AppError) -> LiveMessage {
             }
             other => other.to_string(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::message::LiveValue;
+    use riser_model::{Key, Quality, Value};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_only_listens_to_many_values_is_pinged_all_the_same() {
+        let viewer = Viewer::new(None);
+        let mut sent: Vec<Message> = Vec::new();
+        let values = async {
+            for at in 0..590 {
+                viewer.offer([LiveValue {
+                    gateway: Key::slug("gw"),
+                    path: "a/b".parse().unwrap(),
+                    value: Some(Value::Int(at)),
+                    quality: Quality::GOOD,
+                    at: Timestamp(at),
+                }]);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::select! {
+            () = write(&mut sent, &viewer) => panic!("the socket keeps up"),
+            () = values => {}
+        }
+        let pings = sent.iter().filter(|m| matches!(m, Message::Ping(_)));
+        assert_eq!(pings.count(), 2);
+        assert_eq!(sent.len(), 592);
     }
 }

@@ -30,7 +30,7 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    pub(super) fn new(tenant: Option<TenantId>) -> Self {
+    pub(crate) fn new(tenant: Option<TenantId>) -> Self {
         Self {
             tenant,
             outbox: Mutex::default(),
