@@ -4,6 +4,7 @@
 use crate::{Adapter, AdapterError, BuildContext, ConfigError};
 use futures_util::future::BoxFuture;
 use riser_model::{Point, PointPath};
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -24,8 +25,9 @@ pub struct Kind {
 pub struct Built {
     /// The adapter.
     pub adapter: Box<dyn Adapter>,
-    /// The points its configuration names, for `check-config` and for rules to refer to.
-    pub points: Vec<Point>,
+    /// The points its configuration names, for `check-config` and for rules to refer to. Shared,
+    /// as a gateway may have a hundred thousand.
+    pub points: Vec<Arc<Point>>,
 }
 
 /// Finds devices nobody has configured yet.

@@ -16,7 +16,7 @@ pub trait PointRegistry: Send + Sync {
     fn declare<'a>(
         &'a self,
         adapter: &'a str,
-        points: Vec<Point>,
+        points: Vec<Arc<Point>>,
     ) -> BoxFuture<'a, Result<Vec<Slot>, RegistryError>>;
 }
 

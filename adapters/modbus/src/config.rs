@@ -21,6 +21,7 @@ use riser_adapter::{BuildContext, ConfigError, config::parse};
 use riser_model::Point;
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A whole, valid configuration.
 #[derive(Debug, Clone)]
@@ -106,12 +107,12 @@ impl Config {
 
     /// Every point, in the order in which slots are asked for: lane, device, point.
     #[must_use]
-    pub fn points(&self) -> Vec<Point> {
+    pub fn points(&self) -> Vec<Arc<Point>> {
         self.lanes
             .iter()
             .flat_map(|l| &l.devices)
             .flat_map(|d| &d.points)
-            .map(|p| p.point.clone())
+            .map(|p| Arc::clone(&p.point))
             .collect()
     }
 }

@@ -4,7 +4,7 @@
 use riser_adapter::{PointRegistry, RegistryError};
 use riser_model::{Point, Slot};
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Points in memory; slots count from 0.
 #[derive(Debug, Default)]
@@ -57,7 +57,7 @@ impl PointRegistry for Registry {
     fn declare<'a>(
         &'a self,
         adapter: &'a str,
-        points: Vec<Point>,
+        points: Vec<Arc<Point>>,
     ) -> futures_util::future::BoxFuture<'a, Result<Vec<Slot>, RegistryError>> {
         Box::pin(async move {
             let mut seen = HashSet::new();

@@ -19,7 +19,7 @@ impl PointRegistry for Registry {
     fn declare<'a>(
         &'a self,
         adapter: &'a str,
-        points: Vec<Point>,
+        points: Vec<Arc<Point>>,
     ) -> BoxFuture<'a, Result<Vec<Slot>, RegistryError>> {
         Box::pin(self.declare_points(adapter, points))
     }
@@ -29,10 +29,9 @@ impl Registry {
     async fn declare_points(
         &self,
         adapter: &str,
-        points: Vec<Point>,
+        points: Vec<Arc<Point>>,
     ) -> Result<Vec<Slot>, RegistryError> {
         self.check_owners(adapter, &points)?;
-        let points = self.shared(points);
         let declared = self.store.declare_points(points.clone()).await;
         let declared = declared.map_err(|source| RegistryError::Unavailable {
             adapter: adapter.to_owned(),
@@ -50,17 +49,7 @@ impl Registry {
         Ok(declared.slots)
     }
 
-    /// The points, those that are known as they are not held twice.
-    fn shared(&self, points: Vec<Point>) -> Vec<Arc<Point>> {
-        let directory = self.field.directory();
-        let shared = |point: Point| match directory.find(&point.path) {
-            Some((_, known)) if *known.point == point => Arc::clone(&known.point),
-            _ => Arc::new(point),
-        };
-        points.into_iter().map(shared).collect()
-    }
-
-    fn check_owners(&self, adapter: &str, points: &[Point]) -> Result<(), RegistryError> {
+    fn check_owners(&self, adapter: &str, points: &[Arc<Point>]) -> Result<(), RegistryError> {
         let directory = self.field.directory();
         let mut seen = HashSet::new();
         for point in points {

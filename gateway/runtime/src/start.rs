@@ -95,15 +95,14 @@ fn one_owner(adapters: &[(AdapterSpec, Built)]) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Declares the points of every adapter at once: one change of the directory, not one each. The
-/// points move from the adapters into the directory: a hundred thousand are not held twice.
+/// Declares the points of every adapter at once: one change of the directory, not one each.
 async fn declare(tools: &Tools, adapters: &mut [(AdapterSpec, Built)]) -> Result<(), StartError> {
     let mut entries = Vec::new();
     for (spec, built) in adapters {
         let owner: Arc<str> = spec.name.as_str().into();
         let points = std::mem::take(&mut built.points);
         entries.extend(points.into_iter().map(|point| Entry {
-            point: Arc::new(point),
+            point,
             adapter: Arc::clone(&owner),
         }));
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct PointConfig {
     /// What people see.
-    pub point: Point,
+    pub point: Arc<Point>,
     /// Table it lies in.
     pub table: Table,
     /// Protocol address of its first register, or of its bit.
@@ -121,7 +121,7 @@ pub(super) fn build(
     }
     let point = point(&raw, &mapping, within, interval_ms).map_err(|(k, p)| wrong(k, p))?;
     Ok(PointConfig {
-        point,
+        point: Arc::new(point),
         table,
         address,
         mapping: Arc::new(mapping),

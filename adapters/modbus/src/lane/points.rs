@@ -33,7 +33,7 @@ pub(crate) struct LivePoint {
 #[derive(Debug)]
 pub(crate) struct Writable {
     pub(crate) config: WriteConfig,
-    pub(crate) point: Point,
+    pub(crate) point: Arc<Point>,
 }
 
 impl LivePoint {

@@ -56,18 +56,20 @@ struct Scripted {
     broken: bool,
 }
 
-pub(crate) fn points() -> Vec<Point> {
-    let point = |path: &str, kind, access, limits| Point {
-        path: path.parse().unwrap(),
-        name: path.replace('/', " "),
-        device_name: "Air handling unit".into(),
-        kind,
-        unit: None,
-        access,
-        limits,
-        labels: vec![],
-        deadband: None,
-        stale_after_ms: u32::MAX,
+pub(crate) fn points() -> Vec<Arc<Point>> {
+    let point = |path: &str, kind, access, limits| {
+        Arc::new(Point {
+            path: path.parse().unwrap(),
+            name: path.replace('/', " "),
+            device_name: "Air handling unit".into(),
+            kind,
+            unit: None,
+            access,
+            limits,
+            labels: vec![],
+            deadband: None,
+            stale_after_ms: u32::MAX,
+        })
     };
     let limits = Limits {
         min: Some(16.0),

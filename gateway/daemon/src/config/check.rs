@@ -7,6 +7,7 @@ use crate::certificate;
 use riser_adapter::ConfigError;
 use riser_model::{Key, PointPath};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Checks everything and fills in what only the whole can tell.
 pub(super) fn check(
@@ -77,6 +78,8 @@ fn build(reading: &mut Reading, config: &mut Config, adapters: Vec<(AdapterEntry
         let Some(built) = reading.take(&place, built) else {
             continue;
         };
+        // Without the adapter the points are nobody else's and need no copy.
+        drop(built.adapter);
         for point in built.points {
             let device = &point.path.device;
             let owner = devices.entry(device.clone()).or_insert(entry.name.clone());
@@ -97,7 +100,7 @@ fn build(reading: &mut Reading, config: &mut Config, adapters: Vec<(AdapterEntry
                 reading.wrong(&place, "", text);
                 continue;
             }
-            config.points.push(point);
+            config.points.push(Arc::unwrap_or_clone(point));
         }
         config.adapters.push(entry);
     }

@@ -178,7 +178,7 @@ impl PointRegistry for Nowhere {
     fn declare<'a>(
         &'a self,
         _: &'a str,
-        points: Vec<Point>,
+        points: Vec<Arc<Point>>,
     ) -> BoxFuture<'a, Result<Vec<Slot>, RegistryError>> {
         let count = u32::try_from(points.len()).unwrap_or(u32::MAX);
         Box::pin(async move { Ok((0..count).map(Slot).collect()) })

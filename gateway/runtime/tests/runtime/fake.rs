@@ -43,7 +43,7 @@ pub(crate) enum Answer {
 /// A fake device.
 pub(crate) struct Device {
     pub(crate) name: &'static str,
-    points: Vec<Point>,
+    points: Vec<Arc<Point>>,
     plans: Mutex<VecDeque<Run>>,
     answer: Mutex<Answer>,
     pub(crate) runs: AtomicU32,
@@ -58,7 +58,7 @@ impl Device {
     pub(crate) fn new(name: &'static str, points: Vec<Point>) -> Arc<Self> {
         Arc::new(Self {
             name,
-            points,
+            points: points.into_iter().map(Arc::new).collect(),
             plans: Mutex::default(),
             answer: Mutex::new(Answer::Apply),
             runs: AtomicU32::new(0),

@@ -4,9 +4,10 @@ use crate::fake::Device;
 use crate::support::{Bench, START, Setup, eventually, path, point, two_points};
 use riser_adapter::RegistryError;
 use riser_model::{
-    Access, Key, Level, Quality, Reading, Reason, ScanBatch, Slot, Timestamp, Value,
+    Access, Key, Level, Point, Quality, Reading, Reason, ScanBatch, Slot, Timestamp, Value,
 };
 use riser_runtime::{PointFilter, ReadError};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[tokio::test]
@@ -175,17 +176,18 @@ async fn a_point_declared_by_another_adapter_is_refused_and_slots_are_kept() {
     let bench = Bench::new(Setup::default()).await;
     let (_, slots) = bench.device.up().await;
     let registry = bench.device.registry().await;
-    let error = registry.declare("other", two_points()).await.unwrap_err();
+    let shared = |points: Vec<Point>| points.into_iter().map(Arc::new).collect();
+    let declare = |owner, points| registry.declare(owner, shared(points));
+    let error = declare("other", two_points()).await.unwrap_err();
     assert!(
         matches!(&error, RegistryError::Duplicate { path, owner } if path == "d/temp" && owner == "fake"),
         "{error}"
     );
     let twice = vec![point("x/a", Access::Read), point("x/a", Access::Read)];
-    assert!(registry.declare("other", twice).await.is_err());
-    let again = registry.declare("fake", two_points()).await.unwrap();
+    assert!(declare("other", twice).await.is_err());
+    let again = declare("fake", two_points()).await.unwrap();
     assert_eq!(again, slots);
-    let more = registry
-        .declare("fake", vec![point("d/more", Access::Read)])
+    let more = declare("fake", vec![point("d/more", Access::Read)])
         .await
         .unwrap();
     assert_eq!(bench.runtime.slot(&path("d/more")), Some(more[0]));
