@@ -257,7 +257,7 @@ fn link(page: &mut Page, link: &LinkStatus) {
     page.counter("link_connects", "Connections made.", link.connects);
     page.gauge(
         "link_quarantined_batches",
-        "Batches the cloud refused.",
+        "Batches kept aside: refused by the cloud, or damaged here.",
         link.quarantined,
     );
 }

@@ -147,7 +147,7 @@ pub struct LinkStatus {
     pub samples_sent: u64,
     /// Connections made since start.
     pub connects: u64,
-    /// Batches the cloud refused, kept aside with their reason.
+    /// Batches kept aside with their reason since start: refused by the cloud, or damaged here.
     pub quarantined: u64,
     /// What went wrong last, in words.
     pub last_error: Option<String>,

@@ -235,5 +235,9 @@ pub(crate) fn occupancy(shared: &Shared) -> Occupancy {
         )
     });
     sum.oldest_at = data.into_iter().chain(event).min();
+    sum.put_aside = shared
+        .counters
+        .refused_batches
+        .load(std::sync::atomic::Ordering::Relaxed);
     sum
 }

@@ -43,6 +43,8 @@ pub struct Occupancy {
     pub bytes: u64,
     /// When the oldest of them was stored; within an hour of data an even pace is assumed.
     pub oldest_at: Option<Timestamp>,
+    /// Batches put aside since opening: refused by the cloud, or damaged here. Not waiting.
+    pub put_aside: u64,
 }
 
 /// Handle on the outbox. Cheap to clone.

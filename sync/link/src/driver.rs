@@ -43,7 +43,7 @@ pub(crate) enum Heard {
         /// Of which packet id.
         pkid: u16,
         /// Reason, unless taken.
-        refused: Option<String>,
+        refused: Option<Refusal>,
     },
     /// SUBACK, or why not.
     Subscribed(Result<(), String>),
@@ -63,6 +63,15 @@ pub(crate) enum Heard {
         /// Another client has taken the gateway's name: hurrying back would only start a fight.
         contested: bool,
     },
+}
+
+/// Why a message was not taken.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// In words.
+    pub(crate) reason: String,
+    /// The same octets would be refused again (MQTT 5.0 reason 0x99): sending them anew is no use.
+    pub(crate) for_good: bool,
 }
 
 /// A running client. Dropping it closes the connection.
@@ -152,13 +161,20 @@ fn translate(event: Event) -> Option<Heard> {
             }
         }
         Event::Incoming(Packet::PubAck(ack)) => {
-            let refused = match ack.reason {
+            let reason = match ack.reason {
                 PubAckReason::Success => None,
                 PubAckReason::NoMatchingSubscribers => {
                     Some("nobody listens to this gateway on the broker".to_owned())
                 }
+                PubAckReason::PayloadFormatInvalid => {
+                    Some("the cloud cannot read a batch: it is damaged".to_owned())
+                }
                 reason => Some(format!("the cloud did not take a batch ({reason:?})")),
             };
+            let refused = reason.map(|reason| Refusal {
+                reason,
+                for_good: ack.reason == PubAckReason::PayloadFormatInvalid,
+            });
             Heard::Acked {
                 pkid: ack.pkid,
                 refused,

@@ -70,9 +70,8 @@ impl Session<'_> {
             }
             Done::Aside(key, result) => {
                 self.aside.remove(&key);
-                match result {
-                    Ok(()) => self.link.reporter.quarantined(),
-                    Err(error) => self.link.reporter.error(&error.chain()),
+                if let Err(error) = result {
+                    self.link.reporter.error(&error.chain());
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::counters::count;
 use crate::downlink::{self, Downlink};
-use crate::driver::Heard;
+use crate::driver::{Heard, Refusal};
 use crate::session::Session;
 use crate::speech::Label;
 use riser_store::Position;
@@ -43,9 +43,9 @@ impl Session<'_> {
     }
 
     /// A PUBACK: the next hop has a message, or says that it has not.
-    fn acked(&mut self, pkid: u16, refused: Option<String>, now: Instant) -> Result<(), String> {
+    fn acked(&mut self, pkid: u16, refused: Option<Refusal>, now: Instant) -> Result<(), String> {
         let label = self.speech.acked(pkid);
-        let Some(reason) = refused else {
+        let Some(Refusal { reason, for_good }) = refused else {
             if let Some(Label::Batch(key)) = label {
                 self.window.passed(key);
             }
@@ -54,6 +54,10 @@ impl Session<'_> {
         count(&self.link.counters.refused, 1);
         self.link.reporter.error(&reason);
         match label {
+            Some(Label::Batch(key)) if for_good => {
+                self.window.rejected(key);
+                self.put_aside(key, reason);
+            }
             Some(Label::Batch(key)) => self.window.refused(key, now),
             // Without a hello nothing else makes sense to the cloud.
             Some(Label::Hello) => return Err(reason),

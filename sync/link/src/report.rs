@@ -72,11 +72,6 @@ impl Reporter {
         self.current.samples_sent += u64::from(samples);
     }
 
-    /// A batch was kept aside.
-    pub(crate) fn quarantined(&mut self) {
-        self.current.quarantined += 1;
-    }
-
     /// What waits in the store.
     pub(crate) fn backlog(&mut self, occupancy: &Occupancy) {
         let now = (self.now)();
@@ -85,6 +80,7 @@ impl Reporter {
         self.current.backlog_age_ms = occupancy
             .oldest_at
             .map_or(0, |at| u64::try_from(now.since(at)).unwrap_or(0));
+        self.current.quarantined = occupancy.put_aside;
     }
 
     /// The status as it stands.

@@ -41,7 +41,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("riser-demo", &["riser-e2e"]),
     ("riser-tidy", &[]),
     ("riser-bench", &["riser-e2e"]),
-    ("riser-e2e", &["riser-model", "riser-wire", "riser-store"]),
+    ("riser-e2e", &["riser-model", "riser-wire"]),
 ];
 
 #[test]

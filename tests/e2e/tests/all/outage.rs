@@ -178,3 +178,67 @@ async fn a_minute_without_the_cloud_loses_and_doubles_nothing() {
     );
     assert_eq!(raised[0]["id"], alarm["id"]);
 }
+
+/// Turns one octet in the middle of a frame that has not gone up, as failing flash would; answers
+/// the moment of its first sample.
+fn damage_one_frame(lab: &Lab) -> i64 {
+    let history = lab.folder.join("gateway/history");
+    let newest = std::fs::read_dir(&history)
+        .expect("the history folder")
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == "db"))
+        .max()
+        .expect("a day's file");
+    let file = rusqlite::Connection::open(newest).expect("the day's file");
+    let (row, at, mut frame): (i64, i64, Vec<u8>) = file
+        .query_row(
+            "SELECT id, first_at, frame FROM batch ORDER BY id DESC LIMIT 1 OFFSET 1",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .expect("a batch that has not gone up");
+    let middle = frame.len() / 2;
+    frame[middle] ^= 0x10;
+    file.execute(
+        "UPDATE batch SET frame = ?1 WHERE id = ?2",
+        rusqlite::params![frame, row],
+    )
+    .expect("a changed batch");
+    at
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_damaged_on_the_disk_holds_up_no_other() {
+    let _turn = alone().await;
+    let device = Numbered::start().await;
+    let mut lab = Lab::prepare(&numbered_building(device.port, 100)).await;
+    lab.gateway.start();
+    let local = lab.technician().await;
+    until(
+        "some batches wait for the cloud",
+        Duration::from_secs(20),
+        || async {
+            let link = local.get("/api/v1/overview").await.1["link"].clone();
+            (link["backlog_batches"].as_u64()? > 5).then_some(())
+        },
+    )
+    .await;
+    lab.gateway.kill().await;
+    let damaged = damage_one_frame(&lab);
+    lab.gateway.start();
+    lab.cloud.start();
+    let cloud = lab.operator().await;
+    until(
+        "the damaged batch is set aside and all others are durable",
+        Duration::from_secs(60),
+        || async {
+            let link = local.get("/api/v1/overview").await.1["link"].clone();
+            let done = link["quarantined"] == 1 && link["backlog_batches"].as_u64()? <= 2;
+            (done && link["state"] == "live").then_some(())
+        },
+    )
+    .await;
+    let samples = cloud.samples(GATEWAY, "num/n0").await;
+    let after = samples.iter().filter(|(at, _)| *at > damaged + 1_000);
+    assert!(after.count() > 0 && samples.iter().any(|(at, _)| *at < damaged));
+}
