@@ -21,7 +21,7 @@ export function connectionOf(g: Gateway, now: number): StateWord {
 export function connectionSentence(g: Gateway, now: number): string {
   if (!g.connected) {
     return g.last_seen
-      ? `Nothing was heard of it since ${formatAgo(now - g.last_seen)}. It keeps values until it is back; its rules and alarms work on.`
+      ? `It was last heard of ${formatAgo(now - g.last_seen)}. It keeps values until it is back; its rules and alarms work on.`
       : 'Its certificate was issued, but it has not connected yet.';
   }
   if (!g.heartbeat_at) return 'Connected; no heartbeat has come yet.';

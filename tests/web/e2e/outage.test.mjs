@@ -22,6 +22,8 @@ import { until } from './support/until.mjs';
 const TOLD_AT_ONCE_MS = 5000;
 /** Every 10 s a heartbeat, which must be back within 30 s (`Timings` of the link). */
 const TOLD_BY_HEARTBEAT_MS = 45_000;
+/** Four units in turn behind one lane, each given up after three time-outs; then a probe every 10 s. */
+const FIELD_MS = 45_000;
 /** The longest wait before a retry is 60 s; then the backlog has to go. */
 const BACK_WITHIN_MS = 75_000;
 
@@ -29,6 +31,8 @@ const it = scene();
 let local;
 let second;
 let cloud;
+
+const chain = (page) => page.getByRole('list', { name: 'The way of a value' });
 
 /** The age the banner gives of what is shown, in seconds; 0 without a banner. */
 async function bannerAge(page) {
@@ -96,14 +100,24 @@ test('when the cloud is back both UIs follow without a reload, and what was done
     .waitFor();
 });
 
-test('a cloud that holds the connection and confirms nothing is not called live', async () => {
+test('a silent field is told on the open overview, and so is its return', async () => {
+  // The cloud falls silent too; its turn is next, and its heartbeat takes longer.
   it.building.freeze('riser-cloud');
+  it.building.freeze('riser-sim');
+  await chain(local).getByText('Silent', { exact: true }).waitFor({ timeout: FIELD_MS });
+  await chain(local).getByText('0 of 7 devices answer.').waitFor();
+  it.building.thaw('riser-sim');
+  await chain(local).getByText('7 of 7 devices answer.').waitFor({ timeout: FIELD_MS });
+  await valueChanges(second, 1);
+});
+
+test('a cloud that holds the connection and confirms nothing is not called live', async () => {
   await cloudHop(local)
     .getByText(/^(Not confirmed|Offline)$/)
     .waitFor({ timeout: TOLD_BY_HEARTBEAT_MS });
-  await valueChanges(second, 1);
   it.building.thaw('riser-cloud');
   await linkBecomes(local, 'Live', BACK_WITHIN_MS);
+  assert.equal(await wasReloaded(local), false);
 });
 
 test('a dead gateway is told on its open page, whose values age', async () => {

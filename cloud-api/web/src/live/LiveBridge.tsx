@@ -24,9 +24,14 @@ export function LiveBridge() {
 
   useLiveTopic('gateway', (body) => {
     const gateway = body as Gateway;
-    queries.setQueryData<Gateway[]>(keys.gateways, (old) =>
-      old?.map((g) => (g.id === gateway.id && g.tenant === gateway.tenant ? gateway : g)),
-    );
+    const same = (g: Gateway) => g.id === gateway.id && g.tenant === gateway.tenant;
+    const known = queries.getQueryData<Gateway[]>(keys.gateways);
+    if (known?.some(same)) {
+      queries.setQueryData<Gateway[]>(keys.gateways, (old) => old?.map((g) => (same(g) ? gateway : g)));
+    } else {
+      // It has connected for the first time.
+      void queries.invalidateQueries({ queryKey: keys.gateways });
+    }
   });
 
   useLiveTopic('command', ({ command, gateway }) => {

@@ -84,10 +84,9 @@ function ConnectionPanel({ gateway }: { gateway: Gateway }) {
       <p className={css.sentence}>{connectionSentence(gateway, now)}</p>
       <Facts
         facts={[
-          {
-            name: gateway.connected ? 'Connected' : 'Last connected',
-            value: <Age at={gateway.connected_since} ago />,
-          },
+          ...(gateway.connected
+            ? [{ name: 'Connected', value: <Age at={gateway.connected_since} ago /> }]
+            : []),
           { name: 'Last heard', value: <Age at={gateway.last_seen} ago /> },
           { name: 'Heartbeat', value: <Age at={gateway.heartbeat_at} ago /> },
           { name: 'Lag', value: gateway.connected ? lagOf(gateway) : 'unknown while offline' },

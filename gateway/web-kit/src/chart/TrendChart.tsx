@@ -1,9 +1,9 @@
 // A point over time on a canvas: band of extremes, line of means, gaps, markers. Owns the uPlot
 // instance and the keys; ranges and data are the caller's.
-import { useComputedColorScheme } from '@mantine/core';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import uPlot from 'uplot';
 import type { Trend } from '../model';
+import { usePaintedScheme } from '../theme/paintedScheme';
 import { chartOptions, readPalette, type Marker } from './options';
 import { Readout, readoutText } from './Readout';
 import { SHORTEST_MS } from './range';
@@ -29,7 +29,7 @@ export interface TrendChartProps {
 
 export function TrendChart(props: TrendChartProps) {
   const { trend, point, span, markers, tip, height = 320 } = props;
-  const scheme = useComputedColorScheme('light');
+  const scheme = usePaintedScheme();
   const host = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
   const [cursor, setCursor] = useState<number | null>(null);

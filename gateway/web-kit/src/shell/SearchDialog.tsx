@@ -145,9 +145,11 @@ function SearchForm({ find, onGo }: Pick<SearchDialogProps, 'find' | 'onGo'>) {
       </div>
       <div className={css.foot} role="status">
         {failed ??
-          (hits.length === 0
-            ? `Nothing found for “${text}”.`
-            : 'Arrow keys choose, Enter opens, Escape closes.')}
+          (hits.length === 0 ? (
+            `Nothing found for “${text}”.`
+          ) : (
+            <span className={css.keys}>Arrow keys choose, Enter opens, Escape closes.</span>
+          ))}
       </div>
     </div>
   );

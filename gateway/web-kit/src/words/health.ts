@@ -61,7 +61,8 @@ export function linkSentence(link: LinkStatus, now: number): string {
     case 'degraded':
       return `Connected, but the cloud confirms nothing. Values are kept here. ${waiting(link)}`;
     case 'offline':
-      return `No connection for ${formatSpan(now - link.since)}. Rules and alarms work on; values are kept here. ${waiting(link)}`;
+      // Not `since`: every attempt begins it anew.
+      return `${link.last_heartbeat ? `No connection; the last heartbeat came back ${beat}.` : 'No connection yet.'} Rules and alarms work on; values are kept here. ${waiting(link)}`;
     case 'disabled':
       return 'No cloud is configured. Everything on this page works without one.';
   }

@@ -1,12 +1,14 @@
 // The gateway's answers as queries: one key per thing, so the live stream can renew what it changed.
-import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { resolveRange, serverNow, type TrendRange } from '@riser/kit';
+import { keepPreviousData, skipToken, useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { resolveRange, serverNow, type LinkStatus, type TrendRange } from '@riser/kit';
+import { useMemo } from 'react';
 import * as calls from './calls';
 
 export const keys = {
   setup: ['setup'],
   session: ['session'],
   overview: ['overview'],
+  link: ['link'],
   points: ['points'],
   devices: ['devices'],
   lanes: ['lanes'],
@@ -22,8 +24,24 @@ const ALARMS_EVERY_MS = 15_000;
 const PAGE = 200;
 const BUCKETS = 480;
 
-export const useOverview = () =>
-  useQuery({ queryKey: keys.overview, queryFn: calls.getOverview, refetchInterval: OVERVIEW_EVERY_MS });
+/**
+ * The overview, with the link as it was pushed last. What is pushed has a key of its own: writing it into
+ * the overview would put off the next fetch each time, for ever.
+ */
+export function useOverview() {
+  const asked = useQuery({
+    queryKey: keys.overview,
+    queryFn: calls.getOverview,
+    refetchInterval: OVERVIEW_EVERY_MS,
+  });
+  const pushed = useQuery<LinkStatus>({ queryKey: keys.link, queryFn: skipToken, staleTime: Infinity });
+  const link = pushed.dataUpdatedAt > asked.dataUpdatedAt ? pushed.data : undefined;
+  const data = useMemo(
+    () => asked.data && { ...asked.data, link: link ?? asked.data.link },
+    [asked.data, link],
+  );
+  return { data, error: asked.error, refetch: asked.refetch };
+}
 
 export const useDevices = () =>
   useQuery({ queryKey: keys.devices, queryFn: calls.getDevices, refetchInterval: HEALTH_EVERY_MS });

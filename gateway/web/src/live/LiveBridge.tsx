@@ -1,8 +1,7 @@
 // What the live stream says about alarms, commands and the link, brought into the queries.
-import { useFeedStatus, useLiveTopic } from '@riser/kit';
+import { useFeedStatus, useLiveTopic, type LinkStatus } from '@riser/kit';
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
-import type { Overview } from '../api/calls';
 import { keys } from '../api/queries';
 
 const SETTLE_MS = 200;
@@ -23,7 +22,7 @@ export function LiveBridge() {
   });
 
   useLiveTopic('link', (link) => {
-    queries.setQueryData<Overview>(keys.overview, (old) => old && { ...old, link });
+    queries.setQueryData<LinkStatus>(keys.link, link);
   });
 
   useLiveTopic('command', ({ command }) => {
