@@ -6,8 +6,9 @@
 //! must cover all points, so that one number is one scan. From register 1000 on there are eight
 //! plain registers that can be written and carry no number.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -25,6 +26,19 @@ struct State {
     answered: AtomicU32,
     silent: AtomicBool,
     plain: [AtomicU16; 8],
+    /// When each number was given out, in milliseconds since 1970; number 1 comes first.
+    given: Mutex<Vec<i64>>,
+}
+
+impl State {
+    /// The next number, written down before it is given out.
+    fn next(&self) -> u32 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = since.map_or(0, |s| i64::try_from(s.as_millis()).unwrap_or(i64::MAX));
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        given.push(now);
+        self.answered.fetch_add(1, Ordering::SeqCst) + 1
+    }
 }
 
 /// First of the plain registers.
@@ -54,6 +68,18 @@ impl Numbered {
     #[must_use]
     pub fn answered(&self) -> u32 {
         self.state.answered.load(Ordering::SeqCst)
+    }
+
+    /// When each number was given out, in milliseconds since 1970; number 1 comes first.
+    #[must_use]
+    pub fn given(&self) -> Vec<i64> {
+        let given = self.state.given.lock();
+        given.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts a word into a plain register, as something in the building would.
+    pub fn set_plain(&self, index: usize, word: u16) {
+        self.state.plain[index].store(word, Ordering::SeqCst);
     }
 
     /// What stands in a plain register, counted from [`PLAIN`].
@@ -99,7 +125,7 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
                 )
             }
             (3, None) => {
-                let number = state.answered.fetch_add(1, Ordering::SeqCst) + 1;
+                let number = state.next();
                 let words = [u16::try_from(number >> 16), u16::try_from(number & 0xffff)];
                 let both = words.map(|w| w.unwrap_or(u16::MAX));
                 read_answer(&request, &both.repeat(usize::from(word / 2)))

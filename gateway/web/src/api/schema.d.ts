@@ -868,7 +868,7 @@ export interface components {
             last_heartbeat?: components["schemas"]["Timestamp"] | null;
             /**
              * Format: int64
-             * @description Batches the cloud refused, kept aside with their reason.
+             * @description Batches kept aside with their reason since start: refused by the cloud, or damaged here.
              */
             quarantined: number;
             /**
