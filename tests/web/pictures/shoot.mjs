@@ -1,77 +1,129 @@
-// Takes a picture of every page at the sizes of a phone and a desk, light and dark, over the fixture.
-// usage: node tests/web/pictures/shoot.mjs OUT_FOLDER [part of a name]
+// Takes a picture of every page at the sizes of a phone and a desk, light and dark, of the real demo.
+// usage: npm run pictures -- [--out FOLDER] [--only PART_OF_A_NAME] [--minutes 2]
+// `--minutes`: how long the building lives before, which is how much the trends have to show.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
-import { SHOTS } from './shots.mjs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { DESK, openBrowser, openPage, PHONE } from '../e2e/support/browser.mjs';
+import { Building } from '../e2e/support/building.mjs';
+import { scrollsSideways } from '../e2e/support/access.mjs';
+import { claim, linkBecomes, logInToCloud, visit, writeApplied } from '../e2e/support/steps.mjs';
+import { LOGGED_OUT, NO_CLOUD, NO_GATEWAY, NORMAL, SILENT_FIELD, UNCLAIMED } from './shots.mjs';
 
-const out = process.argv[2] ?? 'test-results/pictures';
-const only = process.argv[3];
-const SIZES = { phone: { width: 390, height: 844 }, desk: { width: 1440, height: 900 } };
+const { values: chosen } = parseArgs({
+  options: {
+    out: { type: 'string', default: 'test-results/pictures' },
+    only: { type: 'string', default: '' },
+    minutes: { type: 'string', default: '2' },
+  },
+});
+const SIZES = { desk: DESK, phone: PHONE };
+let failed = 0;
 
-const FLAGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-dev-shm-usage',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1',
-]; // prettier-ignore
-
-async function scene(origin, changes) {
-  await fetch(`${origin}/__fixture`, { method: 'POST', body: JSON.stringify(changes) });
+function report(name, problems) {
+  failed += problems.length;
+  process.stdout.write(`${problems.length ? 'PROBLEM' : 'ok'} ${name} ${problems.join(' | ')}\n`);
 }
 
-mkdirSync(out, { recursive: true });
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: FLAGS,
-});
-let failed = 0;
-for (const shot of SHOTS) {
-  for (const [size, viewport] of Object.entries(SIZES)) {
-    for (const colorScheme of ['light', 'dark']) {
-      const name = `${shot.name}-${size}-${colorScheme}`;
-      if (only && !name.includes(only)) continue;
-      const page = await browser.newPage({
-        viewport,
-        colorScheme,
-        hasTouch: size === 'phone',
-        deviceScaleFactor: 1,
-      });
-      const problems = [];
-      page.on('pageerror', (e) => problems.push(String(e)));
-      page.on(
-        'console',
-        (m) => m.type() === 'error' && !/status of (4|5)\d\d/.test(m.text()) && problems.push(m.text()),
-      );
-      page.on(
-        'request',
-        (r) =>
-          !r.url().startsWith(shot.origin) &&
-          !r.url().startsWith('data:') &&
-          problems.push(`outside: ${r.url()}`),
-      );
-      try {
-        await scene(shot.origin, { ...shot.normal, ...shot.scene });
-        if (shot.before) await shot.before(page);
-        await page.goto(shot.origin + shot.path, { waitUntil: 'load' });
-        await shot.act?.(page, size);
-        await page.waitForTimeout(shot.settle ?? 900);
-        const wide = await page.evaluate(
-          () => document.documentElement.scrollWidth > document.documentElement.clientWidth + 1,
-        );
-        if (wide) problems.push('the page scrolls sideways');
-        await page.screenshot({
-          path: join(out, `${name}.png`),
-          fullPage: (shot.full ?? false) && size === 'desk',
-        });
-      } catch (reason) {
-        problems.push(String(reason).split('\n')[0]);
-        await page.screenshot({ path: join(out, `${name}.png`) });
-      }
-      await page.close();
-      failed += problems.length;
-      process.stdout.write(`${problems.length ? 'PROBLEM' : 'ok'} ${name} ${problems.join(' | ')}\n`);
-    }
+/** What a page has once it is past the gate; the gates have a form. */
+const DRAWN = '#content h1, form';
+
+/** Waits until nothing loads and nothing moves. */
+async function still(page) {
+  await page.locator(DRAWN).first().waitFor();
+  await page.waitForFunction(() => !document.querySelector('[class*="bone" i]'));
+  await page.evaluate(async () => {
+    await document.fonts.ready;
+    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+    const ending = document.getAnimations().filter((a) => a.effect?.getTiming().iterations !== Infinity);
+    await Promise.allSettled(ending.map((a) => a.finished));
+  });
+}
+
+async function take(page, shot, size) {
+  const problems = [];
+  await page.setViewportSize(SIZES[size]);
+  try {
+    await page.goto(shot.path);
+    await still(page);
+    await shot.act?.(page);
+  } catch (reason) {
+    problems.push(String(reason).split('\n')[0]);
+  }
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    await still(page);
+    await page.screenshot({ path: join(chosen.out, `${shot.name}-${size}-${colorScheme}.png`) });
+  }
+  if (await scrollsSideways(page)) problems.push('the page scrolls sideways');
+  report(`${shot.name}-${size}`, [...problems, ...page.problems.splice(0)]);
+}
+
+/** Takes the pictures of a state of the building, each UI with its own page. */
+async function shoot(shots, pages) {
+  for (const shot of shots.filter((s) => s.name.includes(chosen.only))) {
+    const page = pages[shot.name.split('-')[0]];
+    for (const size of Object.keys(SIZES)) await take(page, shot, size);
   }
 }
-await browser.close();
+
+/** Something to see: setpoints moved by a person and from the cloud, alarms raised by it. */
+async function live(local, cloud, minutes) {
+  const until = Date.now() + minutes * 60_000;
+  const wave = [22.5, 25.4, 20, 18.5, 23, 25.8];
+  for (let i = 0; i === 0 || Date.now() < until || i % wave.length !== 0; i += 1) {
+    const byCloud = i % 2 === 1;
+    const page = byCloud ? cloud : local;
+    await visit(
+      page,
+      `${byCloud ? '/gateways/gw-001' : ''}/points/ahu-1/supply_setpoint`,
+      'Supply air setpoint',
+    );
+    await writeApplied(page, wave[i % wave.length], { hold: '4 hours' });
+    await pause(Math.min(45_000, (minutes * 60_000) / wave.length));
+  }
+}
+
+const stranger = async (browser, building) => ({
+  local: await openPage(browser, building.local.url),
+  cloud: await openPage(browser, building.cloud.url),
+});
+
+mkdirSync(chosen.out, { recursive: true });
+const browser = await openBrowser();
+const building = await Building.start();
+try {
+  const pages = await stranger(browser, building);
+  const { local, cloud } = pages;
+  await shoot(UNCLAIMED, pages);
+  await claim(local, building);
+  await cloud.goto('/');
+  await logInToCloud(cloud, building);
+  await cloud.getByRole('heading', { name: 'Gateways', level: 1 }).waitFor();
+  await shoot(LOGGED_OUT, await stranger(browser, building));
+  await live(local, cloud, Number(chosen.minutes));
+  await shoot(NORMAL, pages);
+
+  building.freeze('riser-sim');
+  await visit(local, '/', 'Home');
+  await local.getByText('Silent', { exact: true }).waitFor({ timeout: 60_000 });
+  await shoot(SILENT_FIELD, pages);
+  building.thaw('riser-sim');
+  await visit(local, '/', 'Home');
+  await local.getByText('Answers', { exact: true }).waitFor({ timeout: 60_000 });
+
+  await building.kill('riser-cloud');
+  await visit(local, '/', 'Home');
+  await linkBecomes(local, 'Offline', 60_000);
+  await shoot(NO_CLOUD, pages);
+  building.restart('riser-cloud');
+  await linkBecomes(local, 'Live', 75_000);
+
+  await building.kill('riserd');
+  await shoot(NO_GATEWAY, pages);
+} finally {
+  await browser.close();
+  await building.stop();
+}
 process.exit(failed > 0 ? 1 : 0);

@@ -1,153 +1,148 @@
-// Which pictures there are: page, scene of the fixture, and what is done before it is taken.
-
-const LOCAL = 'http://127.0.0.1:4801';
-const NORMAL = {
-  claimed: true,
-  loggedIn: true,
-  role: 'technician',
-  link: 'live',
-  empty: false,
-  fail: false,
-  live: true,
-};
-
-const local = (name, path, more = {}) => ({
-  name: `local-${name}`,
-  origin: LOCAL,
-  path,
-  normal: NORMAL,
-  ...more,
-});
-
-const CLOUD = 'http://127.0.0.1:4802';
-const CLOUD_NORMAL = { loggedIn: true, role: 'operator', empty: false, fail: false, live: true };
-const cloud = (name, path, more = {}) => ({
-  name: `cloud-${name}`,
-  origin: CLOUD,
-  path,
-  normal: CLOUD_NORMAL,
-  ...more,
-});
+// Which pictures there are: the page, what is done on it before it is taken, and in which state of the
+// building. Every state is a real one: programs of the demo are killed or frozen to get it.
 
 const openWrite = async (page) => {
   await page.getByRole('button', { name: 'Write', exact: true }).click();
-  await page.getByRole('dialog').waitFor();
+  const dialog = page.getByRole('dialog');
+  await dialog.waitFor();
+  return dialog;
 };
 
-export const SHOTS = [
-  local('claim', '/', { scene: { claimed: false, loggedIn: false } }),
-  local('login', '/', { scene: { loggedIn: false } }),
-  local('login-locked', '/', {
-    scene: { loggedIn: false },
+const openAcknowledge = async (page) => {
+  await page
+    .getByRole('button', { name: /^Acknowledge/ })
+    .first()
+    .click();
+  await page.getByRole('dialog').getByLabel('Comment').waitFor();
+};
+
+const search = (text) => async (page) => {
+  await page.getByRole('button', { name: 'Search', exact: false }).locator('visible=true').first().click();
+  await page.getByRole('combobox', { name: /^Search/ }).fill(text);
+  await page.getByRole('option').first().waitFor();
+};
+
+const writeAndWait = (outcome) => async (page) => {
+  const dialog = await openWrite(page);
+  await dialog.getByRole('button', { name: /^Raise/ }).click();
+  await dialog.getByRole('button', { name: /^Write \d/ }).click();
+  await dialog.getByText(outcome, { exact: true }).waitFor();
+};
+
+const SETPOINT = 'ahu-1/supply_setpoint';
+
+/** Before anybody has an account. */
+export const UNCLAIMED = [{ name: 'local-claim', path: '/' }];
+
+/** Without a session. */
+export const LOGGED_OUT = [
+  { name: 'local-login', path: '/' },
+  { name: 'cloud-login', path: '/' },
+  {
+    name: 'cloud-login-wrong',
+    path: '/',
     act: async (page) => {
-      await page.getByLabel('User').fill('jonas');
-      await page.getByLabel('Password', { exact: true }).fill('locked');
+      await page.getByLabel('E-mail').fill('operator@demo.example');
+      await page.getByLabel('Password', { exact: true }).fill('not this one');
       await page.getByRole('button', { name: 'Log in' }).click();
+      await page.getByRole('alert').waitFor();
     },
-  }),
-  local('home', '/', { full: true }),
-  local('home-offline-link', '/', { scene: { link: 'offline' } }),
-  local('home-empty', '/', { scene: { empty: true, link: 'disabled' } }),
-  local('home-error', '/', { scene: { fail: true } }),
-  local('points', '/points'),
-  local('points-bad', '/points?quality=bad'),
-  local('points-none', '/points?search=chiller'),
-  local('points-error', '/points', { scene: { fail: true } }),
-  local('why', '/points?search=co2', {
+  },
+];
+
+/** The building as it should be. */
+export const NORMAL = [
+  { name: 'local-home', path: '/' },
+  { name: 'local-points', path: '/points' },
+  { name: 'local-points-found', path: '/points?search=setpoint' },
+  { name: 'local-points-none', path: '/points?search=chiller' },
+  {
+    name: 'local-why',
+    path: '/points?search=setpoint',
     act: async (page) => {
       await page
         .getByRole('button', { name: /explain/ })
-        .nth(2)
+        .first()
         .click();
+      await page.getByRole('dialog').getByText('Who holds it').waitFor();
     },
-  }),
-  local('point', '/points/ahu-1/supply_setpoint', { full: true, settle: 1500 }),
-  local('point-temp', '/points/ahu-1/supply_temp?range=6h', { settle: 1500 }),
-  local('point-state', '/points/ahu-1/mode?range=24h', { settle: 1500 }),
-  local('point-table', '/points/ahu-1/supply_temp', {
+  },
+  { name: 'local-point', path: `/points/${SETPOINT}?range=15m` },
+  { name: 'local-point-trend', path: '/points/ahu-1/supply_temp?range=15m' },
+  { name: 'local-point-state', path: '/points/ahu-1/fan_mode?range=15m' },
+  { name: 'local-point-bad', path: '/points/ahu-1/humidifier?range=15m' },
+  {
+    name: 'local-point-table',
+    path: '/points/ahu-1/supply_temp?range=15m',
     act: (page) => page.getByRole('button', { name: 'Show as table' }).click(),
-  }),
-  local('point-bad', '/points/vav-07/room_temp', { settle: 1500 }),
-  local('point-viewer', '/points/ahu-1/supply_setpoint', { scene: { role: 'viewer' } }),
-  local('write', '/points/ahu-1/supply_setpoint', {
+  },
+  {
+    name: 'local-write',
+    path: `/points/${SETPOINT}?range=15m`,
     act: async (page) => {
-      await openWrite(page);
-      await page.getByRole('button', { name: /Raise/ }).click();
+      const dialog = await openWrite(page);
+      await dialog.getByRole('button', { name: /^Raise/ }).click();
     },
-  }),
-  local('write-states', '/points/ahu-1/mode', { act: openWrite }),
-  local('write-applied', '/points/ahu-1/supply_setpoint', {
-    settle: 2500,
+  },
+  { name: 'local-write-states', path: '/points/ahu-1/fan_mode?range=15m', act: openWrite },
+  { name: 'local-write-applied', path: '/points/vav-1/setpoint?range=15m', act: writeAndWait('Applied') },
+  {
+    name: 'local-write-held',
+    path: `/points/${SETPOINT}?range=15m`,
     act: async (page) => {
-      await openWrite(page);
-      await page.getByRole('button', { name: /Raise/ }).click();
-      await page.getByRole('button', { name: /^Write 2/ }).click();
+      const dialog = await openWrite(page);
+      await dialog.getByLabel('Priority').selectOption('12');
+      await dialog.getByRole('button', { name: /^Write \d/ }).click();
+      await dialog.getByText('Accepted, not effective').waitFor();
     },
-  }),
-  local('write-held', '/points/ahu-2/heating_valve', {
-    settle: 2500,
-    act: async (page) => {
-      await openWrite(page);
-      await page.getByRole('button', { name: /^Write / }).click();
-    },
-  }),
-  local('devices', '/devices', { full: true }),
-  local('device', '/devices/vav-07'),
-  local('alarms', '/alarms'),
-  local('alarms-history', '/alarms?state=all'),
-  local('alarms-empty', '/alarms', { scene: { empty: true } }),
-  local('acknowledge', '/alarms', {
-    act: (page) =>
-      page
-        .getByRole('button', { name: /Acknowledge/ })
-        .first()
-        .click(),
-  }),
-  local('settings', '/settings', { full: true }),
-  local('search', '/', {
-    act: async (page) => {
-      await page.getByRole('button', { name: 'Search' }).click();
-      await page.getByRole('combobox').fill('supply');
-    },
-  }),
-  local('stream-lost', '/points', { scene: { live: false }, settle: 4500 }),
-  local('not-found', '/nowhere'),
+  },
+  { name: 'local-devices', path: '/devices' },
+  { name: 'local-device', path: '/devices/ahu-1' },
+  { name: 'local-alarms', path: '/alarms' },
+  { name: 'local-alarms-history', path: '/alarms?state=all' },
+  { name: 'local-acknowledge', path: '/alarms', act: openAcknowledge },
+  { name: 'local-settings', path: '/settings' },
+  { name: 'local-search', path: '/', act: search('supply') },
+  { name: 'local-not-found', path: '/nowhere' },
 
-  cloud('login', '/', { scene: { loggedIn: false } }),
-  cloud('gateways', '/'),
-  cloud('gateways-empty', '/', { scene: { empty: true } }),
-  cloud('gateways-error', '/', { scene: { fail: true } }),
-  cloud('gateway', '/gateways/gw-001'),
-  cloud('gateway-offline', '/gateways/gw-003'),
-  cloud('points', '/points?gateway=gw-001'),
-  cloud('point', '/gateways/gw-001/points/ahu-1/supply_temp?range=24h', { settle: 1500 }),
-  cloud('write', '/gateways/gw-001/points/ahu-1/supply_setpoint', {
+  { name: 'cloud-gateways', path: '/' },
+  { name: 'cloud-gateway', path: '/gateways/gw-001' },
+  { name: 'cloud-points', path: '/points' },
+  { name: 'cloud-point', path: '/gateways/gw-001/points/ahu-1/supply_temp?range=15m' },
+  { name: 'cloud-point-setpoint', path: `/gateways/gw-001/points/${SETPOINT}?range=15m` },
+  {
+    name: 'cloud-write',
+    path: `/gateways/gw-001/points/${SETPOINT}?range=15m`,
     act: async (page) => {
-      await openWrite(page);
-      await page.getByRole('button', { name: /Lower/ }).click();
+      const dialog = await openWrite(page);
+      await dialog.getByRole('button', { name: /^Lower/ }).click();
     },
-  }),
-  cloud('write-applied', '/gateways/gw-001/points/ahu-1/supply_setpoint', {
-    settle: 2500,
-    act: async (page) => {
-      await openWrite(page);
-      await page.getByRole('button', { name: /Lower/ }).click();
-      await page.getByRole('button', { name: /^Write [12]/ }).click();
-    },
-  }),
-  cloud('alarms', '/alarms'),
-  cloud('acknowledge', '/alarms', {
-    act: (page) =>
-      page
-        .getByRole('button', { name: /Acknowledge/ })
-        .first()
-        .click(),
-  }),
-  cloud('account', '/account'),
-  cloud('search', '/', {
-    act: async (page) => {
-      await page.getByRole('button', { name: 'Search' }).click();
-      await page.getByRole('combobox').fill('co2');
-    },
-  }),
+  },
+  {
+    name: 'cloud-write-applied',
+    path: '/gateways/gw-001/points/vav-2/setpoint?range=15m',
+    act: writeAndWait('Applied'),
+  },
+  { name: 'cloud-alarms', path: '/alarms' },
+  { name: 'cloud-acknowledge', path: '/alarms', act: openAcknowledge },
+  { name: 'cloud-account', path: '/account' },
+  { name: 'cloud-search', path: '/', act: search('co2') },
+];
+
+/** The field is silent: the simulator stands still. */
+export const SILENT_FIELD = [
+  { name: 'local-silent-home', path: '/' },
+  { name: 'local-silent-points', path: '/points?quality=bad' },
+  { name: 'local-silent-device', path: '/devices/ahu-1' },
+  { name: 'local-silent-point', path: '/points/ahu-1/supply_temp?range=15m' },
+];
+
+/** The cloud is gone. */
+export const NO_CLOUD = [{ name: 'local-alone-home', path: '/' }];
+
+/** The gateway is gone; the cloud is back. */
+export const NO_GATEWAY = [
+  { name: 'cloud-away-gateways', path: '/' },
+  { name: 'cloud-away-gateway', path: '/gateways/gw-001' },
+  { name: 'cloud-away-point', path: `/gateways/gw-001/points/${SETPOINT}?range=15m` },
 ];
