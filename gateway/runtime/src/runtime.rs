@@ -8,7 +8,8 @@ use crate::stats::{Counters, RuntimeStats, add};
 use crate::supervisor::Seat;
 use crate::tasks::Tasks;
 use crate::views::{
-    AdapterView, CommandRefused, LevelView, PointFilter, PointPage, QualityCounts, ShutdownReport,
+    AdapterView, CommandRefused, LevelView, PointFilter, PointPage, QualityCounts, RefusedKind,
+    ShutdownReport,
 };
 use riser_adapter::HealthBoard;
 use riser_model::{
@@ -156,7 +157,17 @@ impl Runtime {
     /// # Errors
     /// It is not allowed or not possible. The refusal is recorded and on the feed as well.
     pub async fn write(&self, command: Command) -> Result<CommandRecord, CommandRefused> {
-        self.inner.commander.write(command).await
+        // In a task of its own: whoever asked may be gone before the disk has recorded the command,
+        // and one that is recorded must be begun or ended all the same.
+        let commander = Arc::clone(&self.inner.commander);
+        let asked = command.clone();
+        let taken = tokio::spawn(async move { commander.write(command).await });
+        taken.await.unwrap_or_else(|_| {
+            let why = "the gateway failed while it took the command; look at the point before \
+                       issuing it again";
+            let kind = RefusedKind::Unavailable;
+            Err(self.inner.commander.refuse(&asked, kind, why.to_owned()))
+        })
     }
 
     /// Every step of every command from now on.

@@ -144,6 +144,9 @@ async fn recover(
     alarms.tell(&effects);
     let cut_off = tools.store.unfinished_commands().await;
     for record in cut_off.map_err(store_error("read the unfinished commands"))? {
+        if record.outcome.state == CommandState::Sent {
+            commander.cut_off(&record.command);
+        }
         tools.events.file(Event::Outcome(Outcome {
             command: record.command.id,
             state: CommandState::Failed,

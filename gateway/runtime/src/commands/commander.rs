@@ -55,8 +55,10 @@ pub(crate) struct Books {
     pub(crate) levels: Levels,
     pub(crate) unsettled: FxHashMap<Slot, Unsettled>,
     ports: FxHashMap<Arc<str>, Port>,
-    /// Devices whose arrays changed and are not recorded yet.
+    /// Devices whose arrays, or what is not settled of them, changed and are not recorded yet.
     pub(crate) unrecorded: BTreeSet<Key>,
+    /// Devices with a record of what is not settled.
+    pub(crate) with_record: BTreeSet<Key>,
 }
 
 /// Whether an id was seen before, with the record it has now.

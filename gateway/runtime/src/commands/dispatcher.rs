@@ -136,8 +136,12 @@ impl Dispatcher {
             if job.command.expires_at <= now {
                 self.commander.expire(&job);
             } else if away && first && !self.commander.needs_device(&job) {
-                // Ends here: without the device there is no step to carry out.
-                let _ = self.commander.begin(&job);
+                // Ends here, unless the level it was measured against has just ended.
+                if let Some(step) = self.commander.begin(&job) {
+                    let why = "the adapter is not running; nothing was written".to_owned();
+                    self.commander
+                        .conclude(&job, step, WriteResult::Failed(why));
+                }
             } else if let Some(why) = &closed {
                 self.refuse(&job, why);
             } else {

@@ -3,9 +3,10 @@
 
 use super::commander::{Commander, Unsettled};
 use crate::stats::count;
-use riser_model::{Access, Key, Level, PointPath, Priority, Slot};
+use riser_model::{Access, Author, Command, Key, Level, PointPath, Priority, Slot};
 use riser_rules::{PriorityArray, Rule, Tick};
 use riser_store::StoreError;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,17 +140,96 @@ impl Commander {
     }
 
     async fn record_device(&self, device: &Key) -> Result<(), StoreError> {
-        let arrays = self.arrays_of(device);
-        let key = store_key(device);
-        if arrays.is_empty() {
+        let (arrays, owed) = (self.arrays_of(device), self.owed_to(device));
+        // What is owed goes first when it grows and last when it shrinks: after a crash in between
+        // a value is written once more rather than never.
+        if !owed.is_empty() {
+            self.books().with_record.insert(device.clone());
+            self.record_as(owed_key(device), &owed).await?;
+        }
+        self.record_as(store_key(device), &arrays).await?;
+        if owed.is_empty() && self.books().with_record.contains(device) {
+            self.tools.store.remove_value(&owed_key(device)).await?;
+            self.books().with_record.remove(device);
+        }
+        Ok(())
+    }
+
+    /// Records a map as one document; an empty one as none.
+    async fn record_as<T: Serialize>(
+        &self,
+        key: String,
+        map: &BTreeMap<Key, T>,
+    ) -> Result<(), StoreError> {
+        if map.is_empty() {
             return self.tools.store.remove_value(&key).await;
         }
-        match serde_json::to_vec(&arrays) {
+        match serde_json::to_vec(map) {
             Ok(text) => self.tools.store.set_value(&key, text).await,
             Err(error) => {
-                tracing::error!(%device, %error, "priority arrays cannot be written as text");
+                tracing::error!(key, %error, "priority arrays cannot be written as text");
                 Ok(())
             }
+        }
+    }
+
+    /// What is not settled of a device.
+    fn owed_to(&self, device: &Key) -> BTreeMap<Key, Owed> {
+        let unsettled: Vec<(Slot, Owed)> = {
+            let books = self.books();
+            let all = books.unsettled.iter();
+            all.map(|(slot, unsettled)| (*slot, Owed::of(unsettled)))
+                .collect()
+        };
+        let directory = self.tools.field.directory();
+        unsettled
+            .into_iter()
+            .filter_map(|(slot, owed)| {
+                let path = &directory.entry(slot)?.point.path;
+                (path.device == *device).then(|| (path.point.clone(), owed))
+            })
+            .collect()
+    }
+
+    /// Notes again what was not settled before a restart.
+    async fn restore_owed(
+        &self,
+        device: &Key,
+        points: &BTreeMap<Key, Slot>,
+    ) -> Result<(), StoreError> {
+        let Some(text) = self.tools.store.value(&owed_key(device)).await? else {
+            return Ok(());
+        };
+        let owed: BTreeMap<Key, Owed> = serde_json::from_slice(&text).unwrap_or_else(|error| {
+            tracing::error!(%device, %error, "the record of writes still owed cannot be read");
+            BTreeMap::new()
+        });
+        let due = self.tools.field.tick();
+        let mut books = self.books();
+        books.with_record.insert(device.clone());
+        for (point, Owed { level, author, why }) in owed {
+            let Some(slot) = points.get(&point) else {
+                continue;
+            };
+            let unsettled = Unsettled {
+                due,
+                wait_ms: REPEAT_FIRST_MS,
+                level,
+                author,
+                why,
+            };
+            books.unsettled.insert(*slot, unsettled);
+        }
+        Ok(())
+    }
+
+    /// A restart cut a command off at the device, which may hold either value: what wins is
+    /// written again.
+    pub(crate) fn cut_off(&self, command: &Command) {
+        let slot = self.tools.field.directory().slot(&command.path);
+        let Some(slot) = slot else { return };
+        if self.books().levels.array(slot).is_some() {
+            self.unsettle(slot, command);
         }
     }
 
@@ -179,6 +259,7 @@ impl Commander {
             }
         }
         for (device, points) in devices {
+            self.restore_owed(&device, &points).await?;
             let Some(text) = self.tools.store.value(&store_key(&device)).await? else {
                 continue;
             };
@@ -228,6 +309,29 @@ impl Commander {
             .filter_map(|(_, h)| Key::new(&h.author.name).ok())
             .collect()
     }
+}
+
+/// A write still owed to a device, as it is recorded.
+#[derive(Debug, Serialize, Deserialize)]
+struct Owed {
+    level: Priority,
+    author: Author,
+    why: String,
+}
+
+impl Owed {
+    fn of(unsettled: &Unsettled) -> Self {
+        Self {
+            level: unsettled.level,
+            author: unsettled.author.clone(),
+            why: unsettled.why.clone(),
+        }
+    }
+}
+
+/// Where what is not settled of a device is recorded.
+fn owed_key(device: &Key) -> String {
+    format!("unsettled/{device}")
 }
 
 /// Where the arrays of a device are recorded: one JSON document, point → level → what it holds.

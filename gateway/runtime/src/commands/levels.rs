@@ -200,6 +200,22 @@ impl Levels {
         step: Step,
         result: WriteResult,
     ) -> Verdict {
+        let written = step.value.clone();
+        let mut verdict = self.judge(slot, command, step, result);
+        // While the write was under way another value may have won: a hold ended, a rule wished.
+        if verdict.settled == Some(true) && self.wanted(slot) != written.as_ref() {
+            verdict.settled = Some(false);
+        }
+        verdict
+    }
+
+    /// The value that wins; `None` when nothing is held.
+    fn wanted(&self, slot: Slot) -> Option<&Value> {
+        let winner = self.arrays.get(&slot)?.winner();
+        winner.map(|(_, held)| &held.value)
+    }
+
+    fn judge(&mut self, slot: Slot, command: &Command, step: Step, result: WriteResult) -> Verdict {
         let releasing = command.value.is_none();
         let with = |text: &str| join(&step.note, text);
         match result {
@@ -538,6 +554,17 @@ mod tests {
         let verdict = levels.conclude(SLOT, &person, third, failed());
         assert_eq!(verdict.settled, Some(false));
         assert_eq!(winner(&levels), Some((10, Value::Float(5.0))));
+    }
+
+    #[test]
+    fn a_write_that_was_overtaken_settles_nothing() {
+        let mut levels = Levels::default();
+        let person = command(8, Some(21.0));
+        let under_way = step(levels.plan(SLOT, &person, NOW));
+        assert!(levels.wish(SLOT, &by_rule(command(5, Some(100.0))), NOW));
+        let verdict = levels.conclude(SLOT, &person, under_way, WriteResult::Applied(None));
+        assert_eq!(verdict.state, CommandState::Applied);
+        assert_eq!(verdict.settled, Some(false), "the device does not hold 100");
     }
 
     #[test]

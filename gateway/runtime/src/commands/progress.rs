@@ -29,8 +29,14 @@ impl Commander {
             if job.repeat {
                 books.levels.plan_repeat(job.slot, &job.command)
             } else {
-                books.unrecorded.insert(job.command.path.device.clone());
-                books.levels.plan(job.slot, &job.command, now)
+                let plan = books.levels.plan(job.slot, &job.command, now);
+                // What a person wants counts once the device has answered: a crash before that
+                // must leave the array as it was, as the command is then told to have failed.
+                let wish = job.command.author.kind == AuthorKind::Rule;
+                if wish || matches!(plan, Plan::Done(_)) {
+                    books.unrecorded.insert(job.command.path.device.clone());
+                }
+                plan
             }
         };
         self.arrays_changed.notify_one();
@@ -55,8 +61,8 @@ impl Commander {
             books.unrecorded.insert(job.command.path.device.clone());
             books.levels.conclude(job.slot, &job.command, step, result)
         };
-        self.arrays_changed.notify_one();
         self.finish(job, verdict);
+        self.arrays_changed.notify_one();
     }
 
     /// Ends a command that waited too long for its adapter.
@@ -69,7 +75,8 @@ impl Commander {
 
     fn finish(&self, job: &Job, mut verdict: Verdict) {
         let failed = verdict.state == CommandState::Failed;
-        if job.repeat && !failed {
+        // Said no to what wins: saying it again changes nothing.
+        if job.repeat && verdict.state == CommandState::Refused {
             verdict.settled = Some(true);
         }
         if failed {
@@ -96,16 +103,17 @@ impl Commander {
             books.unrecorded.insert(command.path.device.clone());
             books.levels.wish(slot, command, now)
         };
-        self.arrays_changed.notify_one();
         if changed {
             self.unsettle(slot, command);
         }
+        self.arrays_changed.notify_one();
     }
 
     /// Notes that the device of a point is not known to hold the winning value.
-    fn unsettle(&self, slot: Slot, command: &Command) {
+    pub(super) fn unsettle(&self, slot: Slot, command: &Command) {
         let now = self.tools.field.tick();
         let mut books = self.books();
+        books.unrecorded.insert(command.path.device.clone());
         books.unsettled.entry(slot).or_insert_with(|| Unsettled {
             due: Tick(now.0 + REPEAT_FIRST_MS),
             wait_ms: REPEAT_FIRST_MS * 2,

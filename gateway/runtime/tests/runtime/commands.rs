@@ -4,6 +4,7 @@ use crate::fake::{Answer, Device, Run};
 use crate::support::{
     Bench, Setup, anna, eventually, outcome, own_outcome, path, point, two_points, within,
 };
+use futures_util::FutureExt as _;
 use riser_adapter::{Clock as _, ErrorClass};
 use riser_model::{Access, CommandState, Quality, Value};
 use riser_runtime::{RefusedKind, RuntimeConfig};
@@ -352,4 +353,17 @@ async fn commands_that_waited_are_written_in_order_when_the_adapter_is_back() {
     assert_eq!(record.outcome.state, CommandState::Applied);
     let expected: Vec<_> = (1..=5).map(|n| Some(f64::from(n))).collect();
     assert_eq!(device.writes(), numbers(&expected));
+}
+
+#[tokio::test]
+async fn a_command_goes_its_way_though_whoever_asked_has_gone() {
+    let bench = Bench::new(Setup::default()).await;
+    let mut feed = bench.runtime.command_feed();
+    let command = bench.command(8, Some(21.0));
+    let id = command.id;
+    // As when a browser is closed before the disk has answered.
+    assert!(bench.runtime.write(command).now_or_never().is_none());
+    let done = outcome(&mut feed, id).await;
+    assert_eq!(done.outcome.state, CommandState::Applied);
+    assert_eq!(bench.device.writes(), numbers(&[Some(21.0)]));
 }

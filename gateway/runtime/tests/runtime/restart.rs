@@ -5,6 +5,7 @@ use crate::support::{Bench, Setup, eventually, own_outcome, path, two_points, wr
 use riser_adapter::Clock as _;
 use riser_model::{CommandState, Quality, Value};
 use riser_rules::OnEnd;
+use riser_runtime::RuntimeConfig;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -140,4 +141,55 @@ async fn a_rule_that_ended_while_the_gateway_was_off_gives_its_level_back() {
     let released = own_outcome(&mut feed).await;
     assert_eq!(released.command.value, None);
     assert_eq!(bench.runtime.priority_array(&path("d/valve")), vec![]);
+}
+
+#[tokio::test]
+async fn a_release_the_device_did_not_take_is_still_owed_to_it_after_a_restart() {
+    let bench = Bench::new(Setup::default()).await;
+    bench.write(bench.command(12, Some(5.0))).await;
+    bench.write(bench.command(8, Some(21.0))).await;
+    bench.device.answer(Answer::Fail);
+    let released = bench.write(bench.command(8, None)).await;
+    assert_eq!(released.outcome.state, CommandState::Failed);
+    let device = fresh();
+    let bench = bench.restart(Arc::clone(&device), Setup::default()).await;
+    bench.read(1, Some(Value::Float(21.0)), Quality::GOOD).await;
+    let five = vec![Some(Value::Float(5.0))];
+    eventually("the device is told", || device.writes() == five).await;
+    let told = || bench.runtime.stats().writes_repeated == 1;
+    eventually("the repeat is counted", told).await;
+    // Once it has been taken nothing is owed any more.
+    let bench = bench.restart(fresh(), Setup::default()).await;
+    assert_eq!(bench.store.value("unsettled/d").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_command_cut_off_at_the_device_leaves_the_levels_as_they_were() {
+    let setup = || Setup {
+        config: RuntimeConfig {
+            reply_timeout: Duration::from_secs(600),
+            ..RuntimeConfig::default()
+        },
+        ..Setup::default()
+    };
+    let bench = Bench::new(setup()).await;
+    bench.write(bench.command(12, Some(5.0))).await;
+    let before = bench.runtime.priority_array(&path("d/valve"));
+    bench.device.answer(Answer::Silence);
+    let command = bench.command(8, Some(21.0));
+    let id = command.id;
+    bench.runtime.write(command).await.unwrap();
+    eventually("it is at the device", || bench.device.writes().len() == 2).await;
+    let report = bench.runtime.shutdown(Duration::ZERO).await;
+    assert!(report.late.contains(&"commands".to_owned()), "{report:?}");
+    let device = fresh();
+    let bench = bench.reopen(Arc::clone(&device), setup()).await;
+    assert_eq!(bench.runtime.priority_array(&path("d/valve")), before);
+    bench.store.settle().await.unwrap();
+    let record = bench.runtime.command(id).await.unwrap().unwrap();
+    assert_eq!(record.outcome.state, CommandState::Failed);
+    // The device may hold 21: what wins is written again as soon as it answers.
+    bench.read(1, Some(Value::Float(21.0)), Quality::GOOD).await;
+    let five = vec![Some(Value::Float(5.0))];
+    eventually("the device is told", || device.writes() == five).await;
 }
