@@ -483,10 +483,37 @@ async fn an_expired_write_is_not_carried_out() {
         .await;
     let result = result.await.unwrap();
     assert!(
-        matches!(&result, WriteResult::Refused(why) if why.contains("expired")),
+        matches!(&result, WriteResult::Failed(why) if why.contains("expired")),
         "{result:?}"
     );
     assert!(!memory.lock().unwrap().functions.contains(&6));
+    running.stop().await;
+}
+
+/// A write whose requester has given up, and told people that it failed, is not carried out later.
+/// One thread, so that nothing runs between its sending and its giving up.
+#[tokio::test]
+async fn a_write_nobody_waits_for_any_more_is_not_carried_out() {
+    let memory = shared(Memory {
+        holding: [(0, 1)].into(),
+        ..Memory::default()
+    });
+    let of_peer = memory.clone();
+    let peer = Peer::start(move || FakeDevice::tcp(&of_peer)).await;
+    let config = lane(peer.address(), "")
+        + "[[device]]\nkey = \"dev\"\nlane = \"lane\"\n[[device.point]]\nkey = \"v\"\naddress = 0\ntype = \"u16\"\naccess = \"read_write\"\n";
+    let mut running = Running::start(&riser_modbus::KIND, &config);
+    running.wait_value("dev/v", &Value::Int(1)).await;
+    let later = Timestamp(running.latest["dev/v"].at.0 + 60_000);
+    drop(
+        running
+            .send_write_until("dev/v", Some(Value::Int(7)), later)
+            .await,
+    );
+    let result = running.write("dev/v", Value::Int(8)).await;
+    assert_eq!(result, WriteResult::Applied(Some(Value::Int(8))));
+    let written = memory.lock().unwrap().functions.clone();
+    assert_eq!(written.iter().filter(|f| **f == 6 || **f == 16).count(), 1);
     running.stop().await;
 }
 

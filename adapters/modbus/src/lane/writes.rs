@@ -107,7 +107,9 @@ impl Lane {
         Ok((encoded, expected, stage))
     }
 
-    /// Answers a write whose time has passed before it could begin. True when there was one.
+    /// Answers a write whose time has passed before it could begin, or that its requester has given
+    /// up and told to have failed. It may still be wanted, so it has failed and is not refused. True
+    /// when there was one.
     pub(super) fn refuse_expired(&mut self) -> bool {
         let now = self.clock.now();
         let mut any = false;
@@ -117,13 +119,11 @@ impl Lane {
             while device
                 .writes
                 .front()
-                .is_some_and(|w| w.expires_at < now && !begun(w))
+                .is_some_and(|w| (w.expires_at <= now || w.reply.is_closed()) && !begun(w))
             {
                 if let Some(write) = device.writes.pop_front() {
-                    answer(
-                        write.reply,
-                        WriteResult::Refused("it expired while it waited for the lane".into()),
-                    );
+                    let why = "it expired while it waited for the lane; nothing was written";
+                    answer(write.reply, WriteResult::Failed(why.to_owned()));
                     any = true;
                 }
             }
