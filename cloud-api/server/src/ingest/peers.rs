@@ -5,6 +5,7 @@
 use super::acks::Acks;
 use super::broker::Signal;
 use super::pipeline::Answer;
+use super::reason::Reason;
 use super::sessions::Way;
 use super::{Ingest, SESSION_QUEUE};
 use crate::db::Origin;
@@ -163,11 +164,12 @@ impl Peers {
                 .figures
                 .refused
                 .fetch_add(1, Ordering::Relaxed);
-            if reason.code != super::reason::Reason::PAYLOAD {
+            if reason.code == Reason::UNSPECIFIED {
                 // Not acknowledged: a new connection makes the broker send it again.
                 return Some(format!("{origin}: {reason}"));
             }
-            // The frame is in quarantine or can never be read: the broker need not keep it.
+            // It lies with this one message, which would fail again and keep every other gateway
+            // out. The broker need not keep it: what is not durable its gateway sends again.
             tracing::warn!(%origin, why = %reason, "refused");
         }
         if let Some(message) = message

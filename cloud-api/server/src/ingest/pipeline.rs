@@ -277,9 +277,11 @@ fn unreadable(what: &str, error: &WireError) -> Settle {
 }
 
 fn failed(what: &str, error: &DbError) -> Answer {
+    // Only the last one says that nothing of anybody can be stored.
     let code = match error {
         DbError::Limit(_) => Reason::QUOTA,
-        _ => Reason::UNSPECIFIED,
+        DbError::Stored { .. } | DbError::Panicked(_) => Reason::IMPLEMENTATION,
+        DbError::Sqlite { .. } | DbError::File { .. } | DbError::Closed => Reason::UNSPECIFIED,
     };
     Answer::refused(
         code,

@@ -119,19 +119,20 @@ async fn lab_behind_mosquitto() -> (Lab, Mosquitto) {
 /// Enters through the broker. The cloud may not have subscribed yet, so the hello is repeated, as
 /// a gateway's own watchdog would.
 async fn enter(lab: &Lab, broker: &Mosquitto) -> Gateway {
-    let own = lab.pki.gateway("gw-001");
-    let options = Gateway::options("gw-001", broker.port, tls(&lab.pki.ca(), Some(&own)));
+    enter_as(lab, broker, "gw-001").await
+}
+
+async fn enter_as(lab: &Lab, broker: &Mosquitto, id: &str) -> Gateway {
+    let own = lab.pki.gateway(id);
+    let options = Gateway::options(id, broker.port, tls(&lab.pki.ca(), Some(&own)));
     let mut gateway = Gateway::connect(options);
     gateway.connected().await;
     gateway.listen().await;
     until("the cloud hears", || async {
-        lab.db
-            .durable(&origin("gw-001"), crate::frames::epoch(1))
-            .await
-            .unwrap();
         gateway.say(UpLane::Hello, hello(1)).await;
+        let of = origin(id);
         lab.downlink
-            .connected(&origin("gw-001").tenant, &origin("gw-001").gateway)
+            .connected(&of.tenant, &of.gateway)
             .then_some(())
     })
     .await;
@@ -253,5 +254,49 @@ async fn a_broker_that_forgets_everything_costs_nothing() {
     gateway
         .durable(|d| d.stream == Stream::Data && d.contiguous == 2)
         .await;
+    lab.stop().await;
+}
+
+/// What one gateway sends and can never be stored must not keep the others out: the broker would
+/// deliver it first on every new connection.
+#[tokio::test]
+async fn a_gateway_at_its_limit_keeps_no_other_out() {
+    if !present("mosquitto") {
+        return;
+    }
+    let (lab, broker) = lab_behind_mosquitto().await;
+    let full = enter_as(&lab, &broker, "gw-001").await;
+    let mut other = enter_as(&lab, &broker, "gw-002").await;
+    // As after 4,096 holes: 3, 5, 7, … are there.
+    let ranges: Vec<u8> = (1..=4096_u64)
+        .flat_map(|n| [2 * n + 1, 2 * n + 1])
+        .flat_map(u64::to_le_bytes)
+        .collect();
+    let file = rusqlite::Connection::open(lab.data.path().join("cloud.db")).unwrap();
+    file.busy_timeout(std::time::Duration::from_secs(5))
+        .unwrap();
+    let entered = file.execute(
+        "INSERT INTO durable (epoch, stream, contiguous, ranges)
+         SELECT epoch.row, 2, 1, ?1 FROM epoch JOIN gateway ON gateway.row = epoch.gateway
+         WHERE gateway.id = 'gw-001'",
+        [ranges],
+    );
+    assert_eq!(entered.unwrap(), 1);
+    full.say(UpLane::Live, data(20_000)).await;
+    until("the batch is refused", || async {
+        let refused = &lab.downlink.figures().refused;
+        (refused.load(std::sync::atomic::Ordering::Relaxed) > 0).then_some(())
+    })
+    .await;
+    other.say(UpLane::Live, data(1)).await;
+    other
+        .durable(|d| d.stream == Stream::Data && d.contiguous == 1)
+        .await;
+    let refused = lab
+        .downlink
+        .figures()
+        .refused
+        .load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(refused, 1, "{}", broker.log());
     lab.stop().await;
 }
