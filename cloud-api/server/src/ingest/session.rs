@@ -147,7 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return Some(End::Sent(Reason::new(Reason::PROTOCOL, why)));
         }
         let deadline = self.deadline();
-        let room = self.socket.waiting() < OUT_HIGH;
+        let (room, reads) = (self.socket.waiting() < OUT_HIGH, self.reads());
         let Self {
             socket,
             mqtt,
@@ -157,7 +157,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             broken,
             ..
         } = self;
-        let turn = socket.turn(room, |octets, out| {
+        let turn = socket.turn(reads, |octets, out| {
             if let Err(why) = mqtt.receive(octets, out, packets) {
                 *broken = Some(why);
             }
@@ -175,6 +175,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             },
             () = sleep_until(deadline) => self.timer(),
         }
+    }
+
+    /// Whether more is taken in. The receive maximum alone holds no bad client back: it counts
+    /// packet ids, and one id can be used for any number of messages.
+    fn reads(&self) -> bool {
+        let under_way = 2 * usize::from(self.ingest.limits.receive_max);
+        self.socket.waiting() < OUT_HIGH && self.settling.len() < under_way
     }
 
     async fn packet(&mut self, packet: Packet) -> Option<End> {
@@ -324,34 +331,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     fn deadline(&self) -> Instant {
-        let far = self.heard + Duration::from_secs(86_400);
-        let silence = self.silence.map(|silence| self.heard + silence);
+        let far = Instant::now() + Duration::from_secs(86_400);
         let stuck = self.socket.stuck_since().map(|since| since + STUCK);
         let listens = self.lanes.contains(&DownTopic::Ack);
         let acks = if listens { self.acks.deadline() } else { None };
-        [silence, stuck, acks]
+        [self.silent_at(), stuck, acks]
             .into_iter()
             .flatten()
             .min()
             .unwrap_or(far)
     }
 
+    /// When silence is too long. While nothing is read here, it is not the gateway's.
+    fn silent_at(&self) -> Option<Instant> {
+        let silence = self.silence.filter(|_| self.reads())?;
+        Some(self.heard + silence)
+    }
+
     fn timer(&mut self) -> Option<End> {
         let now = Instant::now();
         self.tell_durable();
-        if self
-            .socket
-            .stuck_since()
-            .is_some_and(|since| now >= since + STUCK)
-        {
+        let waiting = self.socket.stuck_since();
+        if waiting.is_some_and(|since| now >= since + STUCK) {
             return Some(End::Lost("takes no answers".to_owned()));
         }
-        // While nothing is read here, silence is not the gateway's.
-        let reading = self.socket.waiting() < OUT_HIGH;
-        let silent = self
-            .silence
-            .is_some_and(|silence| now >= self.heard + silence);
-        (reading && silent).then(|| {
+        let silent = self.silent_at().is_some_and(|at| now >= at);
+        silent.then(|| {
             let text = "nothing came for one and a half times the keep-alive";
             End::Sent(Reason::new(Reason::KEEP_ALIVE, text))
         })
@@ -371,11 +376,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     fn count_refusal(&mut self, reason: &Reason) {
         self.refusals += 1;
-        self.ingest
-            .pipeline
-            .figures
-            .refused
-            .fetch_add(1, Ordering::Relaxed);
+        let refused = &self.ingest.pipeline.figures.refused;
+        refused.fetch_add(1, Ordering::Relaxed);
         // A gateway that repeats itself must not fill the log.
         if self.refusals <= 5 {
             tracing::warn!(origin = %self.origin, code = reason.code, why = %reason, "refused");

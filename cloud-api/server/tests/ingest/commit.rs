@@ -2,8 +2,9 @@
 //! doubles, gaps and poison do no harm.
 
 use crate::frames::{T0, alarm, data, directory, epoch, event, header, hello, scan};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, tls};
 use crate::lab::{Bench, Lab, origin, until};
+use crate::raw::{Raw, publish_of};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use riser_cloud::db::{Batch, CloudEvent, Commit, CommitLog, Db, DbError};
@@ -15,6 +16,7 @@ use rumqttc::v5::mqttbytes::v5::{Packet, PubAck, PubAckReason};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// The SQLite inbox, but each commit counts only when the test says so.
@@ -396,4 +398,36 @@ async fn damage_that_hides_even_the_number_is_answered_by_its_code() {
         "{settled:?}"
     );
     lab.stop().await;
+}
+
+/// The receive maximum counts packet ids: one that is used again and again must not let a gateway
+/// pile up messages here that wait for their commit.
+#[tokio::test]
+async fn a_gateway_that_reuses_one_packet_id_is_held_back_all_the_same() {
+    let (bench, log, gateway, _dir) = gated().await;
+    drop(gateway);
+    let own = bench.pki.gateway("gw-001");
+    let config = Arc::new(tls(&bench.pki.ca(), Some(&own)));
+    let mut raw = Raw::open(bench.port, &config).await;
+    raw.connect("gw-001", 0).await;
+    let mut burst = Vec::new();
+    for seq in 1..=4000 {
+        let Up::Batch(frame) = data(seq) else {
+            unreachable!("data makes a batch")
+        };
+        burst.extend(publish_of("riser/v1/acme/gw-001/up/data", 1, &frame));
+    }
+    let sending = tokio::spawn(async move {
+        raw.send(&burst).await;
+        raw
+    });
+    log.queued(128).await;
+    let more = tokio::time::timeout(Duration::from_secs(1), log.queued(1000));
+    assert!(more.await.is_err(), "nothing holds it back");
+    // It goes on as soon as there is room.
+    for seq in 1..=4000 {
+        log.release(seq);
+    }
+    log.queued(4000).await;
+    drop(sending);
 }

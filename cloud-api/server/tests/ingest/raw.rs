@@ -34,6 +34,27 @@ pub(crate) fn publish(topic: &str, id: u16) -> Vec<u8> {
     packet(0x32, &body)
 }
 
+/// PUBLISH of any length, QoS 1, version 5.
+pub(crate) fn publish_of(topic: &str, id: u16, payload: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    text(&mut body, topic);
+    body.extend_from_slice(&id.to_be_bytes());
+    body.push(0);
+    body.extend_from_slice(payload);
+    let mut packet = vec![0x32];
+    let mut left = body.len();
+    loop {
+        let octet = u8::try_from(left % 128).unwrap();
+        left /= 128;
+        packet.push(if left > 0 { octet | 0x80 } else { octet });
+        if left == 0 {
+            break;
+        }
+    }
+    packet.extend(body);
+    packet
+}
+
 impl Raw {
     pub(crate) async fn open(port: u16, config: &Arc<ClientConfig>) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
