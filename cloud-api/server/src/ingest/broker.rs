@@ -6,9 +6,9 @@
 //! topics (`docs/adr/0001-mqtt-endpoint.md`). The broker is trusted with nothing else: a PUBACK of
 //! it means nothing to a gateway, which waits for the durable range this service sends.
 
-use super::Ingest;
 use super::peers::Peers;
 use super::tls::{TlsError, certified, roots};
+use super::{Ingest, PACKET_MAX};
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Packet, Publish};
 use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
@@ -132,7 +132,6 @@ impl BrokerClient {
     fn options(&self) -> MqttOptions {
         let address = &self.address;
         let mut options = MqttOptions::new(&address.client_id, &address.host, address.port);
-        let largest = u32::try_from(riser_wire::limits::MAX_FRAME + 1024).unwrap_or(u32::MAX);
         options
             .set_transport(Transport::Tls(TlsConfiguration::Rustls(Arc::clone(
                 &self.tls,
@@ -141,7 +140,7 @@ impl BrokerClient {
             .set_clean_start(false)
             .set_session_expiry_interval(Some(SESSION_S))
             .set_receive_maximum(Some(RECEIVE_MAX))
-            .set_max_packet_size(Some(largest))
+            .set_max_packet_size(Some(PACKET_MAX))
             .set_manual_acks(true);
         options
     }

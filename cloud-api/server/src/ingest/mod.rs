@@ -32,6 +32,11 @@ use std::sync::Arc;
 /// Messages down that may wait for one session's socket.
 const SESSION_QUEUE: usize = 256;
 
+/// Longest MQTT packet taken: the longest frame, which is the directory of a very large gateway,
+/// with its topic and headers.
+#[expect(clippy::cast_possible_truncation, reason = "some megabytes")]
+const PACKET_MAX: u32 = (riser_wire::limits::MAX_EVENT_FRAME + 1024) as u32;
+
 /// Bounds of the ingest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IngestLimits {
@@ -58,10 +63,8 @@ impl Default for IngestLimits {
 
 impl IngestLimits {
     fn mqtt(&self) -> mqtt::Limits {
-        // A frame, its topic and headers.
-        let packet_max = u32::try_from(riser_wire::limits::MAX_FRAME + 1024).unwrap_or(u32::MAX);
         mqtt::Limits {
-            packet_max,
+            packet_max: PACKET_MAX,
             receive_max: self.receive_max,
         }
     }

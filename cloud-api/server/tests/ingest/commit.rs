@@ -431,3 +431,31 @@ async fn a_gateway_that_reuses_one_packet_id_is_held_back_all_the_same() {
     log.queued(4000).await;
     drop(sending);
 }
+
+/// The directory of a very large gateway is the longest frame there is.
+#[tokio::test]
+async fn a_directory_of_more_than_a_megabyte_comes_through() {
+    let lab = Lab::start().await;
+    let own = lab.pki.gateway("gw-001");
+    let mut gateway = Gateway::enter("gw-001", lab.port, &lab.pki.ca(), &own).await;
+    // Names that do not compress below half their length.
+    let mut state = 1_u64;
+    let points = (0..10_000).map(|slot| {
+        let mut point = crate::frames::point(&format!("device/point-{slot}"));
+        point.name = (0..16)
+            .map(|_| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                format!("{state:016x}")
+            })
+            .collect();
+        (riser_model::Slot(slot), point)
+    });
+    let points = points.collect();
+    let directory = Event::Directory(riser_model::PointDirectory { version: 1, points });
+    let frame = event(1, &directory);
+    assert!(frame.clone().encode().len() > riser_wire::limits::MAX_FRAME);
+    gateway.stored(UpLane::Event, frame).await;
+    lab.stop().await;
+}
