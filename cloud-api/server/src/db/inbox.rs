@@ -42,14 +42,31 @@ impl EpochState {
     }
 }
 
+type EpochKey = (Arc<Origin>, Epoch);
+
 /// The writer's memory.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    epochs: FxHashMap<(Arc<Origin>, Epoch), EpochState>,
+    epochs: FxHashMap<EpochKey, EpochState>,
+    /// What the job under way may have changed.
+    touched: Vec<EpochKey>,
 }
 
 impl Inbox {
-    /// Something was rolled back.
+    /// A job begins.
+    pub(super) fn begin(&mut self) {
+        self.touched.clear();
+    }
+
+    /// The job was rolled back, alone: what others did stands, so one gateway whose jobs always
+    /// fail does not make every other one's directory be read again.
+    pub(super) fn forget_job(&mut self) {
+        for key in self.touched.drain(..) {
+            self.epochs.remove(&key);
+        }
+    }
+
+    /// The whole transaction was rolled back.
     pub(super) fn forget(&mut self) {
         self.epochs.clear();
     }
@@ -70,6 +87,7 @@ impl Inbox {
             let state = load(c, origin, epoch, now)?;
             self.epochs.insert(key.clone(), state);
         }
+        self.touched.push(key.clone());
         self.epochs
             .get_mut(&key)
             .ok_or_else(|| DbError::stored("epoch", "it was entered and is not there"))
@@ -98,4 +116,35 @@ fn load(
         event: durable::load(c, row, Stream::Event)?,
         data: durable::load(c, row, Stream::Data)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use riser_model::Key;
+    use uuid::Uuid;
+
+    fn origin(gateway: &str) -> Arc<Origin> {
+        Arc::new(Origin {
+            tenant: Key::slug("acme"),
+            gateway: Key::slug(gateway),
+        })
+    }
+
+    #[test]
+    fn a_job_that_fails_costs_no_other_gateway_its_memory() {
+        let c = Connection::open_in_memory().unwrap();
+        c.execute_batch(include_str!("schema.sql")).unwrap();
+        let (mut inbox, epoch, now) = (Inbox::default(), Epoch(Uuid::from_u128(1)), Timestamp(1));
+        let (good, bad) = (origin("good"), origin("bad"));
+        inbox.begin();
+        inbox.epoch(&c, &good, epoch, now).unwrap();
+        inbox.begin();
+        let state = inbox.epoch(&c, &bad, epoch, now).unwrap();
+        assert!(state.settled(Stream::Data).insert(7));
+        inbox.forget_job();
+        assert!(inbox.epochs.contains_key(&(good, epoch)));
+        let state = inbox.epoch(&c, &bad, epoch, now).unwrap();
+        assert!(!state.settled(Stream::Data).contains(7));
+    }
 }

@@ -167,11 +167,12 @@ impl Writer {
     /// One job in its savepoint. An error here is one of the whole transaction.
     fn step(&mut self, job: &mut dyn Job) -> Result<(), DbError> {
         self.execute("SAVEPOINT job")?;
+        self.inbox.begin();
         if job.run(&self.connection, &mut self.inbox) {
             return self.execute("RELEASE job");
         }
         // What the job had changed in memory is not known: read it again when needed.
-        self.inbox.forget();
+        self.inbox.forget_job();
         self.execute("ROLLBACK TO job")?;
         self.execute("RELEASE job")
     }
