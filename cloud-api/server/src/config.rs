@@ -3,7 +3,7 @@
 
 use crate::ingest::{BrokerAddress, IngestLimits};
 use serde::Deserialize;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use strsim::jaro_winkler;
 
@@ -52,6 +52,9 @@ pub struct Http {
     /// Whether browsers come in by HTTPS.
     #[serde(default)]
     pub https: bool,
+    /// Reverse proxies whose `X-Forwarded-For` is believed.
+    #[serde(default)]
+    pub proxies: Vec<IpAddr>,
     /// Bearer token for `/metrics`.
     pub metrics_token: Option<String>,
 }
@@ -61,6 +64,7 @@ impl Default for Http {
         Self {
             listen: default_http(),
             https: false,
+            proxies: Vec::new(),
             metrics_token: None,
         }
     }

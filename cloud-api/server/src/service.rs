@@ -128,6 +128,7 @@ impl Service {
             clock,
             metrics_token: config.http.metrics_token.clone(),
             secure_cookies: config.http.https,
+            proxies: config.http.proxies.clone(),
             stop: control.stop.clone(),
         });
         let broker = config.broker_address().map_err(StartError::Config)?;

@@ -1,10 +1,12 @@
 //! What handlers take out of a request. Owns the path and query shapes several routes share,
 //! and the extractors that answer in the error body of this service.
 
+use super::Face;
 use super::refusal::Refusal;
 use crate::app::AppError;
 use crate::tenancy::TenantContext;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, RawPathParams};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use riser_model::{GatewayId, Key, PointPath};
 use std::convert::Infallible;
@@ -62,18 +64,40 @@ fn key(params: &RawPathParams, name: &str) -> Result<Key, Refusal> {
     })
 }
 
-/// Where a request comes from; unspecified when the server does not know.
+/// Where a request comes from; unspecified when the server does not know. Behind a reverse proxy
+/// every connection is the proxy's own, so its word counts, and nobody else's.
 pub(super) struct Peer(pub(super) IpAddr);
 
-impl<S: Sync> FromRequestParts<S> for Peer {
+impl FromRequestParts<Face> for Peer {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, face: &Face) -> Result<Self, Infallible> {
         let known = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self(
-            known.map_or(Ipv4Addr::UNSPECIFIED.into(), |p| p.0.ip()),
-        ))
+        let peer = known.map_or(Ipv4Addr::UNSPECIFIED.into(), |p| p.0.ip());
+        Ok(Self(origin(&face.proxies, peer, &parts.headers)))
     }
+}
+
+/// The last address in `X-Forwarded-For` that is no proxy of ours: what stands before it was
+/// written by whoever asks, and may be anything.
+fn origin(proxies: &[IpAddr], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    let ours = |address: &IpAddr| proxies.contains(&address.to_canonical());
+    if !ours(&peer) {
+        return peer;
+    }
+    let mut last = peer;
+    for header in headers.get_all("x-forwarded-for").iter().rev() {
+        for text in header.to_str().unwrap_or_default().rsplit(',') {
+            let Ok(address) = text.trim().parse::<IpAddr>() else {
+                return last;
+            };
+            last = address;
+            if !ours(&address) {
+                return last;
+            }
+        }
+    }
+    last
 }
 
 /// `{gateway}` of a path.
@@ -135,5 +159,38 @@ impl<S: Send + Sync> FromRequestParts<S> for AtId {
             .parse()
             .map_err(|_| AppError::NotFound("object with this id".to_owned()))?;
         Ok(Self(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn told(lines: &[&str]) -> HeaderMap {
+        let line = |text: &&str| ("x-forwarded-for".parse().unwrap(), text.parse().unwrap());
+        lines.iter().map(line).collect()
+    }
+
+    #[test]
+    fn only_what_our_proxies_wrote_is_believed() {
+        let proxies = [ip("127.0.0.1"), ip("10.0.0.2")];
+        let from = |peer, lines: &[&str]| origin(&proxies, ip(peer), &told(lines)).to_string();
+        assert_eq!(from("203.0.113.9", &["198.51.100.1"]), "203.0.113.9");
+        assert_eq!(from("127.0.0.1", &["203.0.113.9"]), "203.0.113.9");
+        assert_eq!(from("::ffff:127.0.0.1", &["203.0.113.9"]), "203.0.113.9");
+        // The client has written the first one itself.
+        assert_eq!(from("127.0.0.1", &["1.2.3.4, 203.0.113.9"]), "203.0.113.9");
+        assert_eq!(
+            from("127.0.0.1", &["1.2.3.4", "203.0.113.9"]),
+            "203.0.113.9"
+        );
+        assert_eq!(from("127.0.0.1", &["203.0.113.9, 10.0.0.2"]), "203.0.113.9");
+        assert_eq!(from("127.0.0.1", &["2001:db8::7"]), "2001:db8::7");
+        assert_eq!(from("127.0.0.1", &["nonsense"]), "127.0.0.1");
+        assert_eq!(from("127.0.0.1", &[]), "127.0.0.1");
     }
 }

@@ -27,6 +27,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::{Extension, Router};
 use guard::{Guarded, Keeper};
 use riser_model::Permission;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -57,6 +58,8 @@ pub struct FaceParts {
     pub metrics_token: Option<String>,
     /// Whether browsers reach this face by HTTPS: marks cookies `Secure`.
     pub secure_cookies: bool,
+    /// Reverse proxies whose `X-Forwarded-For` says who really asks.
+    pub proxies: Vec<IpAddr>,
     /// Closes live sockets when the service stops.
     pub stop: CancellationToken,
 }
@@ -69,6 +72,7 @@ struct Face {
     keeper: Keeper,
     metrics_token: Option<Arc<str>>,
     secure_cookies: bool,
+    proxies: Arc<[IpAddr]>,
     stop: CancellationToken,
     /// Live sockets that have not shown a token yet.
     unknown: Arc<Semaphore>,
@@ -87,6 +91,7 @@ pub fn router(parts: FaceParts) -> Router {
         keeper: keeper.clone(),
         metrics_token: parts.metrics_token.map(Into::into),
         secure_cookies: parts.secure_cookies,
+        proxies: parts.proxies.into(),
         stop: parts.stop,
         unknown: Arc::new(Semaphore::new(UNKNOWN_MAX)),
     };

@@ -138,6 +138,27 @@ async fn an_account_has_only_so_many_tries_a_minute() {
     assert_eq!(last.1["error"]["retry_after_s"], 6);
 }
 
+/// The tests' own address is a proxy's, as in front of a real service.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_behind_the_same_proxy_keeps_nobody_out() {
+    let site = Site::start().await;
+    site.person(OP, Role::Operator, Some("acme")).await;
+    let tries = (0..31).map(|i| {
+        let body = json!({ "email": format!("x{i}@acme.example"), "password": "wrong wrong" });
+        // What it claims to be differs each time; what the proxy adds is the truth.
+        let from = format!("198.51.100.{i}, 203.0.113.9");
+        let request = site.request("POST", "/api/v1/auth/login").json(&body);
+        answer(request.header("x-forwarded-for", from))
+    });
+    let answers = futures_util::future::join_all(tries).await;
+    let refused = answers.iter().filter(|(status, _)| *status == 429);
+    assert_eq!(refused.count(), 1, "{answers:?}");
+    let body = json!({ "email": OP, "password": PASSWORD });
+    let request = site.request("POST", "/api/v1/auth/login").json(&body);
+    let (status, body) = answer(request.header("x-forwarded-for", "192.0.2.4")).await;
+    assert_eq!(status, 200, "{body}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_refresh_cookie_is_out_of_reach_of_scripts_and_other_sites() {
     let site = Site::start().await;

@@ -114,6 +114,7 @@ impl Site {
             clock,
             metrics_token: Some(METRICS.into()),
             secure_cookies: false,
+            proxies: vec!["127.0.0.1".parse().unwrap()],
             stop: stop.clone(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
