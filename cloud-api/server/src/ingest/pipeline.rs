@@ -19,6 +19,10 @@ use riser_wire::{
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// Most samples of one frame taken here. Gateways keep to a sixteenth of it; a frame of well
+/// compressed nothing must not become a gigabyte in a service that others use too.
+const SAMPLES_MAX: usize = 16 * riser_wire::limits::SOFT_SAMPLES;
+
 /// What a gateway is to be answered.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
@@ -247,6 +251,10 @@ fn decode(stream: Stream, frame: &[u8]) -> Result<(BatchHeader, Content), Undeco
             None,
             WireError::Malformed("sequence numbers are from 1 to 2^63 - 1"),
         ));
+    }
+    if header.samples as usize > SAMPLES_MAX {
+        let error = WireError::Malformed("a frame holds at most 65,536 samples; send smaller ones");
+        return Err((Some(header), error));
     }
     let content = match stream {
         Stream::Data => decode_data(frame).map(|(_, samples)| Content::Data(samples)),

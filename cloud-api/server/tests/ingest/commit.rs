@@ -459,3 +459,24 @@ async fn a_directory_of_more_than_a_megabyte_comes_through() {
     gateway.stored(UpLane::Event, frame).await;
     lab.stop().await;
 }
+
+/// A frame of well compressed nothing goes into quarantine before it is unpacked.
+#[tokio::test]
+async fn a_frame_of_a_million_samples_is_not_unpacked() {
+    let lab = Lab::start().await;
+    let own = lab.pki.gateway("gw-001");
+    let mut gateway = Gateway::enter("gw-001", lab.port, &lab.pki.ca(), &own).await;
+    gateway.listen().await;
+    let scans: Vec<_> = (0..1_000_000).map(|at| scan(T0 + at, 0, 1.0)).collect();
+    let frame = encode_data(&header(Stream::Data, 1), &scans);
+    assert!(frame.len() < riser_wire::limits::MAX_FRAME);
+    gateway.say(UpLane::Live, Up::Batch(frame)).await;
+    let reason = gateway
+        .down("word of it", |down| match down {
+            Down::Rejected { seq: 1, reason, .. } => Some(reason),
+            _ => None,
+        })
+        .await;
+    assert!(reason.contains("65,536"), "{reason}");
+    lab.stop().await;
+}
