@@ -3,7 +3,8 @@
 
 use super::{DbError, migrate};
 use rusqlite::{Connection, OpenFlags};
-use std::fs::File;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,13 +34,15 @@ pub(super) fn beside(dir: &Path) -> Result<Opened, DbError> {
 }
 
 fn open(dir: &Path) -> Result<Opened, DbError> {
-    std::fs::create_dir_all(dir).map_err(|e| file_error(dir, &e))?;
+    let mut folder = DirBuilder::new();
+    folder.recursive(true).mode(0o700);
+    folder.create(dir).map_err(|e| file_error(dir, &e))?;
     let lock_path = dir.join("lock");
     let lock = File::create(&lock_path).map_err(|e| file_error(&lock_path, &e))?;
     let lock = lock.try_lock().is_ok().then_some(lock);
     let path = dir.join("cloud.db");
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-    let mut connection = connect(&path, flags)?;
+    own(&path).map_err(|e| file_error(&path, &e))?;
+    let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     if lock.is_some() {
         migrate::migrate(&mut connection)?;
     } else {
@@ -51,6 +54,14 @@ fn open(dir: &Path) -> Result<Opened, DbError> {
         path,
         lock,
     })
+}
+
+/// Makes the file where there is none: it holds password hashes and every tenant's values, so it is
+/// the service's alone. SQLite gives the files beside it the same mode.
+fn own(path: &Path) -> std::io::Result<()> {
+    let mut how = OpenOptions::new();
+    how.append(true).create(true).mode(0o600).open(path)?;
+    Ok(())
 }
 
 /// A connection that cannot write.

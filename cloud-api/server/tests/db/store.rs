@@ -437,3 +437,20 @@ async fn a_full_disk_loses_nothing_and_is_over_when_there_is_room() {
     let durable = db.durable(&origin(), epoch(1)).await.unwrap();
     assert_eq!(durable[1].contiguous, 60);
 }
+
+#[tokio::test]
+async fn the_database_is_its_owner_s_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("data");
+    let db = Db::open(&dir).unwrap();
+    let mode = |path: &std::path::Path| {
+        let found = std::fs::metadata(path).unwrap();
+        found.permissions().mode() & 0o777
+    };
+    assert_eq!(mode(&dir), 0o700);
+    for file in ["cloud.db", "cloud.db-wal", "cloud.db-shm"] {
+        assert_eq!(mode(&dir.join(file)), 0o600, "{file}");
+    }
+    db.close().await;
+}
