@@ -259,28 +259,24 @@ impl Catalog {
         )
     }
 
-    /// Where numbers of one epoch above `after` lie, ascending, at most `max`.
+    /// Where numbers of one epoch above `after` lie, ascending, at most `max`. A clock that steps
+    /// over midnight and back leaves numbers of one file between those of another, so only the
+    /// segments tell which file has a number. What was settled at opening has none.
     pub(crate) fn after(&self, after: Position, max: usize) -> Vec<Place> {
-        let runs = self
+        let segments = self
             .files
             .iter()
-            .flat_map(|f| f.runs.iter().map(move |r| (f, r)));
-        let places = runs.filter(|(_, r)| r.epoch == after.epoch && r.last > after.seq);
-        places
-            .flat_map(|(f, r)| {
-                let numbers = r.first.max(after.seq + 1)..=r.last;
-                numbers.map(move |seq| {
-                    f.place(
-                        r.no,
-                        Position {
-                            epoch: r.epoch,
-                            seq,
-                        },
-                    )
-                })
-            })
-            .take(max)
-            .collect()
+            .flat_map(|f| f.segments.iter().map(move |s| (f, s)));
+        let mut segments: Vec<_> = segments
+            .filter(|(_, s)| s.epoch == after.epoch && s.last > after.seq)
+            .collect();
+        segments.sort_by_key(|(_, s)| s.first);
+        let epoch = after.epoch;
+        let places = segments.into_iter().flat_map(|(f, s)| {
+            let numbers = s.first.max(after.seq + 1)..=s.last;
+            numbers.map(move |seq| f.place(s.no, Position { epoch, seq }))
+        });
+        places.take(max).collect()
     }
 
     /// What is not settled: newest hour first, ascending inside the hour.
@@ -420,6 +416,24 @@ mod tests {
             [5, 4, 1]
         );
         assert_eq!(seqs(&catalog.after(at(4), 2)), [5, 6]);
+    }
+
+    #[test]
+    fn a_number_is_looked_for_in_the_file_that_has_it_though_the_clock_went_back() {
+        let (mut catalog, marks) = catalog();
+        // As if the clock had been set back to the day of d1, and on again.
+        catalog.begin("d1", "d1.db".into());
+        catalog.get_mut("d1").unwrap().add(&entry(8, 1));
+        catalog.begin("d2", "d2.db".into());
+        catalog.get_mut("d2").unwrap().add(&entry(9, 2));
+        let epoch = epoch();
+        let found = catalog.after(Position { epoch, seq: 3 }, 99);
+        let files: Vec<_> = found.iter().map(|p| p.name.as_str()).collect();
+        assert_eq!(seqs(&found), [4, 5, 6, 7, 8, 9]);
+        assert_eq!(files, ["d1", "d2", "d2", "d2", "d1", "d2"]);
+        let below = Position { epoch, seq: 99 };
+        let waiting = catalog.unsettled(&marks, &HashSet::new(), below, 99);
+        assert_eq!(waiting.len(), 9);
     }
 
     #[test]
