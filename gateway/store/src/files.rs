@@ -4,6 +4,7 @@
 use crate::error::Doing;
 use crate::{StoreConfig, StoreError};
 use riser_model::Timestamp;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 /// A damaged file, out of the way.
@@ -15,6 +16,16 @@ pub struct SetAside {
     pub moved_to: PathBuf,
     /// What is wrong with it.
     pub reason: String,
+}
+
+/// Makes a folder, and those above it, that only its owner may enter, whatever the umask: password
+/// hashes are in it. One that is there keeps the permissions it was given.
+pub(crate) fn make_private(dir: &Path) -> Result<(), StoreError> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .doing("make the folder", dir)
 }
 
 /// Deletes a database file with its log.

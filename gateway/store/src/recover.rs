@@ -42,7 +42,7 @@ pub(crate) type Opened = (Found, State, Recovery);
 /// Takes the folder for this process. The lock is held as long as the file is open.
 pub(crate) fn lock(config: &StoreConfig) -> Result<File, StoreError> {
     let history = config.history_dir();
-    std::fs::create_dir_all(&history).doing("make the folder", &history)?;
+    files::make_private(&history)?;
     let path = config.dir.join("lock");
     let file = File::options()
         .create(true)

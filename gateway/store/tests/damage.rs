@@ -282,3 +282,43 @@ async fn a_day_file_whose_making_was_cut_short_is_no_loss() {
     assert_eq!(recovery.new_epoch, None);
     close(store).await;
 }
+
+#[tokio::test]
+async fn a_commit_that_was_called_failed_and_landed_all_the_same_does_not_stop_the_history() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON);
+    let (store, _) = open(dir.path(), &hands);
+    append(&store, vec![scan(NOON, &[1.0])]);
+    store.settle().await.unwrap();
+    // What a disk leaves that fails the sync and keeps the octets: a batch nobody was told of.
+    let day = rusqlite::Connection::open(dir.path().join("history/2026-11-21.db")).unwrap();
+    let sql = "INSERT INTO batch SELECT id + 1, first_at, last_at, samples, frame FROM batch";
+    assert_eq!(day.execute(sql, []).unwrap(), 1);
+    drop(day);
+    append(&store, vec![scan(NOON + 1, &[2.0])]);
+    let mut head = store.committed(Stream::Data);
+    let patience = std::time::Duration::from_secs(20);
+    let caught_up = tokio::time::timeout(patience, head.wait_for(|head| head.seq == 2));
+    drop(
+        caught_up
+            .await
+            .expect("the second batch is stored")
+            .unwrap(),
+    );
+    close(store).await;
+    let (store, recovery) = open(dir.path(), &hands);
+    assert_eq!(recovery.new_epoch, None);
+    assert_eq!(store.outbox().head(Stream::Data).seq, 2);
+    close(store).await;
+}
+
+#[test]
+fn the_folder_is_only_for_its_owner() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("data");
+    let (store, _) = open(&place, &Hands::new(NOON));
+    let mode = place.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    drop(store);
+}

@@ -7,12 +7,12 @@
 
 mod rows;
 
-use crate::StoreError;
 use crate::catalog::Entry;
 use crate::error::Doing;
 use crate::rollup::{Rollup, usable};
 use crate::scan::{self, SpanEnd, batch_id};
 use crate::sqlite::HISTORY;
+use crate::{Position, StoreError};
 use riser_model::{ScanBatch, Timestamp};
 use riser_wire::Epoch;
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -68,10 +68,26 @@ pub(crate) struct DayWriter {
 const GRACE_MS: i64 = 5_000;
 
 impl DayWriter {
-    /// Opens or makes the file, and reads again what of the rollups was not written.
-    pub(crate) fn open(name: &str, path: &Path) -> Result<Self, StoreError> {
+    /// Opens or makes the file, and reads again what of the rollups was not written. Batches after
+    /// `head`, the last one known to be committed, go: their commit was reported as failed and
+    /// reached the file all the same, so their numbers are still to be given out.
+    pub(crate) fn open(name: &str, path: &Path, head: Position) -> Result<Self, StoreError> {
         let conn = crate::sqlite::open_writer(path, &HISTORY)?;
-        let epoch = scan::epochs(&conn, path)?.into_iter().last();
+        let epochs = scan::epochs(&conn, path)?;
+        if let Some((no, _)) = epochs.iter().find(|(_, epoch)| *epoch == head.epoch) {
+            let beyond = [batch_id(*no, head.seq + 1), batch_id(no + 1, 0)];
+            let gone = conn
+                .execute("DELETE FROM batch WHERE id >= ?1 AND id < ?2", beyond)
+                .doing("forget what was not committed", path)?;
+            if gone > 0 {
+                tracing::warn!(
+                    file = name,
+                    gone,
+                    "batches of a failed commit are written anew"
+                );
+            }
+        }
+        let epoch = epochs.into_iter().last();
         let directory = conn
             .query_row("SELECT coalesce(max(version), 0) FROM directory", [], |r| {
                 r.get(0)

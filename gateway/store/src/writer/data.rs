@@ -140,7 +140,7 @@ impl Writer {
         }
         let path = day_path(&self.shared.config, &name);
         // The file is made before it is listed: one that is listed and not there is a loss.
-        let next = DayWriter::open(&name, &path)?;
+        let next = DayWriter::open(&name, &path, self.committed_head())?;
         let newest = self.shared.catalog().files().last().map(|f| f.name.clone());
         if newest.as_deref() != Some(name.as_str()) {
             self.list_day(&name)?;
@@ -151,6 +151,14 @@ impl Writer {
             self.seal(before, now);
         }
         Ok(())
+    }
+
+    /// The last batch known to be committed.
+    pub(super) fn committed_head(&self) -> Position {
+        Position {
+            epoch: self.shared.head(Stream::Data).borrow().epoch,
+            seq: self.data_head,
+        }
     }
 
     fn list_day(&mut self, name: &str) -> Result<(), StoreError> {

@@ -139,7 +139,7 @@ impl Writer {
             unsealed.map(|f| (f.name.clone(), f.path.clone()))
         };
         let Some((name, path)) = finished else { return };
-        match crate::dayfile::DayWriter::open(&name, &path) {
+        match crate::dayfile::DayWriter::open(&name, &path, self.committed_head()) {
             Ok(day) => self.seal(day, now),
             Err(error) if error.is_damage() => self.day_is_damaged(&name, &error),
             Err(error) => tracing::warn!(error = error.chain(), "a day file is not sealed yet"),
