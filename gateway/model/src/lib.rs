@@ -3,6 +3,7 @@
 //! each convert from these at their own edge (`docs/architecture.md`).
 
 pub mod alarm;
+pub mod audit;
 pub mod command;
 pub mod event;
 pub mod health;
@@ -18,6 +19,7 @@ pub mod value;
 pub mod view;
 
 pub use alarm::{Acknowledgement, Alarm, AlarmId, AlarmPriority, AlarmState};
+pub use audit::{AUDIT_TEXT_MAX, AuditEntry, AuditHash, ChainBreak};
 pub use command::{
     Author, AuthorKind, Command, CommandId, CommandRecord, CommandState, HeldBy, Outcome, Priority,
 };

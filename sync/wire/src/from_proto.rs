@@ -4,10 +4,10 @@
 use crate::body::quality;
 use crate::{BatchHeader, Durable, Epoch, Heartbeat, Hello, Stream, StreamHead, WireError, proto};
 use riser_model::{
-    Access, Acknowledgement, Alarm, AlarmId, AlarmPriority, AlarmState, Author, AuthorKind,
-    ClockState, Command, CommandId, CommandState, Event, HeldBy, Key, Label, Limits, Outcome,
-    Point, PointDirectory, PointPath, Priority, Reading, ScanBatch, Slot, Timestamp, Unit, Value,
-    ValueKind,
+    Access, Acknowledgement, Alarm, AlarmId, AlarmPriority, AlarmState, AuditEntry, AuditHash,
+    Author, AuthorKind, ClockState, Command, CommandId, CommandState, Event, HeldBy, Key, Label,
+    Limits, Outcome, Point, PointDirectory, PointPath, Priority, Reading, ScanBatch, Slot,
+    Timestamp, Unit, Value, ValueKind,
 };
 use uuid::Uuid;
 
@@ -275,6 +275,30 @@ fn point(wire: proto::Point, devices: &[(Key, String)]) -> Result<(Slot, Point),
     Ok((Slot(wire.slot), point))
 }
 
+impl TryFrom<proto::Audit> for AuditEntry {
+    type Error = WireError;
+    fn try_from(wire: proto::Audit) -> Result<Self, WireError> {
+        let hash = |octets: Vec<u8>| {
+            let octets = octets.try_into();
+            octets
+                .map(AuditHash)
+                .map_err(|_| WireError::Malformed("a hash of an audit entry is not 32 octets"))
+        };
+        Ok(Self {
+            chain: uuid(&wire.chain)?,
+            no: wire.no,
+            at: Timestamp(wire.at),
+            actor: wire.actor,
+            source: wire.source,
+            action: wire.action,
+            object: wire.object,
+            detail: wire.detail,
+            previous: hash(wire.previous)?,
+            hash: hash(wire.hash)?,
+        })
+    }
+}
+
 impl TryFrom<proto::Event> for Event {
     type Error = WireError;
     fn try_from(wire: proto::Event) -> Result<Self, WireError> {
@@ -290,6 +314,7 @@ impl TryFrom<proto::Event> for Event {
                 samples: loss.samples,
                 reason: loss.reason,
             },
+            Kind::Audit(entry) => Self::Audit(entry.try_into()?),
         })
     }
 }

@@ -3,8 +3,9 @@
 use crate::{BatchHeader, DirectoryEncoder, Durable, Heartbeat, Hello, Stream, proto};
 use prost::Message;
 use riser_model::{
-    Access, Acknowledgement, Alarm, AlarmPriority, AlarmState, Author, AuthorKind, ClockState,
-    Command, CommandState, Event, HeldBy, Outcome, Point, ScanBatch, Slot, Value, ValueKind,
+    Access, Acknowledgement, Alarm, AlarmPriority, AlarmState, AuditEntry, Author, AuthorKind,
+    ClockState, Command, CommandState, Event, HeldBy, Outcome, Point, ScanBatch, Slot, Value,
+    ValueKind,
 };
 
 impl From<Stream> for proto::Stream {
@@ -180,6 +181,23 @@ pub(crate) fn point(slot: Slot, point: &Point, device: u32) -> proto::Point {
     }
 }
 
+impl From<&AuditEntry> for proto::Audit {
+    fn from(entry: &AuditEntry) -> Self {
+        Self {
+            chain: entry.chain.as_bytes().to_vec(),
+            no: entry.no,
+            at: entry.at.0,
+            actor: entry.actor.clone(),
+            source: entry.source.clone(),
+            action: entry.action.clone(),
+            object: entry.object.clone(),
+            detail: entry.detail.clone(),
+            previous: entry.previous.0.to_vec(),
+            hash: entry.hash.0.to_vec(),
+        }
+    }
+}
+
 /// An event as protobuf.
 pub(crate) fn event_octets(event: &Event) -> Vec<u8> {
     use proto::event::Kind;
@@ -205,6 +223,7 @@ pub(crate) fn event_octets(event: &Event) -> Vec<u8> {
             samples: *samples,
             reason: reason.clone(),
         }),
+        Event::Audit(entry) => Kind::Audit(entry.into()),
     };
     proto::Event { kind: Some(kind) }.encode_to_vec()
 }

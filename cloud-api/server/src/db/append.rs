@@ -161,6 +161,7 @@ impl Append {
                     change: GatewayChange::Heartbeat,
                 })
             }
+            Event::Audit(_) => None,
         };
         Ok(())
     }

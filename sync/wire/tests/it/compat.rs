@@ -5,10 +5,10 @@ use crate::bytes;
 use crate::generate::header;
 use riser_model::quality::Level;
 use riser_model::{
-    Access, Acknowledgement, Alarm, AlarmId, AlarmPriority, AlarmState, Author, AuthorKind,
-    Command, CommandId, CommandState, Event, HeldBy, Key, Label, Limits, Outcome, Point,
-    PointDirectory, Priority, Quality, Reading, Reason, ScanBatch, Slot, Timestamp, Unit, Value,
-    ValueKind,
+    Access, Acknowledgement, Alarm, AlarmId, AlarmPriority, AlarmState, AuditEntry, AuditHash,
+    Author, AuthorKind, Command, CommandId, CommandState, Event, HeldBy, Key, Label, Limits,
+    Outcome, Point, PointDirectory, Priority, Quality, Reading, Reason, ScanBatch, Slot, Timestamp,
+    Unit, Value, ValueKind,
 };
 use riser_wire::topic::UpTopic;
 use riser_wire::{
@@ -92,7 +92,24 @@ fn events() -> Vec<(&'static str, Event)> {
         ("event-command.bin", Event::Command(command())),
         ("event-outcome.bin", Event::Outcome(outcome)),
         ("event-loss.bin", loss),
+        ("event-audit.bin", Event::Audit(audit())),
     ]
+}
+
+fn audit() -> AuditEntry {
+    AuditEntry {
+        chain: Uuid::from_u128(3),
+        no: 41,
+        at: Timestamp(1_760_000_000_000),
+        actor: "ada".into(),
+        source: "192.0.2.7".into(),
+        action: "write".into(),
+        object: "ahu-1/heating_valve".into(),
+        detail: r#"{"value":40}"#.into(),
+        previous: AuditHash([9; 32]),
+        hash: AuditHash::ZERO,
+    }
+    .sealed()
 }
 
 fn directory() -> PointDirectory {

@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 use riser_model::{
-    Access, Acknowledgement, Alarm, AlarmId, AlarmPriority, AlarmState, Author, AuthorKind,
-    ClockState, Command, CommandId, CommandState, Event, HeldBy, Key, Label, Limits, Outcome,
-    Point, PointDirectory, PointPath, Priority, Quality, Reading, Reason, Sample, ScanBatch, Slot,
-    Timestamp, Unit, Value, ValueKind,
+    Access, Acknowledgement, Alarm, AlarmId, AlarmPriority, AlarmState, AuditEntry, AuditHash,
+    Author, AuthorKind, ClockState, Command, CommandId, CommandState, Event, HeldBy, Key, Label,
+    Limits, Outcome, Point, PointDirectory, PointPath, Priority, Quality, Reading, Reason, Sample,
+    ScanBatch, Slot, Timestamp, Unit, Value, ValueKind,
 };
 use riser_wire::{BatchHeader, Epoch, Stream};
 use uuid::Uuid;
@@ -277,6 +277,25 @@ fn any_point() -> impl Strategy<Value = Point> {
     )
 }
 
+fn any_audit() -> impl Strategy<Value = AuditEntry> {
+    let texts = proptest::array::uniform5(any::<String>());
+    let hashes = (any::<[u8; 32]>(), any::<[u8; 32]>());
+    (any::<u128>(), any::<u64>(), any_time(), texts, hashes).prop_map(
+        |(chain, no, at, [actor, source, action, object, detail], (previous, hash))| AuditEntry {
+            chain: uuid::Uuid::from_u128(chain),
+            no,
+            at,
+            actor,
+            source,
+            action,
+            object,
+            detail,
+            previous: AuditHash(previous),
+            hash: AuditHash(hash),
+        },
+    )
+}
+
 pub(crate) fn any_event() -> impl Strategy<Value = Event> {
     let points = prop::collection::vec((any::<u32>().prop_map(Slot), any_point()), 0..8);
     prop_oneof![
@@ -293,5 +312,6 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event> {
                 reason
             }
         ),
+        any_audit().prop_map(Event::Audit),
     ]
 }
