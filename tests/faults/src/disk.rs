@@ -1,0 +1,180 @@
+//! A disk of its own for a data folder: a small ext4 in a file, loop-mounted, whose power can be cut
+//! and which a stranger can fill. Owns the mount and what must be there for it.
+//!
+//! The cut is ext4's emergency shutdown: from that moment nothing more reaches the disk, and what
+//! was only in memory is gone. Mounted again, the journal is replayed as after a real cut.
+
+use riser_e2e::{peers, until};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// What becomes of the file system's journal in a cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Journal {
+    /// It reaches the disk first.
+    Flushed,
+    /// What of it is in memory is lost too: the hard case.
+    Lost,
+}
+
+/// A mounted disk; it goes away with the value, whoever still uses it.
+#[derive(Debug)]
+pub struct Disk {
+    image: PathBuf,
+    mount: PathBuf,
+    _folder: TempDir,
+}
+
+/// Why there can be no disks here, if there cannot.
+fn obstacle() -> Option<String> {
+    let root = Command::new("id").arg("-u").output();
+    if root.is_ok_and(|o| o.stdout.trim_ascii() != b"0") {
+        return Some("only root may mount disks; run as root".to_owned());
+    }
+    if !Path::new("/dev/loop-control").exists() {
+        return Some("this kernel has no loop devices (/dev/loop-control)".to_owned());
+    }
+    None
+}
+
+/// Whether disks can be mounted here. Without, the scenario is skipped loudly; in continuous
+/// integration that is a failure, unless the kernel cannot do it.
+///
+/// # Panics
+/// In continuous integration, when something is missing that could be there.
+#[must_use]
+pub fn possible() -> bool {
+    if let Some(obstacle) = obstacle() {
+        let may = std::env::var_os("CI").is_none() || obstacle.starts_with("this kernel");
+        assert!(may, "{obstacle}");
+        eprintln!("SKIPPED: {obstacle}");
+        return false;
+    }
+    ["mkfs.ext4", "xfs_io"]
+        .iter()
+        .all(|program| peers::program(program).is_some())
+}
+
+fn run(program: &str, arguments: &[&str]) -> Output {
+    let path = peers::program(program).unwrap_or_else(|| program.into());
+    Command::new(path)
+        .args(arguments)
+        .output()
+        .expect("a program that is there can be started")
+}
+
+fn must(program: &str, arguments: &[&str]) {
+    let output = run(program, arguments);
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+impl Disk {
+    /// A fresh disk with `folder` on it: what is in the folder moves there, and a link to the disk
+    /// takes its place.
+    ///
+    /// # Panics
+    /// When the disk cannot be made or mounted.
+    #[must_use]
+    pub fn under(folder: &Path, megabytes: u32) -> Self {
+        let home = TempDir::with_prefix("riser-disk-").expect("a temporary folder");
+        let (image, mount) = (home.path().join("image"), home.path().join("disk"));
+        must("truncate", &["-s", &format!("{megabytes}M"), &text(&image)]);
+        must(
+            "mkfs.ext4",
+            &["-q", "-F", "-E", "lazy_itable_init=0", &text(&image)],
+        );
+        std::fs::create_dir(&mount).expect("a folder to mount on");
+        let disk = Self {
+            image,
+            mount,
+            _folder: home,
+        };
+        disk.mount();
+        if folder.exists() {
+            must("cp", &["-a", &text(&folder.join(".")), &text(&disk.mount)]);
+            std::fs::remove_dir_all(folder).expect("a folder that has moved");
+        }
+        std::os::unix::fs::symlink(&disk.mount, folder).expect("a link to the disk");
+        disk
+    }
+
+    fn mount(&self) {
+        must(
+            "mount",
+            &["-o", "loop", &text(&self.image), &text(&self.mount)],
+        );
+    }
+
+    /// Cuts the power. Whoever writes now is told of an error.
+    pub fn cut(&self, journal: Journal) {
+        let shutdown = match journal {
+            Journal::Flushed => "shutdown -f",
+            Journal::Lost => "shutdown",
+        };
+        must("xfs_io", &["-x", "-c", shutdown, &text(&self.mount)]);
+    }
+
+    /// Powers up again. Nobody may use the disk.
+    pub async fn again(&self) {
+        until(
+            "nobody uses the disk any more",
+            Duration::from_secs(10),
+            || async {
+                run("umount", &[&text(&self.mount)])
+                    .status
+                    .success()
+                    .then_some(())
+            },
+        )
+        .await;
+        self.mount();
+    }
+
+    /// Takes all the room there is, as a stranger's log would.
+    ///
+    /// # Panics
+    /// When the stranger's file cannot be opened.
+    pub fn fill(&self) {
+        use std::io::Write;
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.stranger())
+            .expect("the stranger's file");
+        for size in [1 << 20, 1 << 12, 1] {
+            let block = vec![0x5a; size];
+            while file.write_all(&block).is_ok() {}
+        }
+        // An error here is what was wanted.
+        let _ = file.sync_all();
+    }
+
+    /// Gives the room back.
+    ///
+    /// # Panics
+    /// When the stranger's file cannot be removed.
+    pub fn free(&self) {
+        std::fs::remove_file(self.stranger()).expect("the stranger's file");
+    }
+
+    fn stranger(&self) -> PathBuf {
+        self.mount.join("stranger.log")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily: a process that is being killed may still hold it.
+        let _ = run("umount", &["-l", &text(&self.mount)]);
+    }
+}
