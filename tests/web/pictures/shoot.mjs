@@ -1,5 +1,5 @@
 // Takes a picture of every page at the sizes of a phone and a desk, light and dark, of the real demo.
-// usage: npm run pictures -- [--out FOLDER] [--only PART_OF_A_NAME] [--minutes 2]
+// usage: npm run pictures -- [--out FOLDER] [--only PART_OF_A_NAME,…] [--minutes 2]
 // `--minutes`: how long the building lives before, which is how much the trends have to show.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ const { values: chosen } = parseArgs({
     minutes: { type: 'string', default: '2' },
   },
 });
+const wanted = chosen.only.split(',');
 const SIZES = { desk: DESK, phone: PHONE };
 let failed = 0;
 
@@ -62,26 +63,21 @@ async function take(page, shot, size) {
 
 /** Takes the pictures of a state of the building, each UI with its own page. */
 async function shoot(shots, pages) {
-  for (const shot of shots.filter((s) => s.name.includes(chosen.only))) {
+  for (const shot of shots.filter((s) => wanted.some((part) => s.name.includes(part)))) {
     const page = pages[shot.name.split('-')[0]];
     for (const size of Object.keys(SIZES)) await take(page, shot, size);
   }
 }
 
-/** Something to see: setpoints moved by a person and from the cloud, alarms raised by it. */
+/** Something to see: a setpoint moved by a person and from the cloud, at last so far that an alarm is raised. */
 async function live(local, cloud, minutes) {
-  const until = Date.now() + minutes * 60_000;
-  const wave = [22.5, 25.4, 20, 18.5, 23, 25.8];
-  for (let i = 0; i === 0 || Date.now() < until || i % wave.length !== 0; i += 1) {
-    const byCloud = i % 2 === 1;
-    const page = byCloud ? cloud : local;
-    await visit(
-      page,
-      `${byCloud ? '/gateways/gw-001' : ''}/points/ahu-1/supply_setpoint`,
-      'Supply air setpoint',
-    );
-    await writeApplied(page, wave[i % wave.length], { hold: '4 hours' });
-    await pause(Math.min(45_000, (minutes * 60_000) / wave.length));
+  const wave = [19.5, 21, 20, 22.5, 18.5, 22];
+  const steps = Math.max(wave.length, Math.round((minutes * 60) / 45));
+  for (let i = 0; i <= steps; i += 1) {
+    const [page, gateway] = i % 2 === 1 ? [cloud, '/gateways/gw-001'] : [local, ''];
+    await visit(page, `${gateway}/points/ahu-1/supply_setpoint`, 'Supply air setpoint');
+    await writeApplied(page, i === steps ? 25.8 : wave[i % wave.length], { hold: '4 hours' });
+    await pause((minutes * 60_000) / (steps + 1));
   }
 }
 
