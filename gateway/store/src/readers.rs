@@ -5,6 +5,7 @@ use crate::StoreError;
 use crate::shared::Shared;
 use rusqlite::Connection;
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -116,7 +117,12 @@ pub(crate) fn start(
                 generation: 0,
             };
             while let Some(question) = pick(&shared).next() {
-                question(&mut reader);
+                // Whoever asked hears that nobody answers; the next question is another one.
+                let answered = AssertUnwindSafe(|| question(&mut reader));
+                if std::panic::catch_unwind(answered).is_err() {
+                    tracing::error!("a question to the store failed by a defect");
+                    reader.state = None;
+                }
             }
         })
 }
