@@ -12,18 +12,13 @@ const STEADY: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
     first: Duration,
-    cap: Duration,
     last: Option<Duration>,
 }
 
 impl Backoff {
-    /// A fresh series. `first` bounds the first wait, `cap` all of them.
-    pub(crate) fn new(first: Duration, cap: Duration) -> Self {
-        Self {
-            first,
-            cap: cap.max(first),
-            last: None,
-        }
+    /// A fresh series. `first` bounds the first wait.
+    pub(crate) fn new(first: Duration) -> Self {
+        Self { first, last: None }
     }
 
     /// What was tried has worked for this long. The series begins again if that was long enough;
@@ -35,12 +30,12 @@ impl Backoff {
     }
 
     /// The next wait: at first between a tenth of `first` and `first`, then between `first` and
-    /// three times the wait before.
-    pub(crate) fn next(&mut self, random: &mut impl RngExt) -> Duration {
+    /// three times the wait before, but not above `cap`.
+    pub(crate) fn next(&mut self, cap: Duration, random: &mut impl RngExt) -> Duration {
         let wait = match self.last {
             None => random.random_range(self.first / 10..=self.first),
             Some(last) => {
-                let most = last.max(self.first).saturating_mul(3).min(self.cap);
+                let most = last.max(self.first).saturating_mul(3).min(cap);
                 random.random_range(self.first..=most.max(self.first))
             }
         };
@@ -62,25 +57,25 @@ mod tests {
     fn the_first_wait_is_short_and_all_stay_below_the_cap() {
         for seed in 0..200 {
             let mut random = StdRng::seed_from_u64(seed);
-            let mut backoff = Backoff::new(FIRST, CAP);
-            let first = backoff.next(&mut random);
+            let mut backoff = Backoff::new(FIRST);
+            let first = backoff.next(CAP, &mut random);
             assert!((FIRST / 10..=FIRST).contains(&first), "{first:?}");
             for _ in 0..50 {
-                let wait = backoff.next(&mut random);
+                let wait = backoff.next(CAP, &mut random);
                 assert!((FIRST..=CAP).contains(&wait), "{wait:?}");
             }
             backoff.worked(STEADY);
-            assert!(backoff.next(&mut random) <= FIRST);
+            assert!(backoff.next(CAP, &mut random) <= FIRST);
         }
     }
 
     #[test]
     fn what_works_only_for_a_moment_does_not_begin_the_series_again() {
         let mut random = StdRng::seed_from_u64(3);
-        let mut backoff = Backoff::new(FIRST, CAP);
+        let mut backoff = Backoff::new(FIRST);
         let mut total = Duration::ZERO;
         for _ in 0..12 {
-            total += backoff.next(&mut random);
+            total += backoff.next(CAP, &mut random);
             backoff.worked(Duration::from_millis(900));
         }
         assert!(total > Duration::from_secs(20), "{total:?}");
@@ -91,9 +86,9 @@ mod tests {
         let mut random = StdRng::seed_from_u64(7);
         let waits: Vec<Duration> = (0..400)
             .map(|_| {
-                let mut backoff = Backoff::new(FIRST, CAP);
+                let mut backoff = Backoff::new(FIRST);
                 (0..12)
-                    .map(|_| backoff.next(&mut random))
+                    .map(|_| backoff.next(CAP, &mut random))
                     .last()
                     .unwrap_or_default()
             })
@@ -114,9 +109,20 @@ mod tests {
     #[test]
     fn a_cap_below_the_first_wait_is_the_first_wait() {
         let mut random = StdRng::seed_from_u64(1);
-        let mut backoff = Backoff::new(FIRST, Duration::ZERO);
+        let mut backoff = Backoff::new(FIRST);
         for _ in 0..5 {
-            assert!(backoff.next(&mut random) <= FIRST);
+            assert!(backoff.next(Duration::ZERO, &mut random) <= FIRST);
         }
+    }
+
+    #[test]
+    fn a_lower_cap_holds_from_the_next_wait_on() {
+        let mut random = StdRng::seed_from_u64(5);
+        let mut backoff = Backoff::new(FIRST);
+        for _ in 0..50 {
+            backoff.next(CAP, &mut random);
+        }
+        let cap = Duration::from_secs(5);
+        assert!(backoff.next(cap, &mut random) <= cap);
     }
 }

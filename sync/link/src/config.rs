@@ -74,14 +74,18 @@ pub struct Timings {
     pub resend: Duration,
     /// Longest wait before the first retry after a lost connection.
     pub retry_first: Duration,
-    /// Longest wait before any retry.
+    /// Longest wait before a retry when the cloud was not reached. With `connect` it bounds how
+    /// long after healing a broken network goes unused.
     pub retry_cap: Duration,
+    /// Longest wait before a retry when the cloud was reached and turned the gateway away: asking
+    /// again at once would only cost both sides a handshake.
+    pub turned_away_cap: Duration,
 }
 
 impl Default for Timings {
     fn default() -> Self {
         Self {
-            connect: Duration::from_secs(10),
+            connect: Duration::from_secs(8),
             keep_alive: Duration::from_secs(30),
             heartbeat: Duration::from_secs(10),
             heartbeat_limit: Duration::from_secs(30),
@@ -89,7 +93,8 @@ impl Default for Timings {
             progress_limit: Duration::from_secs(60),
             resend: Duration::from_secs(20),
             retry_first: Duration::from_millis(500),
-            retry_cap: Duration::from_secs(60),
+            retry_cap: Duration::from_secs(5),
+            turned_away_cap: Duration::from_secs(60),
         }
     }
 }

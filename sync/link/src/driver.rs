@@ -60,8 +60,8 @@ pub(crate) enum Heard {
     Ended {
         /// Why, in words.
         reason: String,
-        /// Another client has taken the gateway's name: hurrying back would only start a fight.
-        contested: bool,
+        /// The other side does not want this gateway as it is: hurrying back would be no use.
+        turned_away: bool,
     },
 }
 
@@ -123,7 +123,7 @@ async fn drive(mut event_loop: EventLoop, reports: mpsc::Sender<Heard>, host: St
             Ok(Ok(event)) => translate(event),
             Ok(Err(error)) => Some(Heard::Ended {
                 reason: trouble::describe(&error, &host),
-                contested: trouble::contested(&error),
+                turned_away: trouble::turned_away(&error),
             }),
             Err(_) => Some(ended("the MQTT client failed: connecting anew")),
         };
@@ -138,7 +138,7 @@ async fn drive(mut event_loop: EventLoop, reports: mpsc::Sender<Heard>, host: St
 fn ended(reason: &str) -> Heard {
     Heard::Ended {
         reason: reason.to_owned(),
-        contested: false,
+        turned_away: false,
     }
 }
 

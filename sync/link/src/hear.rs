@@ -34,8 +34,11 @@ impl Session<'_> {
             Heard::Acked { pkid, refused } => return self.acked(pkid, refused, now),
             Heard::Message { topic, payload } => self.message(&topic, &payload, now),
             Heard::Sign => {}
-            Heard::Ended { reason, contested } => {
-                self.contested = contested;
+            Heard::Ended {
+                reason,
+                turned_away,
+            } => {
+                self.turned_away = turned_away;
                 return Err(reason);
             }
         }

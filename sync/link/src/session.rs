@@ -43,6 +43,8 @@ pub(crate) struct Ended {
     /// A heartbeat had come back and nobody took our place: the way to the cloud is sound, so the
     /// next attempt may come soon.
     pub(crate) proven: bool,
+    /// The cloud was reached and does not want this gateway as it is.
+    pub(crate) turned_away: bool,
 }
 
 enum Step {
@@ -73,7 +75,7 @@ pub(crate) struct Session<'a> {
     pub(crate) connected: bool,
     pub(crate) subscribed: bool,
     pub(crate) packet_maximum: usize,
-    pub(crate) contested: bool,
+    pub(crate) turned_away: bool,
 }
 
 /// Runs one connection to its end.
@@ -84,6 +86,7 @@ pub(crate) async fn run(link: &mut Link, stop: &CancellationToken) -> Ended {
             return Ended {
                 reason: Some(chain(&error)),
                 proven: false,
+                turned_away: false,
             };
         }
     };
@@ -93,7 +96,8 @@ pub(crate) async fn run(link: &mut Link, stop: &CancellationToken) -> Ended {
     let reason = session.live(stop).await;
     Ended {
         reason,
-        proven: session.vitals.proven() && !session.contested,
+        proven: session.vitals.proven() && !session.turned_away,
+        turned_away: session.turned_away,
     }
 }
 
@@ -125,7 +129,7 @@ impl<'a> Session<'a> {
             connected: false,
             subscribed: false,
             packet_maximum: usize::MAX,
-            contested: false,
+            turned_away: false,
         }
     }
 
@@ -247,6 +251,9 @@ impl<'a> Session<'a> {
         let said = self.speech.say(lane, label, payload);
         if said {
             self.link.reporter.sent(batch.frame.len(), batch.samples);
+            if batch.stream == Stream::Data {
+                self.outbox.sent(batch.position);
+            }
         }
         said
     }

@@ -27,15 +27,36 @@ pub(crate) fn describe(error: &ConnectionError, host: &str) -> String {
     }
 }
 
-/// Whether another client has taken over the gateway's name.
-pub(crate) fn contested(error: &ConnectionError) -> bool {
-    matches!(
-        error,
-        ConnectionError::MqttState(StateError::ServerDisconnect {
-            reason_code: DisconnectReasonCode::SessionTakenOver,
-            ..
+/// Whether the other side was reached and does not want this gateway as it is, or is not the one
+/// this gateway wants: another client has taken its name, a certificate is not accepted, the cloud
+/// is busy. Trying again at once would end the same way.
+pub(crate) fn turned_away(error: &ConnectionError) -> bool {
+    use DisconnectReasonCode as D;
+    let refused_by_tls = |e: &io::Error| {
+        find_tls(e).is_some_and(|tls| {
+            !matches!(
+                tls,
+                Tls::AlertReceived(AlertDescription::CloseNotify | AlertDescription::InternalError)
+            )
         })
-    )
+    };
+    match error {
+        ConnectionError::ConnectionRefused(_) | ConnectionError::Tls(TlsError::TLS(_)) => true,
+        ConnectionError::Io(e)
+        | ConnectionError::Tls(TlsError::Io(e))
+        | ConnectionError::MqttState(
+            StateError::Io(e) | StateError::Deserialization(PacketError::Io(e)),
+        ) => refused_by_tls(e),
+        ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => matches!(
+            reason_code,
+            D::SessionTakenOver
+                | D::NotAuthorized
+                | D::ServerBusy
+                | D::QuotaExceeded
+                | D::ConnectionRateExceeded
+        ),
+        _ => false,
+    }
 }
 
 /// An error with all its causes, in one line.
@@ -225,10 +246,23 @@ mod tests {
             reason_code: DisconnectReasonCode::SessionTakenOver,
             reason_string: None,
         });
-        assert!(contested(&taken));
+        assert!(turned_away(&taken));
         assert!(describe(&taken, "h").contains("under the same name"));
         let lost = ConnectionError::MqttState(StateError::ConnectionAborted);
-        assert!(!contested(&lost));
+        assert!(!turned_away(&lost));
+    }
+
+    #[test]
+    fn who_was_refused_is_told_from_who_was_not_heard() {
+        let revoked = Tls::AlertReceived(AlertDescription::CertificateRevoked);
+        let revoked = io::Error::new(io::ErrorKind::InvalidData, revoked);
+        let reset = || io::Error::from(io::ErrorKind::ConnectionReset);
+        let busy = ConnectReturnCode::ServerBusy;
+        assert!(turned_away(&ConnectionError::Io(revoked)));
+        assert!(turned_away(&ConnectionError::ConnectionRefused(busy)));
+        assert!(!turned_away(&ConnectionError::Io(reset())));
+        let state = StateError::Deserialization(PacketError::Io(reset()));
+        assert!(!turned_away(&ConnectionError::MqttState(state)));
     }
 
     #[test]

@@ -101,12 +101,16 @@ impl Uplink {
 
 async fn keep(mut link: Link, cancel: CancellationToken) {
     let timings = link.config.timings;
-    let mut backoff = Backoff::new(timings.retry_first, timings.retry_cap);
+    let mut backoff = Backoff::new(timings.retry_first);
     loop {
         link.reporter.state(LinkState::Connecting);
         link.reporter.publish();
         let began = Instant::now();
-        let Ended { reason, proven } = guarded(&mut link, &cancel).await;
+        let Ended {
+            reason,
+            proven,
+            turned_away,
+        } = guarded(&mut link, &cancel).await;
         link.reporter.state(LinkState::Offline);
         if let Some(reason) = &reason {
             link.reporter.error(reason);
@@ -120,7 +124,12 @@ async fn keep(mut link: Link, cancel: CancellationToken) {
         if proven {
             backoff.worked(began.elapsed());
         }
-        let wait = backoff.next(&mut rand::rng());
+        let cap = if turned_away {
+            timings.turned_away_cap
+        } else {
+            timings.retry_cap
+        };
+        let wait = backoff.next(cap, &mut rand::rng());
         if !rest(&mut link, wait, &cancel).await {
             link.reporter.publish();
             return;
@@ -134,6 +143,7 @@ async fn guarded(link: &mut Link, cancel: &CancellationToken) -> Ended {
     run.catch_unwind().await.unwrap_or_else(|_| Ended {
         reason: Some("the link failed by a defect of its own: connecting anew".to_owned()),
         proven: false,
+        turned_away: false,
     })
 }
 
