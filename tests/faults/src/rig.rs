@@ -154,14 +154,18 @@ impl Rig {
         took
     }
 
-    /// Waits until everything given out until now has gone where it goes, and draws up the accounts.
-    pub async fn drained(&self) -> Vec<Account> {
+    /// Waits until nothing waits for the cloud but what is just being collected.
+    pub async fn caught_up(&self) {
         until("the backlog is gone", DRAIN, || async {
             let link = self.link().await;
-            // What is just being collected may always be on its way.
             (link["backlog_batches"].as_u64()? <= 4 && link["state"] == "live").then_some(())
         })
         .await;
+    }
+
+    /// Waits until everything given out until now has gone where it goes, and draws up the accounts.
+    pub async fn drained(&self) -> Vec<Account> {
+        self.caught_up().await;
         let given: Vec<Vec<i64>> = self.devices.iter().map(Numbered::given).collect();
         let start = Instant::now();
         loop {

@@ -4,7 +4,7 @@
 use riser_e2e::lab::GATEWAY;
 use riser_e2e::until;
 use riser_faults::account::numbers;
-use riser_faults::{Account, Building, Rig, alone, rig};
+use riser_faults::{Account, Building, Outage, Rig, beside_others, rig};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ async fn the_cloud_is_complete(rig: &Rig, what: &str) {
 /// Stops the gateway, damages a file of it, and starts it again.
 async fn survive(rig: &mut Rig, file: PathBuf, place: Place) {
     let what = format!("{:?} of {}", place, file.file_name().unwrap().display());
-    rig.drained().await;
+    rig.caught_up().await;
     let from = rig::now();
     rig.lab.gateway.stop().await;
     turn(&file, place);
@@ -80,7 +80,7 @@ async fn survive(rig: &mut Rig, file: PathBuf, place: Place) {
     )
     .await;
     let until_now = rig::now();
-    rig.outages.push(riser_faults::Outage {
+    rig.outages.push(Outage {
         from,
         until: until_now,
     });
@@ -88,6 +88,10 @@ async fn survive(rig: &mut Rig, file: PathBuf, place: Place) {
         &format!("{what}: the gateway says what it set aside"),
         Duration::from_secs(30),
         || async {
+            // What lies in the middle of a file is found by who reads it.
+            let far = until_now + 1_000;
+            let all = format!("/api/v1/points/num0/n0/samples.csv?from=0&to={far}");
+            let _ = rig.local.text(&all).await;
             let log = rig.lab.gateway.log();
             let name = file.file_name()?.to_str()?;
             let aside = |l: &str| l.contains("set aside") && l.contains(name);
@@ -100,7 +104,7 @@ async fn survive(rig: &mut Rig, file: PathBuf, place: Place) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_octet_stops_nothing_and_doubles_nothing() {
-    let _turn = alone().await;
+    let _turn = beside_others().await;
     let mut rig = Rig::start(Building::QUIET).await;
     for place in [Place::Header, Place::Page] {
         let state = rig.lab.folder.join("gateway/state.db");
@@ -112,7 +116,7 @@ async fn a_damaged_octet_stops_nothing_and_doubles_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_cloud_takes_nothing_until_it_is_repaired() {
-    let _turn = alone().await;
+    let _turn = beside_others().await;
     let mut rig = Rig::start(Building::QUIET).await;
     let file = rig.lab.folder.join("cloud/cloud.db");
     rig.lab.cloud.stop().await;

@@ -8,6 +8,9 @@ use riser_faults::{Account, Building, Rig, alone, proc};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
+/// How long the disk stays full.
+const LASTS: Duration = Duration::from_secs(15);
+
 async fn on_a_small_disk(building: Building) -> (Disk, Rig) {
     let devices = building.devices().await;
     let lab = Lab::prepare(&building.configuration(&devices)).await;
@@ -66,13 +69,17 @@ async fn a_full_disk_stops_nothing_and_heals_by_itself() {
     let process = rig.lab.gateway.id();
     disk.fill();
     let noticed = disk_is(&rig, "failing", Duration::from_secs(60)).await;
+    tokio::time::sleep(LASTS).await;
     the_building_acts(&rig).await;
+    let waiting = rig.store().await["queued_samples"].clone();
     disk.free();
     let healed = disk_is(&rig, "ok", Duration::from_secs(15)).await;
     assert_eq!(rig.lab.gateway.id(), process, "without a restart");
     assert!(rig.lab.gateway.running());
     rig.complete("full disk").await;
-    eprintln!("full disk: noticed after {noticed:?}, healed {healed:?} after there was room");
+    eprintln!(
+        "full disk: noticed after {noticed:?}, {waiting} samples waited in memory, healed {healed:?} after there was room"
+    );
     assert_eq!(rig.store().await["dropped_samples"], 0);
     assert!(rig.cloud.gateway(GATEWAY).await.is_some());
 }
