@@ -9,9 +9,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +24,8 @@ use tower::ServiceExt;
 
 /// Connections at once. More wait in the kernel's queue.
 const CONNECTIONS: usize = 256;
+/// Connections at once from one address, so that one machine keeps no other out.
+const PER_ADDRESS: usize = 64;
 /// How long a TLS handshake may take, and how long the head of a request.
 const SILENT_MAX: Duration = Duration::from_secs(15);
 /// How long to wait after accepting failed, which it does when there are no more file descriptors.
@@ -143,6 +146,7 @@ impl Listening {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         let tls = self.tls.map(TlsAcceptor::from);
         let connections = TaskTracker::new();
+        let guests = Guests::default();
         loop {
             let next = tokio::select! {
                 () = stop.cancelled() => break,
@@ -151,15 +155,56 @@ impl Listening {
             let Some((stream, peer, place)) = next else {
                 continue;
             };
+            let Some(guest) = guests.enter(peer.ip()) else {
+                tracing::debug!(%peer, "as many connections are open from this address as may be");
+                continue;
+            };
             let (router, tls, stop) = (router.clone(), tls.clone(), stop.clone());
             connections.spawn(async move {
                 connection(stream, peer, (router, tls), stop).await;
-                drop(place);
+                drop((place, guest));
             });
         }
         drop(self.listener);
         connections.close();
         connections.wait().await;
+    }
+}
+
+/// Open connections by address.
+#[derive(Debug, Clone, Default)]
+struct Guests(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One of them; counts until dropped.
+struct Guest(Guests, IpAddr);
+
+impl Guests {
+    fn enter(&self, address: IpAddr) -> Option<Guest> {
+        let mut open = self.lock();
+        let count = open.entry(address).or_insert(0);
+        if *count >= PER_ADDRESS {
+            return None;
+        }
+        *count += 1;
+        drop(open);
+        Some(Guest(self.clone(), address))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        // Whole after every statement, so a panic elsewhere does not harm it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut open = self.0.lock();
+        if let Some(count) = open.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.1);
+            }
+        }
     }
 }
 

@@ -171,3 +171,27 @@ async fn answers_are_compressed_for_whoever_takes_it() {
     let answer = bench.send(asked).await;
     assert_eq!(answer.headers[header::CONTENT_ENCODING], "gzip");
 }
+
+#[tokio::test]
+async fn one_machine_with_many_idle_connections_keeps_no_other_out() {
+    let bench = Bench::new().await;
+    let any = "127.0.0.1:0".parse().unwrap();
+    let listening = riser_api::bind(any, None).await.unwrap();
+    let address = listening.address;
+    tokio::spawn(listening.serve(bench.router.clone(), bench.stop.clone()));
+    let mut idle = Vec::new();
+    for _ in 0..300 {
+        idle.push(TcpStream::connect(address).await.unwrap());
+    }
+    let other = tokio::net::TcpSocket::new_v4().unwrap();
+    other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = other.connect(address).await.unwrap();
+    let head = b"GET /openapi.json HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n";
+    other.write_all(head).await.unwrap();
+    // Sooner than an idle connection gives way by itself.
+    let mut answer = [0; 15];
+    let patience = std::time::Duration::from_secs(8);
+    let read = tokio::time::timeout(patience, other.read_exact(&mut answer));
+    read.await.expect("an answer").unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+}
