@@ -5,6 +5,7 @@ mod claim;
 mod limit;
 mod password;
 mod session;
+mod unknown;
 
 pub use claim::ClaimCode;
 pub use password::Passwords;
@@ -12,12 +13,14 @@ pub(crate) use session::{COOKIE, Caller, Granted};
 
 use claim::ClaimGuard;
 use limit::{Attempts, Strangers};
+use riser_model::audit::action;
 use riser_model::{Role, Timestamp};
 use riser_store::{Lockout, NewUser, Now, Store, StoreError, User};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore, watch};
+use unknown::Unknown;
 
 /// Log-ins and claims that may wait for the one that is being checked.
 const WAITING: usize = 16;
@@ -119,6 +122,7 @@ struct Limits {
     claim: ClaimGuard,
     attempts: Attempts,
     strangers: Strangers,
+    unknown: Unknown,
 }
 
 impl Accounts {
@@ -143,6 +147,7 @@ impl Accounts {
                 claim: ClaimGuard::new(code, lockout),
                 attempts: Attempts::new(settings.burst, settings.refill),
                 strangers: Strangers::new(lockout),
+                unknown: Unknown::default(),
             }),
         })
     }
@@ -177,20 +182,26 @@ impl Accounts {
         if *self.claimed.borrow() {
             return Err(AuthError::Claimed);
         }
-        limits.claim.check(code, now)?;
+        if let Err(error) = limits.claim.check(code, now) {
+            if matches!(error, AuthError::WrongCode) {
+                self.note_stranger(Some(1), action::CLAIM_FAILED, from)
+                    .await?;
+            }
+            return Err(error);
+        }
         let user = NewUser {
             name: name.clone(),
             role: OWNER,
             password_hash: self.passwords.hash(password).await?,
         };
-        let first = self.store.add_first_user(user).await?;
+        let first = self.store.add_first_user(user, &from.to_string()).await?;
         self.claimed.send_replace(true);
         if !first {
             return Err(AuthError::Claimed);
         }
         limits.attempts.give_back(from);
         tracing::info!(user = %name, %from, "the gateway was claimed");
-        self.grant(name, OWNER).await
+        self.grant((name, OWNER), from).await
     }
 
     /// Logs somebody in.
@@ -211,9 +222,9 @@ impl Accounts {
             Err(_) => None,
         };
         let granted = match known {
-            Some(user) => self.login_known(user, password).await,
+            Some(user) => self.login_known(user, password, from).await,
             None => {
-                self.login_stranger(&mut limits.strangers, name, password)
+                self.login_stranger(&mut limits, (name, password), from)
                     .await
             }
         };
@@ -227,15 +238,21 @@ impl Accounts {
         granted
     }
 
-    async fn login_known(&self, user: User, password: String) -> Result<Granted, AuthError> {
+    async fn login_known(
+        &self,
+        user: User,
+        password: String,
+        from: IpAddr,
+    ) -> Result<Granted, AuthError> {
         if let Some(until) = user.locked_until {
             still_locked(until, (self.now)())?;
         }
         if self.passwords.verify(password, user.password_hash).await? {
-            return self.grant(user.name, user.role).await;
+            return self.grant((user.name, user.role), from).await;
         }
         let lockout = lockout(self.settings);
-        let after = self.store.login_failed(&user.name, lockout).await?;
+        let from = from.to_string();
+        let after = self.store.login_failed(&user.name, lockout, &from).await?;
         if after.locked_until.is_some_and(|until| until > (self.now)()) {
             tracing::warn!(user = %user.name, "locked out after wrong passwords");
         }
@@ -246,13 +263,15 @@ impl Accounts {
     /// as many attempts, so nobody can find out who there is.
     async fn login_stranger(
         &self,
-        strangers: &mut Strangers,
-        name: &str,
-        password: String,
+        limits: &mut Limits,
+        (name, password): (&str, String),
+        from: IpAddr,
     ) -> Result<Granted, AuthError> {
-        strangers.check(name, (self.now)())?;
+        limits.strangers.check(name, (self.now)())?;
         self.passwords.hash(password).await?;
-        strangers.failed(name, (self.now)());
+        limits.strangers.failed(name, (self.now)());
+        let seen = limits.unknown.seen((self.now)());
+        self.note_stranger(seen, action::LOGIN_FAILED, from).await?;
         Err(AuthError::Wrong)
     }
 }

@@ -2,9 +2,11 @@
 //! route's work is in the file named after its subject.
 
 mod alarms;
+mod audit;
 mod commands;
 mod export;
 mod extract;
+mod ledger;
 mod live;
 mod overview;
 mod people;
@@ -78,6 +80,7 @@ fn doors() -> Doors {
     reading(doors)
         .needs(P::Write, routes!(commands::write))
         .needs(P::Acknowledge, routes!(alarms::acknowledge))
+        .needs(P::Administer, routes!(audit::audit))
 }
 
 fn reading(doors: Doors) -> Doors {
@@ -85,6 +88,7 @@ fn reading(doors: Doors) -> Doors {
         .needs(P::Read, routes!(overview::overview))
         .needs(P::Read, routes!(overview::devices))
         .needs(P::Read, routes!(overview::lanes))
+        .needs(P::Read, routes!(ledger::ledger))
         .needs(P::Read, routes!(points::points))
         .needs(P::Read, routes!(points::point))
         .needs(P::Read, routes!(points::trend))

@@ -1,9 +1,11 @@
 //! Single values and applied configuration documents. Owns their history: documents are numbered
 //! and the newest counts.
 
+use crate::audit::{Note, Trace, append};
 use crate::error::Doing;
 use crate::{Store, StoreError};
-use riser_model::Timestamp;
+use riser_model::audit::action;
+use riser_model::{AuditHash, Timestamp};
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
@@ -72,7 +74,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk refused.
-    pub async fn record_configuration(&self, body: String) -> Result<u32, StoreError> {
+    pub async fn record_configuration(&self, body: String, by: Trace) -> Result<u32, StoreError> {
         let sha256: [u8; 32] = Sha256::digest(body.as_bytes()).into();
         self.write(move |tx| {
             let newest: Option<(u32, [u8; 32])> = tx.row(
@@ -96,6 +98,12 @@ impl Store {
                 "forget old configurations",
                 "DELETE FROM configuration WHERE version <= ?1",
                 [version.saturating_sub(KEPT)],
+            )?;
+            let detail = serde_json::json!({ "sha256": AuditHash(sha256) });
+            let object = format!("configuration {version}");
+            append(
+                tx,
+                Note::new(by, action::CONFIGURATION, object).with(detail),
             )?;
             Ok(version)
         })

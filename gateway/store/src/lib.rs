@@ -15,6 +15,7 @@
 //! set aside (renamed) and a new epoch begins, so no number ever means two things; minute rollups
 //! of the last minutes are rebuilt from the batches. What was acknowledged survives a power cut.
 
+mod audit;
 mod catalog;
 mod cells;
 mod check;
@@ -46,6 +47,7 @@ mod stats;
 mod store;
 mod writer;
 
+pub use audit::{AuditFilter, AuditReport, Note, Trace, list_audit, verify_audit};
 pub use check::{CheckReport, check};
 pub use config::{FreeSpace, Now, StoreConfig};
 pub use documents::ConfigurationDocument;

@@ -1,9 +1,11 @@
 //! Users and their sessions on this gateway. Owns the counters behind the lock-out and the expiry
 //! of sessions; hashes come ready made from whoever knows the password.
 
+use crate::audit::{Note, Trace, append};
 use crate::error::Doing;
 use crate::state::StateTx;
 use crate::{Store, StoreError};
+use riser_model::audit::action;
 use riser_model::{Role, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::Path;
@@ -133,27 +135,45 @@ fn change(
     }
 }
 
+fn about(by: Trace, action: &'static str, user: &str) -> Note {
+    Note::new(by, action, user)
+}
+
+fn role(role: Role) -> serde_json::Value {
+    serde_json::json!({ "role": role })
+}
+
 impl Store {
     /// Adds a user.
     ///
     /// # Errors
     /// [`StoreError::Exists`] when the name is taken; the disk refused.
-    pub async fn add_user(&self, user: NewUser) -> Result<(), StoreError> {
-        self.write(move |tx| insert_user(tx, &user)).await
+    pub async fn add_user(&self, user: NewUser, by: Trace) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            insert_user(tx, &user)?;
+            append(
+                tx,
+                about(by, action::USER_ADDED, &user.name).with(role(user.role)),
+            )
+        })
+        .await
     }
 
-    /// Adds the very first user. `false`, and nothing is changed, when there is one already: this
+    /// Adds the very first user, who claims the gateway from somewhere. `false`, and nothing is changed, when there is one already: this
     /// is what makes the first-boot claim work once.
     ///
     /// # Errors
     /// The disk refused.
-    pub async fn add_first_user(&self, user: NewUser) -> Result<bool, StoreError> {
+    pub async fn add_first_user(&self, user: NewUser, from: &str) -> Result<bool, StoreError> {
+        let by = Trace::new(&user.name, from);
         self.write(move |tx| {
             let count: i64 = tx.value("count users", "SELECT count(*) FROM user", [])?;
             if count > 0 {
                 return Ok(false);
             }
-            insert_user(tx, &user).map(|()| true)
+            insert_user(tx, &user)?;
+            let note = about(by, action::CLAIM, &user.name).with(role(user.role));
+            append(tx, note).map(|()| true)
         })
         .await
     }
@@ -191,17 +211,25 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Missing`] when there is none; the disk refused.
-    pub async fn remove_user(&self, name: &str) -> Result<(), StoreError> {
+    pub async fn remove_user(&self, name: &str, by: Trace) -> Result<(), StoreError> {
         let name = name.to_owned();
-        self.write(move |tx| change(tx, &name, "DELETE FROM user WHERE name = ?1", [&name]))
-            .await
+        self.write(move |tx| {
+            change(tx, &name, "DELETE FROM user WHERE name = ?1", [&name])?;
+            append(tx, about(by, action::USER_REMOVED, &name))
+        })
+        .await
     }
 
     /// Sets a new password hash and ends every session of the user.
     ///
     /// # Errors
     /// [`StoreError::Missing`] when there is none; the disk refused.
-    pub async fn set_password(&self, name: &str, hash: String) -> Result<(), StoreError> {
+    pub async fn set_password(
+        &self,
+        name: &str,
+        hash: String,
+        by: Trace,
+    ) -> Result<(), StoreError> {
         let name = name.to_owned();
         self.write(move |tx| {
             tx.execute(
@@ -211,7 +239,8 @@ impl Store {
             )?;
             let sql = "UPDATE user SET password_hash = ?2, failed = 0, locked_until = NULL \
                        WHERE name = ?1";
-            change(tx, &name, sql, params![name, hash])
+            change(tx, &name, sql, params![name, hash])?;
+            append(tx, about(by, action::USER_PASSWORD, &name))
         })
         .await
     }
@@ -220,11 +249,12 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Missing`] when there is none; the disk refused.
-    pub async fn set_role(&self, name: &str, role: Role) -> Result<(), StoreError> {
+    pub async fn set_role(&self, name: &str, to: Role, by: Trace) -> Result<(), StoreError> {
         let name = name.to_owned();
         self.write(move |tx| {
             let sql = "UPDATE user SET role = ?2 WHERE name = ?1";
-            change(tx, &name, sql, params![name, role_text(role)])
+            change(tx, &name, sql, params![name, role_text(to)])?;
+            append(tx, about(by, action::USER_ROLE, &name).with(role(to)))
         })
         .await
     }
@@ -234,8 +264,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Missing`] when there is none; the disk refused.
-    pub async fn login_failed(&self, name: &str, lockout: Lockout) -> Result<User, StoreError> {
-        let name = name.to_owned();
+    pub async fn login_failed(
+        &self,
+        name: &str,
+        lockout: Lockout,
+        from: &str,
+    ) -> Result<User, StoreError> {
+        let (name, by) = (name.to_owned(), Trace::new(name, from));
         self.write(move |tx| {
             let until = tx.now().0.saturating_add(lockout.for_ms);
             let sql = "UPDATE user SET \
@@ -243,8 +278,16 @@ impl Store {
                  failed = CASE WHEN failed + 1 >= ?2 THEN 0 ELSE failed + 1 END \
                  WHERE name = ?1";
             change(tx, &name, sql, params![name, lockout.after, until])?;
-            find_user(tx.conn(), tx.file(), &name)?
-                .ok_or(StoreError::Missing { what: "user", name })
+            let user = find_user(tx.conn(), tx.file(), &name)?.ok_or(StoreError::Missing {
+                what: "user",
+                name: name.clone(),
+            })?;
+            append(tx, about(by.clone(), action::LOGIN_FAILED, &name))?;
+            if user.locked_until == Some(Timestamp(until)) {
+                let detail = serde_json::json!({ "until": until });
+                append(tx, about(by, action::LOCKED_OUT, &name).with(detail))?;
+            }
+            Ok(user)
         })
         .await
     }
@@ -253,7 +296,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Missing`] when there is no such user; the disk refused.
-    pub async fn login(&self, session: Session) -> Result<(), StoreError> {
+    pub async fn login(&self, session: Session, from: &str) -> Result<(), StoreError> {
+        let by = Trace::new(&session.user, from);
         self.write(move |tx| {
             let sql = "UPDATE user SET failed = 0, locked_until = NULL WHERE name = ?1";
             change(tx, &session.user, sql, [&session.user])?;
@@ -268,7 +312,7 @@ impl Store {
                     session.expires_at.0
                 ],
             )?;
-            Ok(())
+            append(tx, about(by, action::LOGIN, &session.user))
         })
         .await
     }
@@ -327,11 +371,14 @@ impl Store {
     ///
     /// # Errors
     /// The disk refused.
-    pub async fn end_session(&self, token_hash: [u8; 32]) -> Result<(), StoreError> {
+    pub async fn end_session(&self, token_hash: [u8; 32], by: Trace) -> Result<(), StoreError> {
         let sql = "DELETE FROM session WHERE token_hash = ?1";
         self.write(move |tx| {
-            tx.execute("end a session", sql, params![token_hash])
-                .map(drop)
+            if tx.execute("end a session", sql, params![token_hash])? == 0 {
+                return Ok(());
+            }
+            let user = by.actor.clone();
+            append(tx, about(by, action::LOGOUT, &user))
         })
         .await
     }

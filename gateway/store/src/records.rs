@@ -1,12 +1,14 @@
 //! Alarms and commands as people look them up. Owns the two tables; they change in the same
 //! transaction as the event that says so (`events`).
 
+use crate::audit::{Note, Trace};
 use crate::error::Doing;
 use crate::state::StateTx;
 use crate::{Store, StoreError};
+use riser_model::audit::action;
 use riser_model::{
-    Alarm, AlarmId, AlarmState, Command, CommandId, CommandRecord, CommandState, Event, Outcome,
-    PointPath,
+    Alarm, AlarmId, AlarmState, Author, AuthorKind, Command, CommandId, CommandRecord,
+    CommandState, Event, Outcome, PointPath,
 };
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use serde::Serialize;
@@ -86,8 +88,31 @@ fn one<T: DeserializeOwned>(
     text.map(|t| from_json(what, &t)).transpose()
 }
 
-/// Writes an alarm as it is after a change.
-pub(crate) fn put_alarm(tx: &StateTx<'_>, alarm: &Alarm) -> Result<(), StoreError> {
+/// Who a record says did it.
+fn trace(author: &Author) -> Trace {
+    let source = match author.kind {
+        AuthorKind::Local => "local",
+        AuthorKind::Cloud => "cloud",
+        AuthorKind::Rule => "rule",
+    };
+    Trace::new(&author.name, source)
+}
+
+/// Writes an alarm as it is after a change. Answers with what the audit log must say.
+pub(crate) fn put_alarm(tx: &StateTx<'_>, alarm: &Alarm) -> Result<Option<Note>, StoreError> {
+    let note = match &alarm.acknowledged {
+        Some(taken) if !is_taken(tx, alarm.id)? => Some(
+            Note::new(
+                trace(&taken.by),
+                action::ACKNOWLEDGE,
+                alarm.path.to_string(),
+            )
+            .with(serde_json::json!({
+                "alarm": alarm.id, "message": alarm.message, "comment": taken.comment,
+            })),
+        ),
+        _ => None,
+    };
     tx.execute(
         "record an alarm",
         "INSERT INTO alarm (id, path, open, raised_at, body) VALUES (?1, ?2, ?3, ?4, ?5) \
@@ -100,11 +125,18 @@ pub(crate) fn put_alarm(tx: &StateTx<'_>, alarm: &Alarm) -> Result<(), StoreErro
             to_json("alarm", alarm)?
         ],
     )?;
-    Ok(())
+    Ok(note)
 }
 
-/// Writes a command that is not known yet; `false` when it is.
-pub(crate) fn put_command(tx: &StateTx<'_>, command: &Command) -> Result<bool, StoreError> {
+/// Whether the stored alarm is acknowledged already.
+fn is_taken(tx: &StateTx<'_>, id: AlarmId) -> Result<bool, StoreError> {
+    let known = one::<Alarm>(tx.conn(), tx.file(), "alarm", (ALARM, id.0))?;
+    Ok(known.is_some_and(|alarm| alarm.acknowledged.is_some()))
+}
+
+/// Writes a command that is not known yet, and answers with what the audit log must say; `None`
+/// when it is known.
+pub(crate) fn put_command(tx: &StateTx<'_>, command: &Command) -> Result<Option<Note>, StoreError> {
     let record = CommandRecord {
         outcome: Outcome {
             command: command.id,
@@ -127,22 +159,33 @@ pub(crate) fn put_command(tx: &StateTx<'_>, command: &Command) -> Result<bool, S
             to_json("command", &record)?
         ],
     )?;
-    Ok(rows == 1)
+    Ok((rows == 1).then(|| {
+        Note::new(
+            trace(&command.author),
+            action::WRITE,
+            command.path.to_string(),
+        )
+        .with(serde_json::json!({
+            "command": command.id, "value": command.value, "priority": command.priority,
+            "hold_until": command.hold_until, "expires_at": command.expires_at,
+        }))
+    }))
 }
 
 const COMMAND: &str = "SELECT body FROM command WHERE id = ?1";
 const ALARM: &str = "SELECT body FROM alarm WHERE id = ?1";
 
 /// Writes how far a command got. A final outcome is never taken back, and an outcome of a command
-/// nobody recorded changes nothing.
-pub(crate) fn put_outcome(tx: &StateTx<'_>, outcome: &Outcome) -> Result<(), StoreError> {
+/// nobody recorded changes nothing. Answers with what the audit log must say.
+pub(crate) fn put_outcome(tx: &StateTx<'_>, outcome: &Outcome) -> Result<Option<Note>, StoreError> {
     let id = outcome.command.0;
     let known = one::<CommandRecord>(tx.conn(), tx.file(), "command", (COMMAND, id))?;
     let Some(mut record) = known else {
-        return Ok(());
+        return Ok(None);
     };
-    if record.outcome.state.is_final() && !outcome.state.is_final() {
-        return Ok(());
+    let was_final = record.outcome.state.is_final();
+    if was_final && !outcome.state.is_final() {
+        return Ok(None);
     }
     record.outcome = outcome.clone();
     tx.execute(
@@ -154,7 +197,19 @@ pub(crate) fn put_outcome(tx: &StateTx<'_>, outcome: &Outcome) -> Result<(), Sto
             to_json("command", &record)?
         ],
     )?;
-    Ok(())
+    let end = outcome.state.is_final() && !was_final;
+    Ok(end.then(|| {
+        let command = &record.command;
+        Note::new(
+            trace(&command.author),
+            action::OUTCOME,
+            command.path.to_string(),
+        )
+        .with(serde_json::json!({
+            "command": command.id, "state": outcome.state, "detail": outcome.detail,
+            "read_back": outcome.read_back, "held_by": outcome.held_by,
+        }))
+    }))
 }
 
 /// Forgets the oldest records that are over.
@@ -266,11 +321,13 @@ impl Store {
         announce: bool,
     ) -> Result<bool, StoreError> {
         self.write(move |tx| {
-            let new = put_command(tx, &command)?;
-            if new && announce {
+            let Some(note) = put_command(tx, &command)? else {
+                return Ok(false);
+            };
+            if announce {
                 tx.emit(&Event::Command(command))?;
             }
-            Ok(new)
+            crate::audit::append(tx, note).map(|()| true)
         })
         .await
     }

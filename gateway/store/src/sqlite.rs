@@ -43,7 +43,10 @@ impl Schema {
 pub(crate) const STATE: Schema = Schema {
     application: 0x5269_7353,
     current: include_str!("../schema/state.sql"),
-    steps: &[include_str!("../migrations/state-1.sql")],
+    steps: &[
+        include_str!("../migrations/state-1.sql"),
+        include_str!("../migrations/state-2.sql"),
+    ],
 };
 
 /// A day file ("RisH").

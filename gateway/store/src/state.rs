@@ -157,13 +157,17 @@ impl StateTx<'_> {
 
     /// Records an event: the row it changes, and its place on the event stream.
     pub(crate) fn record(&mut self, event: &Event) -> Result<u64, StoreError> {
-        match event {
+        let note = match event {
             Event::Alarm(alarm) => put_alarm(self, alarm)?,
-            Event::Command(command) => drop(put_command(self, command)?),
+            Event::Command(command) => put_command(self, command)?,
             Event::Outcome(outcome) => put_outcome(self, outcome)?,
-            Event::Directory(_) | Event::Loss { .. } | Event::Audit(_) => {}
+            Event::Directory(_) | Event::Loss { .. } | Event::Audit(_) => None,
+        };
+        let seq = self.emit(event)?;
+        if let Some(note) = note {
+            crate::audit::append(self, note)?;
         }
-        self.emit(event)
+        Ok(seq)
     }
 
     /// Gives an event its number and encodes it, once, as it goes up the link.

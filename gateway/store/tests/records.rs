@@ -9,7 +9,7 @@ use riser_model::{
     Priority, Role, Slot, Timestamp, Value,
 };
 use riser_store::{
-    AlarmFilter, CommandFilter, Lockout, NewUser, Position, Session, Store, StoreError,
+    AlarmFilter, CommandFilter, Lockout, NewUser, Position, Session, Store, StoreError, Trace,
 };
 use uuid::Uuid;
 
@@ -223,6 +223,12 @@ async fn the_end_of_a_command_is_final() {
     close(store).await;
 }
 
+const HERE: &str = "192.0.2.7";
+
+fn by() -> Trace {
+    Trace::new("ada", HERE)
+}
+
 fn anna() -> NewUser {
     NewUser {
         name: "anna".to_owned(),
@@ -236,19 +242,19 @@ async fn wrong_passwords_lock_out() {
     let dir = tempfile::tempdir().unwrap();
     let hands = Hands::new(NOON);
     let (store, _) = open(dir.path(), &hands);
-    assert!(store.add_first_user(anna()).await.unwrap());
+    assert!(store.add_first_user(anna(), HERE).await.unwrap());
     let second = NewUser {
         name: "bert".to_owned(),
         role: Role::Operator,
         ..anna()
     };
     assert!(
-        !store.add_first_user(second.clone()).await.unwrap(),
+        !store.add_first_user(second.clone(), HERE).await.unwrap(),
         "only the first"
     );
-    store.add_user(second).await.unwrap();
+    store.add_user(second, by()).await.unwrap();
     assert!(matches!(
-        store.add_user(anna()).await,
+        store.add_user(anna(), by()).await,
         Err(StoreError::Exists { .. })
     ));
     let names: Vec<_> = store
@@ -270,16 +276,16 @@ async fn wrong_passwords_lock_out() {
         for_ms: 900_000,
     };
     for n in 1..5 {
-        let user = store.login_failed("anna", lockout).await.unwrap();
+        let user = store.login_failed("anna", lockout, HERE).await.unwrap();
         assert_eq!((user.failed, user.locked_until), (n, None));
     }
-    let locked = store.login_failed("anna", lockout).await.unwrap();
+    let locked = store.login_failed("anna", lockout, HERE).await.unwrap();
     assert_eq!(locked.locked_until, Some(Timestamp(NOON + 900_000)));
-    let ghost = store.login_failed("ghost", lockout).await;
+    let ghost = store.login_failed("ghost", lockout, HERE).await;
     assert!(matches!(ghost, Err(StoreError::Missing { .. })));
-    store.remove_user("bert").await.unwrap();
+    store.remove_user("bert", by()).await.unwrap();
     assert!(matches!(
-        store.remove_user("bert").await,
+        store.remove_user("bert", by()).await,
         Err(StoreError::Missing { .. })
     ));
     close(store).await;
@@ -290,19 +296,19 @@ async fn sessions_end_by_time_and_by_a_new_password() {
     let dir = tempfile::tempdir().unwrap();
     let hands = Hands::new(NOON);
     let (store, _) = open(dir.path(), &hands);
-    store.add_user(anna()).await.unwrap();
+    store.add_user(anna(), by()).await.unwrap();
     let lockout = Lockout {
         after: 5,
         for_ms: 900_000,
     };
-    store.login_failed("anna", lockout).await.unwrap();
+    store.login_failed("anna", lockout, HERE).await.unwrap();
     let session = Session {
         token_hash: [7; 32],
         user: "anna".to_owned(),
         created_at: Timestamp(NOON),
         expires_at: Timestamp(NOON + 1_000),
     };
-    store.login(session.clone()).await.unwrap();
+    store.login(session.clone(), HERE).await.unwrap();
     let user = store.user("anna").await.unwrap().unwrap();
     assert_eq!((user.failed, user.locked_until), (0, None));
     assert_eq!(store.session([7; 32]).await.unwrap(), Some((session, user)));
@@ -315,7 +321,7 @@ async fn sessions_end_by_time_and_by_a_new_password() {
         .unwrap();
     assert!(store.session([7; 32]).await.unwrap().is_some());
     store
-        .set_password("anna", "$argon2id$two".to_owned())
+        .set_password("anna", "$argon2id$two".to_owned(), by())
         .await
         .unwrap();
     assert_eq!(
@@ -323,7 +329,7 @@ async fn sessions_end_by_time_and_by_a_new_password() {
         None,
         "a new password ends sessions"
     );
-    store.set_role("anna", Role::Viewer).await.unwrap();
+    store.set_role("anna", Role::Viewer, by()).await.unwrap();
     close(store).await;
     let (store, _) = open(dir.path(), &hands);
     let user = store.user("anna").await.unwrap().unwrap();
@@ -345,14 +351,14 @@ async fn values_and_configurations_are_kept() {
     assert_eq!(store.configuration().await.unwrap(), None);
     assert_eq!(
         store
-            .record_configuration("a = 1".to_owned())
+            .record_configuration("a = 1".to_owned(), by())
             .await
             .unwrap(),
         1
     );
     assert_eq!(
         store
-            .record_configuration("a = 1".to_owned())
+            .record_configuration("a = 1".to_owned(), by())
             .await
             .unwrap(),
         1,
@@ -360,7 +366,7 @@ async fn values_and_configurations_are_kept() {
     );
     assert_eq!(
         store
-            .record_configuration("a = 2".to_owned())
+            .record_configuration("a = 2".to_owned(), by())
             .await
             .unwrap(),
         2

@@ -7,8 +7,9 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use riser_model::{Role, Timestamp};
-use riser_store::{Session, StoreError};
+use riser_store::{Session, StoreError, Trace};
 use sha2::{Digest, Sha256};
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
 /// Name of the cookie.
@@ -43,19 +44,22 @@ pub(crate) struct Granted {
 }
 
 impl Accounts {
-    pub(super) async fn grant(&self, user: String, role: Role) -> Result<Granted, AuthError> {
+    pub(super) async fn grant(
+        &self,
+        (user, role): (String, Role),
+        from: IpAddr,
+    ) -> Result<Granted, AuthError> {
         let token: [u8; 32] = rand::random();
         let token = URL_SAFE_NO_PAD.encode(token);
         let now = (self.now)();
         let expires_at = self.expiry(now, now);
-        self.store
-            .login(Session {
-                token_hash: digest(&token),
-                user: user.clone(),
-                created_at: now,
-                expires_at,
-            })
-            .await?;
+        let session = Session {
+            token_hash: digest(&token),
+            user: user.clone(),
+            created_at: now,
+            expires_at,
+        };
+        self.store.login(session, &from.to_string()).await?;
         let person = Person {
             user,
             role,
@@ -102,8 +106,13 @@ impl Accounts {
     }
 
     /// Ends a session; answers with the cookie that makes the browser forget it.
-    pub(crate) async fn logout(&self, caller: &Caller) -> Result<HeaderValue, AuthError> {
-        self.store.end_session(caller.token_hash).await?;
+    pub(crate) async fn logout(
+        &self,
+        caller: &Caller,
+        from: IpAddr,
+    ) -> Result<HeaderValue, AuthError> {
+        let by = Trace::new(&caller.user, from.to_string());
+        self.store.end_session(caller.token_hash, by).await?;
         self.cookie("", 0)
     }
 

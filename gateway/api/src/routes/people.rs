@@ -68,8 +68,12 @@ pub(super) async fn me(caller: Caller) -> Json<Person> {
 /// Log out
 #[utoipa::path(delete, path = "/api/v1/session", tag = "people",
     responses((status = 204, description = "The session has ended.")))]
-pub(super) async fn logout(State(face): State<Face>, caller: Caller) -> Result<Response, Refusal> {
-    let cookie = face.accounts().logout(&caller).await?;
+pub(super) async fn logout(
+    State(face): State<Face>,
+    From(address): From,
+    caller: Caller,
+) -> Result<Response, Refusal> {
+    let cookie = face.accounts().logout(&caller, address).await?;
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }
 

@@ -12,7 +12,7 @@ use riser_model::{
     Timestamp, Value, ValueKind,
 };
 use riser_runtime::{AdapterSpec, Clock, Rule, Runtime, RuntimeConfig};
-use riser_store::{NewUser, Session, Store, StoreConfig};
+use riser_store::{NewUser, Session, Store, StoreConfig, Trace};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use std::net::SocketAddr;
@@ -187,7 +187,11 @@ impl Bench {
             role: Role::TenantAdmin,
             password_hash: hash,
         };
-        bench.store.add_user(user).await.unwrap();
+        bench
+            .store
+            .add_user(user, Trace::new("test", "console"))
+            .await
+            .unwrap();
         bench.reopened().await
     }
 
@@ -274,7 +278,10 @@ impl Bench {
                 role,
                 password_hash,
             };
-            self.store.add_user(user).await.unwrap();
+            self.store
+                .add_user(user, Trace::new("test", "console"))
+                .await
+                .unwrap();
         }
         let token = format!("token-{}", self.sessions.fetch_add(1, Ordering::SeqCst));
         let session = Session {
@@ -283,7 +290,7 @@ impl Bench {
             created_at: self.clock.now(),
             expires_at: Timestamp(START + 1_000_000_000),
         };
-        self.store.login(session).await.unwrap();
+        self.store.login(session, "192.0.2.7").await.unwrap();
         format!("riser_session={token}")
     }
 

@@ -11,7 +11,7 @@ enum Who {
     Persons,
     Needs(Permission),
 }
-use Permission::{Acknowledge, Metrics, Read, Write};
+use Permission::{Acknowledge, Administer, Metrics, Read, Write};
 use Who::{Everybody, Needs, Persons};
 
 const TABLE: &[(&str, &str, Who)] = &[
@@ -47,6 +47,7 @@ const TABLE: &[(&str, &str, Who)] = &[
         "/api/v1/alarms/{id}/acknowledge",
         Needs(Acknowledge),
     ),
+    ("get", "/api/v1/audit", Needs(Administer)),
     ("get", "/api/v1/live", Needs(Read)),
 ];
 

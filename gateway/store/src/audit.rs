@@ -1,0 +1,414 @@
+//! The audit log in `state.db`. Owns appending (in the transaction of what is recorded), listing,
+//! pruning behind the anchor, and the check of the whole chain. What an entry is and what its hash
+//! covers is `riser_model::audit`.
+
+use crate::error::Doing;
+use crate::state::StateTx;
+use crate::{Store, StoreConfig, StoreError};
+use riser_model::audit::action;
+use riser_model::{AUDIT_TEXT_MAX, AuditEntry, AuditHash, ChainBreak, Event, Timestamp};
+use rusqlite::{Connection, Row, params};
+use serde_json::Value;
+use std::path::Path;
+use uuid::Uuid;
+
+/// Who does something, and from where: what the audit log says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// A login name, a rule's key, or `riserd`.
+    pub actor: String,
+    /// An address, `local`, `cloud`, `rule`, `console` or `gateway`.
+    pub source: String,
+}
+
+impl Trace {
+    /// Somebody from somewhere.
+    pub fn new(actor: impl Into<String>, source: impl Into<String>) -> Self {
+        Self {
+            actor: actor.into(),
+            source: source.into(),
+        }
+    }
+
+    /// The gateway itself.
+    #[must_use]
+    pub fn gateway() -> Self {
+        Self::new("riserd", "gateway")
+    }
+}
+
+/// What was done, before it has a number and a hash.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Note {
+    /// Who.
+    pub trace: Trace,
+    /// A word of [`riser_model::audit::action`].
+    pub action: &'static str,
+    /// To what.
+    pub object: String,
+    /// More; `Null` for nothing.
+    pub detail: Value,
+}
+
+impl Note {
+    /// Something done to something.
+    pub fn new(trace: Trace, action: &'static str, object: impl Into<String>) -> Self {
+        Self {
+            trace,
+            action,
+            object: object.into(),
+            detail: Value::Null,
+        }
+    }
+
+    /// With more about it.
+    #[must_use]
+    pub fn with(self, detail: Value) -> Self {
+        Self { detail, ..self }
+    }
+}
+
+/// Which entries to list; the newest come first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Only entries with lower numbers.
+    pub before: Option<u64>,
+    /// Only those of one action.
+    pub action: Option<String>,
+    /// Only those with this text in actor, source, object or detail.
+    pub search: Option<String>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// What the check of the chain found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditReport {
+    /// The chain new entries belong to.
+    pub chain: Uuid,
+    /// Entries up to this number have been pruned.
+    pub pruned: u64,
+    /// The newest entry.
+    pub last: u64,
+    /// Entries that were read and are sound.
+    pub sound: u64,
+    /// The first thing that is wrong.
+    pub broken: Option<ChainBreak>,
+}
+
+struct Anchor {
+    chain: Uuid,
+    no: u64,
+    hash: AuditHash,
+}
+
+fn anchor(conn: &Connection, file: &Path) -> Result<Anchor, StoreError> {
+    let sql = "SELECT chain, no, hash FROM audit_anchor";
+    conn.prepare_cached(sql)
+        .and_then(|mut q| {
+            q.query_row([], |r| {
+                Ok(Anchor {
+                    chain: Uuid::from_bytes(r.get(0)?),
+                    no: r.get(1)?,
+                    hash: AuditHash(r.get(2)?),
+                })
+            })
+        })
+        .doing("read the anchor of the audit log", file)
+}
+
+/// Appends an entry and puts it on the event stream.
+pub(crate) fn append(tx: &mut StateTx<'_>, note: Note) -> Result<(), StoreError> {
+    let anchor = anchor(tx.conn(), tx.file())?;
+    let newest = tx.row(
+        "find the newest audit entry",
+        "SELECT no, hash FROM audit ORDER BY no DESC LIMIT 1",
+        |r| Ok((r.get::<_, u64>(0)?, AuditHash(r.get(1)?))),
+    )?;
+    let (no, previous) = newest.unwrap_or((anchor.no, anchor.hash));
+    let detail = match note.detail {
+        Value::Null => String::new(),
+        detail => detail.to_string(),
+    };
+    let entry = AuditEntry {
+        chain: anchor.chain,
+        no: no + 1,
+        at: tx.now(),
+        actor: cut(note.trace.actor),
+        source: cut(note.trace.source),
+        action: note.action.to_owned(),
+        object: cut(note.object),
+        detail: cut(detail),
+        previous,
+        hash: AuditHash::ZERO,
+    }
+    .sealed();
+    insert(tx.conn(), &entry).doing("append to the audit log", tx.file())?;
+    tx.emit(&Event::Audit(entry)).map(drop)
+}
+
+fn insert(conn: &Connection, entry: &AuditEntry) -> rusqlite::Result<usize> {
+    let sql = "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    conn.prepare_cached(sql)?.execute(params![
+        entry.no,
+        entry.chain.as_bytes(),
+        entry.at.0,
+        entry.actor,
+        entry.source,
+        entry.action,
+        entry.object,
+        entry.detail,
+        entry.previous.0,
+        entry.hash.0
+    ])
+}
+
+/// Names come from outside; a long one must not fill the disk.
+fn cut(mut text: String) -> String {
+    if text.len() > AUDIT_TEXT_MAX {
+        let mut end = AUDIT_TEXT_MAX - 3;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+const COLUMNS: &str = "no, chain, at, actor, source, action, object, detail, previous, hash";
+
+fn entry_of(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
+    Ok(AuditEntry {
+        no: row.get(0)?,
+        chain: Uuid::from_bytes(row.get(1)?),
+        at: Timestamp(row.get(2)?),
+        actor: row.get(3)?,
+        source: row.get(4)?,
+        action: row.get(5)?,
+        object: row.get(6)?,
+        detail: row.get(7)?,
+        previous: AuditHash(row.get(8)?),
+        hash: AuditHash(row.get(9)?),
+    })
+}
+
+/// Whether a column does not hold what its kind demands: somebody or something wrote into the file.
+fn is_unfit(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error as E;
+    matches!(
+        error,
+        E::FromSqlConversionFailure(..)
+            | E::InvalidColumnType(..)
+            | E::IntegralValueOutOfRange(..)
+            | E::Utf8Error(..)
+    )
+}
+
+fn list(
+    conn: &Connection,
+    file: &Path,
+    filter: &AuditFilter,
+) -> Result<Vec<AuditEntry>, StoreError> {
+    let doing = "list the audit log";
+    let sql = format!(
+        "SELECT {COLUMNS} FROM audit WHERE no < ?1 AND (?2 IS NULL OR action = ?2) \
+         AND (?3 IS NULL OR instr(lower(actor || ' ' || source || ' ' || object || ' ' || detail), ?3) > 0) \
+         ORDER BY no DESC LIMIT ?4"
+    );
+    let before = filter
+        .before
+        .map_or(i64::MAX, |no| i64::try_from(no).unwrap_or(i64::MAX));
+    let search = filter.search.as_ref().map(|text| text.to_lowercase());
+    let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
+    let mut query = conn.prepare_cached(&sql).doing(doing, file)?;
+    let rows = query
+        .query_map(params![before, filter.action, search, limit], entry_of)
+        .doing(doing, file)?;
+    // One that cannot be read is named by the check; the others are shown all the same.
+    rows.filter(|row| !row.as_ref().is_err_and(is_unfit))
+        .collect::<rusqlite::Result<_>>()
+        .doing(doing, file)
+}
+
+/// Checks every entry that is kept.
+pub(crate) fn verify(conn: &Connection, file: &Path) -> Result<AuditReport, StoreError> {
+    let doing = "check the audit log";
+    let anchor = anchor(conn, file)?;
+    let sql = format!("SELECT {COLUMNS} FROM audit ORDER BY no");
+    let mut query = conn.prepare(&sql).doing(doing, file)?;
+    let mut rows = query.query([]).doing(doing, file)?;
+    let mut report = AuditReport {
+        chain: anchor.chain,
+        pruned: anchor.no,
+        last: anchor.no,
+        sound: 0,
+        broken: None,
+    };
+    let mut before = (anchor.no, anchor.hash);
+    while let Some(row) = rows.next().doing(doing, file)? {
+        let checked = match entry_of(row) {
+            Ok(entry) => entry.follows(before).map(|()| entry),
+            Err(error) if is_unfit(&error) => {
+                Err(ChainBreak::Changed(row.get(0).doing(doing, file)?))
+            }
+            Err(error) => return Err(error).doing(doing, file),
+        };
+        match checked {
+            Ok(entry) => {
+                report.sound += 1;
+                report.last = entry.no;
+                before = (entry.no, entry.hash);
+            }
+            Err(broken) => {
+                report.broken = Some(broken);
+                break;
+            }
+        }
+    }
+    if report.broken.is_none() {
+        report.broken = cut_off(conn, file, before.0)?;
+    }
+    Ok(report)
+}
+
+/// Entries missing at the end: the file remembers the highest number it ever gave.
+fn cut_off(conn: &Connection, file: &Path, last: u64) -> Result<Option<ChainBreak>, StoreError> {
+    let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'audit'";
+    let given: u64 = conn
+        .query_row(sql, [], |r| r.get(0))
+        .doing("check the end of the audit log", file)?;
+    Ok((given > last).then_some(ChainBreak::Missing(given + 1)))
+}
+
+/// Drops entries up to a number; their place is taken by the anchor.
+fn prune(
+    tx: &mut StateTx<'_>,
+    (older_than, most): (Option<Timestamp>, u64),
+) -> Result<u64, StoreError> {
+    let doing = "prune the audit log";
+    // By the first entry that is young enough: a clock that was wrong once must not tear a hole.
+    let young: Option<u64> = match older_than {
+        Some(at) => tx.value(doing, "SELECT min(no) FROM audit WHERE at >= ?1", [at.0])?,
+        None => None,
+    };
+    let last: u64 = tx.value(doing, "SELECT coalesce(max(no), 0) FROM audit", [])?;
+    let by_age = young.map_or(0, |no| no.saturating_sub(1));
+    let through = by_age.max(last.saturating_sub(most.max(1)));
+    let sql = "UPDATE audit_anchor SET no = ?1, hash = (SELECT hash FROM audit WHERE no = ?1) \
+               WHERE EXISTS (SELECT 1 FROM audit WHERE no = ?1)";
+    if tx.execute(doing, sql, [through])? == 0 {
+        return Ok(0);
+    }
+    let dropped = tx.execute(doing, "DELETE FROM audit WHERE no <= ?1", [through])?;
+    let detail = serde_json::json!({ "through": through, "entries": dropped });
+    append(
+        tx,
+        Note::new(Trace::gateway(), action::PRUNED, "audit log").with(detail),
+    )?;
+    Ok(dropped as u64)
+}
+
+/// Begins another chain in a copy of the file: what it says next is not what the original said.
+pub(crate) fn begin_chain(tx: &mut StateTx<'_>, note: Note) -> Result<(), StoreError> {
+    let chain = Uuid::new_v4();
+    let sql = "UPDATE audit_anchor SET chain = ?1";
+    tx.execute("begin a chain", sql, [chain.as_bytes()])?;
+    append(tx, note)
+}
+
+/// Checks the log of a store that may be in use by a running daemon.
+///
+/// # Errors
+/// The file cannot be opened or read at all.
+pub fn verify_audit(config: &StoreConfig) -> Result<AuditReport, StoreError> {
+    let file = config.state_file();
+    verify(
+        &crate::sqlite::open_existing(&file, &crate::sqlite::STATE)?,
+        &file,
+    )
+}
+
+/// Lists the log of a store that may be in use by a running daemon.
+///
+/// # Errors
+/// The file cannot be opened or read.
+pub fn list_audit(
+    config: &StoreConfig,
+    filter: &AuditFilter,
+) -> Result<Vec<AuditEntry>, StoreError> {
+    let file = config.state_file();
+    let conn = crate::sqlite::open_existing(&file, &crate::sqlite::STATE)?;
+    list(&conn, &file, filter)
+}
+
+impl Store {
+    /// Appends to the audit log. What is recorded by another method of the store needs no call:
+    /// it writes its entry itself, in the same transaction.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub async fn note(&self, note: Note) -> Result<(), StoreError> {
+        self.write(move |tx| append(tx, note)).await
+    }
+
+    /// Entries of the audit log, the newest first.
+    ///
+    /// # Errors
+    /// The disk refused, or too many questions wait.
+    pub async fn audit(&self, filter: AuditFilter) -> Result<Vec<AuditEntry>, StoreError> {
+        self.read(move |r| {
+            let file = r.state_file();
+            list(r.state()?, &file, &filter)
+        })
+        .await
+    }
+
+    /// Checks the whole chain. A break is written into the log once, so that the cloud hears of it.
+    ///
+    /// # Errors
+    /// The disk refused, or too many questions wait.
+    pub async fn verify_audit(&self) -> Result<AuditReport, StoreError> {
+        let report = self
+            .read(|r| {
+                let file = r.state_file();
+                verify(r.state()?, &file)
+            })
+            .await?;
+        if let Some(broken) = report.broken.clone() {
+            self.write(move |tx| report_break(tx, &broken)).await?;
+        }
+        Ok(report)
+    }
+
+    /// Drops entries older than a time, and the oldest above a number. Answers with how many.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub async fn prune_audit(
+        &self,
+        older_than: Option<Timestamp>,
+        most: u64,
+    ) -> Result<u64, StoreError> {
+        self.write(move |tx| prune(tx, (older_than, most))).await
+    }
+}
+
+fn report_break(tx: &mut StateTx<'_>, broken: &ChainBreak) -> Result<(), StoreError> {
+    let object = format!("entry {}", broken.no());
+    let sql = "SELECT count(*) FROM audit WHERE action = ?1 AND object = ?2";
+    let known: u64 = tx.value(
+        "look for the report of a break",
+        sql,
+        [action::CHAIN_BROKEN, object.as_str()],
+    )?;
+    if known > 0 {
+        return Ok(());
+    }
+    tracing::error!(%broken, "the audit log was tampered with or damaged");
+    let detail = serde_json::json!({ "no": broken.no(), "reason": broken.to_string() });
+    append(
+        tx,
+        Note::new(Trace::gateway(), action::CHAIN_BROKEN, object).with(detail),
+    )
+}
