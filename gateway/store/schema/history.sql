@@ -59,3 +59,62 @@ CREATE TABLE summary (
   bytes     INTEGER NOT NULL,
   sealed_at INTEGER NOT NULL
 );
+
+-- Below: what compaction makes of the tables above once the day is over and nothing of it waits for
+-- the cloud. Then `batch`, `span` and `rollup` are empty, but for batches that cannot be read and
+-- for what is added when the clock is set back to this day.
+
+-- Numbers whose samples are in `chunk`.
+CREATE TABLE run (
+  no       INTEGER NOT NULL,
+  first    INTEGER NOT NULL,
+  last     INTEGER NOT NULL,
+  first_at INTEGER NOT NULL,
+  last_at  INTEGER NOT NULL,
+  batches  INTEGER NOT NULL,
+  samples  INTEGER NOT NULL,
+  bytes    INTEGER NOT NULL, -- of the frames that were
+  PRIMARY KEY (no, first)
+) WITHOUT ROWID;
+
+-- Chunks are written in rounds, as memory allows: each holds what has come of many points since the
+-- round before. The times are those of its samples.
+CREATE TABLE round (
+  no       INTEGER PRIMARY KEY,
+  first_at INTEGER NOT NULL,
+  last_at  INTEGER NOT NULL,
+  chunks   INTEGER NOT NULL,
+  samples  INTEGER NOT NULL
+);
+
+-- One point's samples of a round, in order of time. The key is round.no * 2^32 + slot. The figures
+-- are over the samples with a usable value (`usable` of `samples`), null without one; `used_at` is
+-- the time of `last`. The body holds values, quality and reason of each sample, bit by bit.
+CREATE TABLE chunk (
+  id       INTEGER PRIMARY KEY,
+  first_at INTEGER NOT NULL,
+  last_at  INTEGER NOT NULL,
+  samples  INTEGER NOT NULL,
+  usable   INTEGER NOT NULL,
+  min      REAL,
+  max      REAL,
+  sum      REAL,
+  first    REAL,
+  last     REAL,
+  used_at  INTEGER,
+  times    INTEGER NOT NULL,
+  body     BLOB NOT NULL
+);
+
+-- Source times of chunks; points that are read together share a row.
+CREATE TABLE times (
+  id   INTEGER PRIMARY KEY,
+  body BLOB NOT NULL
+);
+
+-- Compaction was done (1), or is not worth it (2).
+CREATE TABLE compaction (
+  one    INTEGER PRIMARY KEY CHECK (one = 1),
+  result INTEGER NOT NULL,
+  at     INTEGER NOT NULL
+);

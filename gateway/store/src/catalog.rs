@@ -58,12 +58,16 @@ pub(crate) struct DayFile {
     pub(crate) opened: u64,
     /// Its day is over and its log is folded into it.
     pub(crate) sealed: bool,
+    /// Its batches are chunks now, or that would gain nothing: there is nothing to compact.
+    pub(crate) compacted: bool,
     /// Source times in it; `first_at > last_at` when it is empty.
     pub(crate) first_at: Timestamp,
     pub(crate) last_at: Timestamp,
     pub(crate) batches: u64,
     pub(crate) samples: u64,
     pub(crate) bytes: u64,
+    /// Octets it takes on the disk, at the last look.
+    pub(crate) disk_bytes: u64,
     pub(crate) runs: Vec<Run>,
     /// Left empty for a file that was settled when the store was opened.
     pub(crate) segments: Vec<Segment>,
@@ -85,11 +89,13 @@ impl DayFile {
             path,
             opened,
             sealed: false,
+            compacted: false,
             first_at: Timestamp(i64::MAX),
             last_at: Timestamp(i64::MIN),
             batches: 0,
             samples: 0,
             bytes: 0,
+            disk_bytes: 0,
             runs: Vec::new(),
             segments: Vec::new(),
         }
@@ -220,7 +226,9 @@ impl Catalog {
     pub(crate) fn begin(&mut self, name: &str, path: PathBuf) -> u64 {
         let opened = self.next_opened();
         match self.get_mut(name) {
-            Some(file) => (file.opened, file.sealed) = (opened, false),
+            Some(file) => {
+                (file.opened, file.sealed, file.compacted) = (opened, false, false);
+            }
             None => self.files.push(DayFile::new(name.to_owned(), path, opened)),
         }
         self.files.sort_by_key(|f| f.opened);
@@ -233,13 +241,16 @@ impl Catalog {
     }
 
     /// Files that hold source times of `[from, to)`.
-    pub(crate) fn overlapping(&self, from: Timestamp, to: Timestamp) -> Vec<(String, PathBuf)> {
+    pub(crate) fn overlapping(&self, from: Timestamp, to: Timestamp) -> Vec<DayFile> {
         let holds = |f: &&DayFile| f.last_at >= from && f.first_at < to;
-        self.files
-            .iter()
-            .filter(holds)
-            .map(|f| (f.name.clone(), f.path.clone()))
-            .collect()
+        let bare = |f: &DayFile| DayFile {
+            name: f.name.clone(),
+            path: f.path.clone(),
+            runs: Vec::new(),
+            segments: Vec::new(),
+            ..*f
+        };
+        self.files.iter().filter(holds).map(bare).collect()
     }
 
     /// The last number of an epoch; 0 when no file has it.

@@ -14,6 +14,7 @@
 //! Scaled whole numbers are used only where min, max and last come back bit by bit and the sum to
 //! nine digits; they compress four times better than floats.
 
+use crate::octets::{Bad, Cursor, put, zigzag};
 use zstd::bulk::{Compressor, Decompressor};
 
 /// One point in one minute.
@@ -23,8 +24,8 @@ pub(crate) struct Cell {
     pub(crate) max: f64,
     pub(crate) sum: f64,
     pub(crate) last: f64,
-    /// Milliseconds into the minute of `last`.
-    pub(crate) last_at: u16,
+    /// Milliseconds into the minute (or the wider stretch a cell stands for) of `last`.
+    pub(crate) last_at: u32,
     pub(crate) count: u32,
     pub(crate) bad: u32,
 }
@@ -41,7 +42,7 @@ impl Cell {
     };
 
     /// Takes one sample; `None` is one without a usable value.
-    pub(crate) fn add(&mut self, last_at: u16, value: Option<f64>) {
+    pub(crate) fn add(&mut self, last_at: u32, value: Option<f64>) {
         let Some(x) = value else {
             self.bad = self.bad.saturating_add(1);
             return;
@@ -117,22 +118,6 @@ fn tag(cell: &Cell) -> u8 {
     found.and_then(|i| u8::try_from(i).ok()).unwrap_or(FLOATS)
 }
 
-fn put(out: &mut Vec<u8>, mut n: u64) {
-    while n >= 0x80 {
-        out.push((n & 0x7f) as u8 | 0x80);
-        n >>= 7;
-    }
-    out.push((n & 0x7f) as u8);
-}
-
-fn zigzag(n: i64) -> u64 {
-    (n.cast_unsigned() << 1) ^ (n >> 63).cast_unsigned()
-}
-
-fn unzigzag(n: u64) -> i64 {
-    (n >> 1).cast_signed() ^ -((n & 1).cast_signed())
-}
-
 fn put_values(out: &mut Vec<u8>, cell: &Cell, tag: u8) {
     let Some(scale) = SCALES.get(usize::from(tag)) else {
         out.extend(cell.min.to_le_bytes());
@@ -184,64 +169,28 @@ pub(crate) fn encode(cells: &[(u8, Cell)], zip: &mut Compressor<'_>) -> std::io:
 }
 
 /// What is wrong with a row.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a rollup row cannot be read: {0}")]
-pub(crate) struct BadCells(&'static str);
+pub(crate) type BadCells = Bad;
 
-struct Cursor<'a>(&'a [u8]);
-
-impl Cursor<'_> {
-    fn byte(&mut self) -> Result<u8, BadCells> {
-        let (first, rest) = self.0.split_first().ok_or(BadCells("it ends too early"))?;
-        self.0 = rest;
-        Ok(*first)
-    }
-
-    fn varint(&mut self) -> Result<u64, BadCells> {
-        let mut n = 0u64;
-        for shift in (0..64).step_by(7) {
-            let b = self.byte()?;
-            n |= u64::from(b & 0x7f) << shift;
-            if b & 0x80 == 0 {
-                return Ok(n);
-            }
-        }
-        Err(BadCells("a number is too long"))
-    }
-
-    fn small<T: TryFrom<u64>>(&mut self) -> Result<T, BadCells> {
-        T::try_from(self.varint()?).map_err(|_| BadCells("a number is too large"))
-    }
-
-    fn float(&mut self) -> Result<f64, BadCells> {
-        let (first, rest) = self
-            .0
-            .split_first_chunk()
-            .ok_or(BadCells("it ends too early"))?;
-        self.0 = rest;
-        Ok(f64::from_le_bytes(*first))
-    }
-
-    fn values(&mut self, cell: &mut Cell, tag: u8) -> Result<(), BadCells> {
-        let Some(scale) = SCALES.get(usize::from(tag)) else {
-            cell.min = self.float()?;
-            [cell.max, cell.last, cell.sum] = match cell.count {
-                1 => [cell.min; 3],
-                _ => [self.float()?, self.float()?, self.float()?],
-            };
-            return Ok(());
+fn read_values(c: &mut Cursor<'_>, cell: &mut Cell, tag: u8) -> Result<(), BadCells> {
+    let mut float = || c.eight().map(f64::from_le_bytes);
+    let Some(scale) = SCALES.get(usize::from(tag)) else {
+        cell.min = float()?;
+        [cell.max, cell.last, cell.sum] = match cell.count {
+            1 => [cell.min; 3],
+            _ => [float()?, float()?, float()?],
         };
-        let min = unzigzag(self.varint()?);
-        cell.min = unscaled(min, *scale);
-        [cell.max, cell.last, cell.sum] = [cell.min; 3];
-        if cell.count > 1 {
-            let base = min.wrapping_mul(i64::from(cell.count));
-            cell.max = unscaled(min.wrapping_add(self.varint()?.cast_signed()), *scale);
-            cell.last = unscaled(min.wrapping_add(unzigzag(self.varint()?)), *scale);
-            cell.sum = unscaled(base.wrapping_add(unzigzag(self.varint()?)), *scale);
-        }
-        Ok(())
+        return Ok(());
+    };
+    let min = c.signed()?;
+    cell.min = unscaled(min, *scale);
+    [cell.max, cell.last, cell.sum] = [cell.min; 3];
+    if cell.count > 1 {
+        let base = min.wrapping_mul(i64::from(cell.count));
+        cell.max = unscaled(min.wrapping_add(c.varint()?.cast_signed()), *scale);
+        cell.last = unscaled(min.wrapping_add(c.signed()?), *scale);
+        cell.sum = unscaled(base.wrapping_add(c.signed()?), *scale);
     }
+    Ok(())
 }
 
 /// Decodes a row; any octets give cells or an error.
@@ -251,14 +200,14 @@ pub(crate) fn decode(
 ) -> Result<Vec<(u8, Cell)>, BadCells> {
     let plain = unzip
         .decompress(row, MAX_ROW)
-        .map_err(|_| BadCells("it is not compressed"))?;
+        .map_err(|_| Bad("it is not compressed"))?;
     let mut c = Cursor(&plain);
     if c.byte()? != VERSION {
-        return Err(BadCells("its version is unknown"));
+        return Err(Bad("its version is unknown"));
     }
     let n: usize = c.small()?;
     if n > 256 {
-        return Err(BadCells("it has too many cells"));
+        return Err(Bad("it has too many cells"));
     }
     let mut cells = vec![(0u8, Cell::EMPTY); n];
     let mut before = 0u8;
@@ -284,7 +233,7 @@ pub(crate) fn decode(
     }
     for i in full() {
         if cells[i].1.count > 0 {
-            c.values(&mut cells[i].1, tags[i])?;
+            read_values(&mut c, &mut cells[i].1, tags[i])?;
         }
     }
     Ok(cells)
@@ -302,9 +251,9 @@ mod tests {
             any::<f64>().prop_filter("samples are finite", |x| x.is_finite() && x.abs() < 1e300),
             Just(-0.0),
         ];
-        let samples = prop::collection::vec((0u16..60_000, prop::option::of(number)), 1..6);
+        let samples = prop::collection::vec((0u32..60_000, prop::option::of(number)), 1..6);
         prop::collection::btree_map(any::<u8>(), samples, 0..40).prop_map(|map| {
-            let cell = |samples: Vec<(u16, Option<f64>)>| {
+            let cell = |samples: Vec<(u32, Option<f64>)>| {
                 let mut cell = Cell::EMPTY;
                 samples.into_iter().for_each(|(at, v)| cell.add(at, v));
                 cell
@@ -350,10 +299,10 @@ mod tests {
 
         #[test]
         fn merging_is_adding(
-            a in prop::collection::vec((0u16..60_000, prop::option::of(-1000i32..1000)), 0..9),
-            b in prop::collection::vec((0u16..60_000, prop::option::of(-1000i32..1000)), 0..9),
+            a in prop::collection::vec((0u32..60_000, prop::option::of(-1000i32..1000)), 0..9),
+            b in prop::collection::vec((0u32..60_000, prop::option::of(-1000i32..1000)), 0..9),
         ) {
-            let cell = |parts: &[&[(u16, Option<i32>)]]| {
+            let cell = |parts: &[&[(u32, Option<i32>)]]| {
                 let mut cell = Cell::EMPTY;
                 parts.iter().copied().flatten().for_each(|(at, v)| cell.add(*at, v.map(f64::from)));
                 cell
@@ -369,10 +318,10 @@ mod tests {
         let cells: Vec<(u8, Cell)> = (0..=255u8)
             .map(|i| {
                 let mut cell = Cell::EMPTY;
-                for s in 0..60u16 {
+                for s in 0..60u32 {
                     cell.add(
                         s * 1000,
-                        Some(f64::from(200 + i32::from(i % 7) + i32::from(s % 5)) / 10.0),
+                        Some(f64::from(200 + i32::from(i % 7) + (s % 5).cast_signed()) / 10.0),
                     );
                 }
                 (i, cell)

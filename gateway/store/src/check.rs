@@ -65,6 +65,13 @@ pub fn check(dir: &Path) -> Result<CheckReport, StoreError> {
             .push(format!("day file {day} is listed and not there"));
     }
     report.compare(&stated, &present);
+    for (path, problem) in crate::coarse::year_problems(dir)? {
+        if !problem.is_empty() {
+            let text = format!("{}: {problem}", path.display());
+            report.problems.push(text);
+        }
+        report.files.push(path);
+    }
     Ok(report)
 }
 
@@ -126,6 +133,7 @@ fn check_day(
     let doing = "check the batches";
     let conn = report.open(path)?;
     let names: BTreeMap<i64, Epoch> = epochs(&conn, path)?.into_iter().collect();
+    check_chunks(&conn, path, (&names, present), report)?;
     let mut query = conn
         .prepare("SELECT id, samples, frame FROM batch ORDER BY id")
         .doing(doing, path)?;
@@ -155,6 +163,53 @@ fn check_day(
         }
     }
     check_spans(&conn, path, report)
+}
+
+/// Chunks: each opens, holds what stands beside it, and together they are what the runs say. A file
+/// of an earlier version has none.
+fn check_chunks(
+    conn: &Connection,
+    path: &Path,
+    (names, present): (&BTreeMap<i64, Epoch>, &mut Numbers),
+    report: &mut CheckReport,
+) -> Result<(), StoreError> {
+    let version: i64 = conn
+        .pragma_query_value(None, "user_version", |r| r.get(0))
+        .doing("read the version", path)?;
+    if version < 2 {
+        return Ok(());
+    }
+    let mut wanted = 0u64;
+    for (no, epoch) in names {
+        for (first, last) in crate::scan::compacted(conn, path, *no)? {
+            present.entry(*epoch).or_default().insert(first, last);
+        }
+    }
+    let sums = "SELECT coalesce(sum(batches), 0), coalesce(sum(samples), 0) FROM run";
+    let (batches, samples): (u64, u64) = conn
+        .query_row(sums, [], |r| Ok((r.get(0)?, r.get(1)?)))
+        .doing("check the runs", path)?;
+    let mut chunks = crate::chunks::Chunks::new(conn, path)?;
+    let (mut next, mut damaged) = (-1, 0u64);
+    while let Some(head) = chunks.head_after(next)? {
+        next = head.id;
+        wanted += u64::from(head.sums.samples);
+        let sound = chunks.open(&head)?.is_ok_and(|s| s.sums() == head.sums);
+        damaged += u64::from(!sound);
+    }
+    report.batches += batches;
+    report.samples += samples;
+    if damaged > 0 {
+        report
+            .problems
+            .push(format!("{}: {damaged} chunks are damaged", path.display()));
+    }
+    if wanted != samples {
+        let file = path.display();
+        let text = format!("{file}: its chunks hold {wanted} samples, its runs say {samples}");
+        report.problems.push(text);
+    }
+    Ok(())
 }
 
 fn check_spans(conn: &Connection, path: &Path, report: &mut CheckReport) -> Result<(), StoreError> {

@@ -140,6 +140,15 @@ fn checked(shared: &Arc<Shared>, place: &Place, frame: Option<Vec<u8>>) -> Optio
         }
         Some(Ok(_)) => "it is another batch than its place says".to_owned(),
         Some(Err(error)) => error.to_string(),
+        // It was durable in the meantime, and its day was compacted.
+        None if shared.marks().covers(
+            (position.epoch, Stream::Data),
+            position.seq,
+            position.seq,
+        ) =>
+        {
+            return None;
+        }
         None => "it is missing from its file".to_owned(),
     };
     tracing::warn!(epoch = %position.epoch, seq = position.seq, reason, "a stored batch is unusable");

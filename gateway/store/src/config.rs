@@ -19,6 +19,12 @@ pub struct StoreConfig {
     /// Day files older than this are dropped, once everything in them is durable in the cloud or
     /// no cloud is configured ([`StoreConfig::keep_unsent`]).
     pub retention_days: u32,
+    /// Above this many octets of history the oldest day files go, unsent ones last; `None` for no
+    /// such bound.
+    pub history_max_bytes: Option<u64>,
+    /// Whether finished days are reduced and compacted by themselves; else by [`crate::Store::compact`]
+    /// only.
+    pub compact: bool,
     /// Below this many free octets the oldest day files go, unsent ones last.
     pub min_free_bytes: u64,
     /// Whether batches the cloud has not called durable hold their day file against its age.
@@ -43,6 +49,8 @@ impl StoreConfig {
         Self {
             dir: dir.into(),
             retention_days: 90,
+            history_max_bytes: None,
+            compact: true,
             min_free_bytes: 256 << 20,
             keep_unsent: true,
             queue_samples: 500_000,

@@ -49,6 +49,13 @@ pub enum StoreError {
         /// What is wrong with it.
         detail: String,
     },
+    /// Compaction would have changed something, or met something it cannot read. The file it was to
+    /// replace stays as it is.
+    #[error("could not compact a day: {detail}")]
+    Compaction {
+        /// What was found.
+        detail: String,
+    },
     /// The file was written by a newer version of Riser.
     #[error(
         "{} has schema version {found}, this version of Riser knows up to {known}: install the newer Riser again or restore a backup",

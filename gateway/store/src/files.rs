@@ -79,6 +79,36 @@ fn with_log(path: &Path) -> [PathBuf; 3] {
     })
 }
 
+/// Puts a complete database file in the place of another, so that a crash leaves one of the two.
+/// Neither has a log.
+pub(crate) fn replace(new: &Path, old: &Path) -> Result<(), StoreError> {
+    std::fs::rename(new, old).doing("put a compacted file in the place of", old)?;
+    let folder = old.parent().unwrap_or(old);
+    std::fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .doing("put on the disk", folder)
+}
+
+/// Deletes what compaction had not finished when the process ended.
+pub(crate) fn remove_unfinished(dir: &Path) -> Result<(), StoreError> {
+    for entry in std::fs::read_dir(dir).doing("list", dir)? {
+        let path = entry.doing("list", dir)?.path();
+        if path.extension().is_some_and(|e| e == "compacting") {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Octets on the disk of a database file and its log.
+pub(crate) fn size(path: &Path) -> u64 {
+    let parts = with_log(path).into_iter();
+    parts
+        .filter_map(|part| std::fs::metadata(part).ok())
+        .map(|m| m.len())
+        .sum()
+}
+
 /// Day files in a folder, by name.
 pub(crate) fn days(dir: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
     let mut found = Vec::new();

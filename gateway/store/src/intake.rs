@@ -1,6 +1,7 @@
 //! What waits for the writer: samples, and before them events and small writes. Owns the bounds and
 //! the rule for overflow: the oldest samples go and are counted, events never.
 
+use crate::compact::Adopt;
 use crate::state::StateTx;
 use crate::{StoreError, StoreFull};
 use riser_model::{ClockState, Event, ScanBatch};
@@ -23,6 +24,8 @@ pub(crate) enum Urgent {
     Task(Task),
     /// Do all housekeeping now, then answer.
     Settle(Reply),
+    /// Put a rewritten day file in the place of the old one, then answer.
+    Adopt(Adopt, Reply),
     /// A day file was found damaged by a reader.
     Damaged(String, StoreError),
 }

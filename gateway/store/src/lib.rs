@@ -10,7 +10,9 @@
 //! outbox ◄── recent (memory) or disk          trend, samples ◄── reader threads
 //! ```
 //!
-//! Files: `state.db` and one `history/<day>.db` a day; their tables are explained in `schema/`.
+//! Files: `state.db`, one `history/<day>.db` a day and one `rollup/<year>.db` a year; their tables are
+//! explained in `schema/`. A finished day of which nothing waits for the cloud is compacted: its
+//! batches become chunks, one a point (`compact`).
 //! Recovery: SQLite replays its log; numbers continue after the highest found; a damaged file is
 //! set aside (renamed) and a new epoch begins, so no number ever means two things; minute rollups
 //! of the last minutes are rebuilt from the batches. What was acknowledged survives a power cut.
@@ -19,7 +21,11 @@ mod audit;
 mod catalog;
 mod cells;
 mod check;
+mod chunk;
+mod chunks;
 mod claim;
+mod coarse;
+mod compact;
 mod config;
 mod dayfile;
 mod documents;
@@ -28,6 +34,7 @@ mod error;
 mod files;
 mod intake;
 mod marks;
+mod octets;
 mod outbox;
 mod people;
 mod points;

@@ -123,6 +123,7 @@ fn finish(
     }
     search.report(&mut tx)?;
     let epoch = tx.numbers.epoch;
+    settle_compacted(&mut marks, &days)?;
     forget_epochs(&tx, &mut marks, &days)?;
     tx.commit()?;
     let catalog = Catalog::new(days);
@@ -216,6 +217,7 @@ impl Search<'_> {
         known_epoch: bool,
     ) -> Result<Vec<DayFile>, StoreError> {
         self.finish_dropping(conn)?;
+        files::remove_unfinished(&self.config.history_dir())?;
         let mut listed = listed_files(conn, &self.config.state_file())?;
         let mut opened = listed.values().copied().max().unwrap_or(0);
         let mut days = Vec::new();
@@ -360,6 +362,19 @@ fn event_head(state: &State, marks: &Marks) -> Result<u64, StoreError> {
         .doing("find the last event", &state.file)?;
     let settled = marks.of((state.numbers.epoch, Stream::Event));
     Ok(last.max(settled.map_or(0, crate::ranges::RangeSet::last)))
+}
+
+/// What was compacted was settled, whatever the marks say that were found.
+fn settle_compacted(marks: &mut Marks, days: &[DayFile]) -> Result<(), StoreError> {
+    for day in days.iter().filter(|d| !d.runs.is_empty()) {
+        let conn = crate::sqlite::open_reader(&day.path)?;
+        for run in &day.runs {
+            for (first, last) in scan::compacted(&conn, &day.path, run.no)? {
+                marks.load((run.epoch, Stream::Data), first, last);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Keeps marks only of epochs some file still has, and of the one in use.

@@ -42,16 +42,20 @@ pub(crate) fn by_age(
         .collect()
 }
 
-/// The file that goes when space runs out: the oldest the cloud has, else the oldest. The newest
+/// The file that goes when there is too much: the oldest the cloud has, else the oldest. The newest
 /// file never goes.
-pub(crate) fn for_space(files: &[DayFile], marks: &Marks, config: &StoreConfig) -> Option<Drop> {
+pub(crate) fn for_space(
+    files: &[DayFile],
+    marks: &Marks,
+    config: &StoreConfig,
+    reason: &str,
+) -> Option<Drop> {
     let (_, older) = files.split_last()?;
     let settled = |f: &&DayFile| !config.keep_unsent || f.is_settled(marks);
     let file = older.iter().find(settled).or(older.first())?;
-    let floor = config.min_free_bytes;
     Some(Drop {
         name: file.name.clone(),
-        reason: format!("the disk has fewer free octets than the {floor} it must keep"),
+        reason: reason.to_owned(),
         loses: if config.keep_unsent {
             file.unsettled_samples(marks)
         } else {
@@ -116,6 +120,7 @@ impl crate::writer::Writer {
         for drop in drops {
             self.drop_day(&drop, now)?;
         }
+        self.retain_bytes(now)?;
         // A few at a time: a disk filled by something else must not empty the store in one go.
         for _ in 0..4 {
             let config = &self.shared.config;
@@ -123,16 +128,42 @@ impl crate::writer::Writer {
             if (config.free_space)(&config.dir).is_none_or(|free| free >= floor) {
                 break;
             }
-            let next = {
-                let catalog = self.shared.catalog();
-                for_space(catalog.files(), &self.shared.marks(), config)
-            };
-            match next {
-                Some(drop) => self.drop_day(&drop, now)?,
-                None => break,
+            let floor = config.min_free_bytes;
+            let reason = format!("the disk has fewer free octets than the {floor} it must keep");
+            if !self.drop_one(&reason, now)? {
+                break;
             }
         }
         Ok(())
+    }
+
+    /// Drops days until the history takes no more than it may.
+    fn retain_bytes(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let Some(most) = self.shared.config.history_max_bytes else {
+            return Ok(());
+        };
+        loop {
+            let taken: u64 = {
+                let catalog = self.shared.catalog();
+                catalog.files().iter().map(|f| f.disk_bytes).sum()
+            };
+            let reason = format!("the history takes {taken} octets, more than the {most} it may");
+            if taken <= most || !self.drop_one(&reason, now)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Drops the day that is missed least; false when there is none to drop.
+    fn drop_one(&mut self, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let next = {
+            let (catalog, config) = (self.shared.catalog(), &self.shared.config);
+            for_space(catalog.files(), &self.shared.marks(), config, reason)
+        };
+        match next {
+            Some(drop) => self.drop_day(&drop, now).map(|()| true),
+            None => Ok(false),
+        }
     }
 }
 

@@ -116,7 +116,7 @@ impl Rollup {
     }
 }
 
-fn split(at: Timestamp) -> Option<(u32, u16)> {
-    let ms = u16::try_from(at.0.rem_euclid(Timestamp::MINUTE)).ok()?;
+fn split(at: Timestamp) -> Option<(u32, u32)> {
+    let ms = u32::try_from(at.0.rem_euclid(Timestamp::MINUTE)).ok()?;
     Some((minute(at)?, ms))
 }

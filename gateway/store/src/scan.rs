@@ -39,10 +39,27 @@ pub(crate) fn epochs(conn: &Connection, file: &Path) -> Result<Vec<(i64, Epoch)>
     rows.collect::<Result<_, _>>().doing(doing, file)
 }
 
+/// Numbers of one epoch whose samples are in chunks, ascending.
+pub(crate) fn compacted(
+    conn: &Connection,
+    file: &Path,
+    no: i64,
+) -> Result<Vec<(u64, u64)>, StoreError> {
+    let doing = "read the runs";
+    let mut query = conn
+        .prepare_cached("SELECT first, last FROM run WHERE no = ?1 ORDER BY first")
+        .doing(doing, file)?;
+    let rows = query
+        .query_map([no], |r| Ok((r.get(0)?, r.get(1)?)))
+        .doing(doing, file)?;
+    rows.collect::<Result<_, _>>().doing(doing, file)
+}
+
 /// First and last number of each epoch, by the ends of the key alone.
 fn runs(conn: &Connection, file: &Path) -> Result<Vec<Run>, StoreError> {
     let mut runs = Vec::new();
     for (no, epoch) in epochs(conn, file)? {
+        let compacted = compacted(conn, file, no)?;
         let ends = conn
             .prepare_cached("SELECT min(id), max(id) FROM batch WHERE id >= ?1 AND id < ?2")
             .and_then(|mut q| {
@@ -51,12 +68,15 @@ fn runs(conn: &Connection, file: &Path) -> Result<Vec<Run>, StoreError> {
                 })
             })
             .doing("find the first and last batch", file)?;
-        if let (Some(first), Some(last)) = ends {
+        let stored = ends.0.zip(ends.1);
+        let stored = stored.map(|(first, last)| (split_id(first).1, split_id(last).1));
+        let all = || compacted.iter().copied().chain(stored);
+        if let (Some(first), Some(last)) = (all().map(|r| r.0).min(), all().map(|r| r.1).max()) {
             runs.push(Run {
                 epoch,
                 no,
-                first: split_id(first).1,
-                last: split_id(last).1,
+                first,
+                last,
             });
         }
     }
@@ -102,6 +122,11 @@ pub(crate) fn day_file(
 ) -> Result<DayFile, StoreError> {
     let file = found.path.clone();
     let runs = runs(conn, &file)?;
+    found.compacted = conn
+        .query_row("SELECT count(*) FROM compaction", [], |r| {
+            Ok(r.get::<_, i64>(0)? > 0)
+        })
+        .doing("look whether it is compacted", &file)?;
     if summary(&mut found, conn)? {
         found.sealed = true;
         if settled(&runs) {
@@ -110,6 +135,7 @@ pub(crate) fn day_file(
         }
         found = DayFile {
             sealed: true,
+            compacted: found.compacted,
             ..DayFile::new(found.name, found.path, found.opened)
         };
     }
@@ -136,7 +162,7 @@ fn summary(found: &mut DayFile, conn: &Connection) -> Result<bool, StoreError> {
     Ok(row.is_some())
 }
 
-/// Spans, then the single batches after them, as entries of the catalog.
+/// What is in chunks, spans, then the single batches after them, as entries of the catalog.
 fn entries(conn: &Connection, file: &Path) -> Result<Vec<Entry>, StoreError> {
     let doing = "list the batches";
     let names = epochs(conn, file)?;
@@ -160,6 +186,11 @@ fn entries(conn: &Connection, file: &Path) -> Result<Vec<Entry>, StoreError> {
     let mut all = Vec::new();
     // The hour a batch of the tail was committed in is not stored; its own time is near enough.
     for (sql, after) in [
+        (
+            "SELECT (no << 40) | first, (no << 40) | last, first_at, last_at, samples, bytes, \
+             last_at FROM run WHERE no >= ?1 ORDER BY no, first",
+            0,
+        ),
         (
             "SELECT first_id, last_id, first_at, last_at, samples, bytes, committed_at FROM span \
           WHERE last_id > ?1 ORDER BY last_id",

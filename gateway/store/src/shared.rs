@@ -2,6 +2,7 @@
 //! held for memory work only, never across the disk.
 
 use crate::catalog::Catalog;
+use crate::compact::Keeper;
 use crate::intake::Intake;
 use crate::marks::Marks;
 use crate::readers::Readers;
@@ -21,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) readers: Readers,
     /// Claims of the link, so that no trend holds up an alarm.
     pub(crate) outbox_reader: Readers,
+    /// Reducing and compacting finished days.
+    pub(crate) keeper: Keeper,
     pub(crate) counters: Counters,
     marks: Mutex<Marks>,
     recent: Mutex<Recent>,
@@ -121,7 +124,8 @@ impl Shared {
             intake: Intake::new(config.queue_samples, config.queue_events),
             readers: Readers::default(),
             outbox_reader: Readers::default(),
-            counters: Counters::default(),
+            keeper: Keeper::default(),
+            counters: Counters::new(),
             marks: Mutex::new(marks),
             recent: Mutex::new(Recent::new(
                 epoch,
@@ -244,6 +248,9 @@ impl Shared {
         let (event, data) = (*self.event_head.borrow(), *self.data_head.borrow());
         let (queued_samples, queued_events) = self.intake.occupancy();
         let (history_files, history_bytes) = self.catalog().totals();
+        let written_bytes = crate::stats::written_bytes()
+            .zip(self.counters.written_before)
+            .map(|(now, before)| now.saturating_sub(before));
         StoreStats {
             epoch: data.epoch.to_string(),
             event_head: event.seq,
@@ -253,6 +260,7 @@ impl Shared {
             queued_events,
             history_files,
             history_bytes,
+            written_bytes,
             disk: self.disk().clone(),
             ..self.counters.snapshot()
         }

@@ -53,7 +53,17 @@ pub(crate) const STATE: Schema = Schema {
 pub(crate) const HISTORY: Schema = Schema {
     application: 0x5269_7348,
     current: include_str!("../schema/history.sql"),
-    steps: &[include_str!("../migrations/history-1.sql")],
+    steps: &[
+        include_str!("../migrations/history-1.sql"),
+        include_str!("../migrations/history-2.sql"),
+    ],
+};
+
+/// A year of rollups ("RisR").
+pub(crate) const ROLLUP: Schema = Schema {
+    application: 0x5269_7352,
+    current: include_str!("../schema/rollup.sql"),
+    steps: &[include_str!("../migrations/rollup-1.sql")],
 };
 
 /// Above this a version number is damage, not a newer Riser.
@@ -175,6 +185,52 @@ fn upgrade(conn: &mut Connection, schema: &Schema, from: i64, fresh: bool) -> ru
     tx.commit()
 }
 
+/// Makes the file compaction writes: no log and no syncing, because it is synced once when it is
+/// complete and thrown away otherwise. For a `large` file pages of 16 KiB: a chunk is often longer
+/// than half of 4 KiB, and what is left of a page would stay empty.
+pub(crate) fn create_unlogged(
+    file: &Path,
+    schema: &Schema,
+    large: bool,
+) -> Result<Connection, StoreError> {
+    let mut conn = Connection::open(file).doing("make", file)?;
+    let set = |conn: &mut Connection| {
+        conn.pragma_update(None, "page_size", if large { 16_384 } else { 4_096 })?;
+        conn.pragma_update(None, "journal_mode", "OFF")?;
+        conn.pragma_update(None, "synchronous", "OFF")?;
+        conn.pragma_update(None, "temp_store", "MEMORY")?;
+        conn.pragma_update(None, "mmap_size", 0)?;
+        upgrade(conn, schema, 0, true)
+    };
+    set(&mut conn).doing("set up", file)?;
+    Ok(conn)
+}
+
+/// Opens a file that has no log, to change a row of it.
+pub(crate) fn open_plain(file: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(file, flags).doing("open", file)?;
+    conn.busy_timeout(BUSY).doing("set up", file)?;
+    Ok(conn)
+}
+
+/// Folds the log of a file nobody writes into it, so that the file alone is all of it. False when
+/// somebody reads it just now.
+pub(crate) fn fold_log(file: &Path) -> Result<bool, StoreError> {
+    let conn = open_plain(file)?;
+    let mode = || -> rusqlite::Result<String> {
+        conn.busy_timeout(Duration::from_millis(250))?;
+        conn.pragma_update_and_check(None, "journal_mode", "DELETE", |r| r.get(0))
+    };
+    match mode() {
+        Ok(mode) => Ok(mode == "delete"),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+            Ok(false)
+        }
+        Err(error) => Err(error).doing("fold in the log of", file),
+    }
+}
+
 /// Opens for reading only; never makes a file.
 pub(crate) fn open_reader(file: &Path) -> Result<Connection, StoreError> {
     // A log beside the file may have to be replayed, which needs write access to the file's
@@ -217,7 +273,7 @@ mod tests {
 
     #[test]
     fn every_old_version_upgrades_to_what_a_fresh_file_has() {
-        for schema in [STATE, HISTORY] {
+        for schema in [STATE, HISTORY, ROLLUP] {
             assert_eq!(tables(schema.steps), tables(&[schema.current]));
             for from in 1..=schema.steps.len() {
                 let dir = tempfile::tempdir().unwrap();

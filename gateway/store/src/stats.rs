@@ -63,6 +63,15 @@ pub struct StoreStats {
     pub history_files: u64,
     /// Octets of the frames in them.
     pub history_bytes: u64,
+    /// Octets the history takes on the disk: day files with their logs, and rollups. At the last
+    /// look.
+    pub history_disk_bytes: u64,
+    /// Days compacted.
+    pub compacted_files: u64,
+    /// Octets this process has had written to disks, as the kernel counts them, since the store was
+    /// opened; over [`StoreStats::committed_samples`] this is the write amplification. `None` where
+    /// the kernel does not say.
+    pub written_bytes: Option<u64>,
     /// Damaged files set aside, at opening or later.
     pub files_set_aside: u64,
     /// Free octets on the disk at the last look.
@@ -87,8 +96,19 @@ pub(crate) struct Counters {
     pub(crate) commit_micros: AtomicU64,
     pub(crate) slowest_commit_micros: AtomicU64,
     pub(crate) files_set_aside: AtomicU64,
+    pub(crate) history_disk_bytes: AtomicU64,
+    pub(crate) compacted_files: AtomicU64,
+    /// Octets written by the process before the store was opened.
+    pub(crate) written_before: Option<u64>,
     /// Octets plus one; 0 where unknown.
     pub(crate) free_bytes_plus_one: AtomicU64,
+}
+
+/// Octets this process has had written to disks (`proc(5)`, `write_bytes` of `/proc/self/io`).
+pub(crate) fn written_bytes() -> Option<u64> {
+    let io = std::fs::read_to_string("/proc/self/io").ok()?;
+    let written = io.lines().find_map(|l| l.strip_prefix("write_bytes: "))?;
+    written.parse().ok()
 }
 
 pub(crate) fn count(counter: &AtomicU64, n: u64) {
@@ -96,6 +116,13 @@ pub(crate) fn count(counter: &AtomicU64, n: u64) {
 }
 
 impl Counters {
+    pub(crate) fn new() -> Self {
+        Self {
+            written_before: written_bytes(),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn commit_took(&self, took: std::time::Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         count(&self.commits, 1);
@@ -120,6 +147,8 @@ impl Counters {
             commit_micros: get(&self.commit_micros),
             slowest_commit_micros: get(&self.slowest_commit_micros),
             files_set_aside: get(&self.files_set_aside),
+            history_disk_bytes: get(&self.history_disk_bytes),
+            compacted_files: get(&self.compacted_files),
             free_bytes: get(&self.free_bytes_plus_one).checked_sub(1),
             ..StoreStats::default()
         }

@@ -108,7 +108,7 @@ impl DayWriter {
         };
         file.replay(end)?;
         file.conn
-            .execute("DELETE FROM summary", [])
+            .execute_batch("DELETE FROM summary; DELETE FROM compaction")
             .doing("take up the file again", path)?;
         Ok(file)
     }

@@ -139,13 +139,15 @@ impl Writer {
             return Ok(());
         }
         let path = day_path(&self.shared.config, &name);
+        // It may be this day that is being rewritten: the clock was set back.
+        self.shared.keeper.interrupt();
         // The file is made before it is listed: one that is listed and not there is a loss.
         let next = DayWriter::open(&name, &path, self.committed_head())?;
         let newest = self.shared.catalog().files().last().map(|f| f.name.clone());
         if newest.as_deref() != Some(name.as_str()) {
             self.list_day(&name)?;
         } else if let Some(file) = self.shared.catalog().get_mut(&name) {
-            file.sealed = false;
+            (file.sealed, file.compacted) = (false, false);
         }
         if let Some(before) = self.day.replace(next) {
             self.seal(before, now);

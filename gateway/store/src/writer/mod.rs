@@ -1,6 +1,7 @@
 //! The one thread that writes. Owns its loop: events and small writes first, then samples, then
 //! housekeeping; what the disk refuses goes back to the queue and is tried again.
 
+mod adopt;
 mod data;
 mod retry;
 mod upkeep;
@@ -46,6 +47,8 @@ pub(crate) fn start(shared: Arc<Shared>, state: State, lock: File) -> Result<(),
     }
     let started = crate::readers::start("riser-outbox", Arc::clone(&shared), |s| &s.outbox_reader);
     readers.push(started.doing("start a reading thread for", &dir)?);
+    let started = crate::readers::start("riser-keep", Arc::clone(&shared), |s| &s.keeper.queue);
+    readers.push(started.doing("start the thread that compacts", &dir)?);
     let data_head = shared.head(riser_wire::Stream::Data).borrow().seq;
     let writer = Writer {
         shared,
@@ -127,6 +130,7 @@ impl Writer {
         self.write_marks();
         self.shared.readers.close();
         self.shared.outbox_reader.close();
+        self.shared.keeper.close();
         for reader in std::mem::take(&mut self.readers) {
             if reader.join().is_err() {
                 tracing::error!("a reading thread of the store has panicked");

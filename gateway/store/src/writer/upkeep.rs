@@ -115,6 +115,10 @@ impl Writer {
             tracing::debug!(error = error.chain(), "there is no room for the reserve");
         }
         self.seal_finished(now);
+        self.measure();
+        if self.shared.config.compact {
+            crate::compact::begin(&self.shared);
+        }
         if let Err(error) = self.retain(now).and_then(|()| self.prune(now)) {
             // Dropping a file takes a little room to write down that it goes.
             if error.is_full() && files::give_reserve(&dir) {

@@ -44,6 +44,7 @@ impl Writer {
             match u {
                 Urgent::Settle(done) => settles.push(done),
                 Urgent::Damaged(name, error) => self.day_is_damaged(&name, &error),
+                Urgent::Adopt(adopt, reply) => reply(self.adopt(&adopt)),
                 other => work.push(other),
             }
         }
@@ -177,7 +178,7 @@ fn one(tx: &mut StateTx<'_>, urgent: Urgent, done: &mut Vec<Done>) -> Result<(),
                 return Err(tx.broken());
             }
         }
-        Urgent::Settle(_) | Urgent::Damaged(..) => {}
+        Urgent::Settle(_) | Urgent::Damaged(..) | Urgent::Adopt(..) => {}
     }
     Ok(())
 }

@@ -42,6 +42,7 @@ impl Hands {
 pub(crate) fn config(dir: &Path) -> StoreConfig {
     StoreConfig {
         min_free_bytes: 0,
+        compact: false,
         ..StoreConfig::new(dir)
     }
 }
