@@ -310,7 +310,9 @@ async fn a_damaged_batch_is_kept_and_a_damaged_chunk_hides_no_other() {
     assert_eq!(store.compact().await.unwrap(), 1);
     assert_eq!(tables(&day), (1, 4, 0));
     assert_eq!(all(&store).await[0].len(), 1_000);
-    change("UPDATE chunk SET body = CAST(substr(body, 1, 20) || x'55' || substr(body, 22) AS BLOB) WHERE id = 2");
+    change(
+        "UPDATE chunk SET body = CAST(substr(body, 1, 20) || x'55' || substr(body, 22) AS BLOB) WHERE id = 2",
+    );
     let lengths: Vec<usize> = all(&store).await.iter().map(Vec::len).collect();
     assert_eq!(lengths, [1_000, 1, 1_000, 1_000]);
     close(store).await;
