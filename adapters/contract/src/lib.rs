@@ -35,4 +35,10 @@ pub trait Adapter: Send {
         self: Box<Self>,
         context: AdapterContext,
     ) -> BoxFuture<'static, Result<(), AdapterError>>;
+
+    /// Configured devices, each with the lane it is on, named as in [`riser_model::LaneHealth`]. The
+    /// loss ledger counts by lane; a device not named counts under the name of the instance.
+    fn lanes(&self) -> Vec<(riser_model::Key, String)> {
+        Vec::new()
+    }
 }

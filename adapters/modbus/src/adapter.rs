@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use riser_adapter::{
     Adapter, AdapterCommand, AdapterContext, AdapterError, ErrorClass, RegistryError, WriteResult,
 };
-use riser_model::Slot;
+use riser_model::{Key, Slot};
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -33,6 +33,12 @@ impl Adapter for Modbus {
         context: AdapterContext,
     ) -> BoxFuture<'static, Result<(), AdapterError>> {
         Box::pin(run(self.config, context))
+    }
+
+    fn lanes(&self) -> Vec<(Key, String)> {
+        let lanes = self.config.lanes.iter();
+        let devices = lanes.flat_map(|l| l.devices.iter().map(|d| (d.key.clone(), l.name.clone())));
+        devices.collect()
     }
 }
 

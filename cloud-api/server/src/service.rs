@@ -25,6 +25,8 @@ use tokio_util::task::TaskTracker;
 const BACKLOG: u32 = 4096;
 /// How often the revocation list is looked at, and commands that are too old are ended.
 const ROUND: Duration = Duration::from_secs(1);
+/// Pause between two countings of what gateways have told in their loss ledgers.
+const ACCOUNT: Duration = Duration::from_secs(60);
 /// How long everything may take to end.
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -210,6 +212,7 @@ impl Service {
             revocation,
             self.control,
         ));
+        people.spawn(account(self.db.clone(), people_stop.clone()));
         let (listener, face, http_stop) = (self.http, self.face, stop.clone());
         people.spawn(serve(listener, face, http_stop));
         stop.cancelled().await;
@@ -287,6 +290,20 @@ async fn rounds(
             note_revoked(&db, added).await;
         }
         ingest.downlink().expire().await;
+    }
+}
+
+/// Counts what gateways have told in their loss ledgers, time and again.
+async fn account(db: Db, stop: CancellationToken) {
+    let mut round = tokio::time::interval(ACCOUNT);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = round.tick() => {}
+        }
+        if let Err(error) = db.reckon(Clock::system().now()).await {
+            tracing::warn!(%error, "the loss ledgers are counted in the next round");
+        }
     }
 }
 

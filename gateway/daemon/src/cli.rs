@@ -2,7 +2,8 @@
 //! cannot be used.
 
 use crate::config::{Config, Problems};
-use crate::{assemble, doctor, logs, points, print, run, secrets};
+use crate::ledger::LedgerArgs;
+use crate::{assemble, doctor, ledger, logs, points, print, run, secrets};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,6 +59,8 @@ enum Command {
     Doctor,
     /// Print the code that claims this gateway
     ClaimCode,
+    /// Show what became of every sample, per lane and hour
+    Ledger(LedgerArgs),
     /// Print the version
     Version,
 }
@@ -72,6 +75,7 @@ impl Cli {
             Command::Points { json } => self.points(*json),
             Command::Doctor => return doctor::run(&self.place.config, self.place.data_dir),
             Command::ClaimCode => self.claim_code(),
+            Command::Ledger(args) => self.ledger(args),
             Command::Version => {
                 print::line(&format!("riserd {}", env!("CARGO_PKG_VERSION")));
                 Ok(())
@@ -115,6 +119,11 @@ impl Cli {
         let text = points::list(&config.points, json);
         print::line(text.trim_end());
         Ok(())
+    }
+
+    fn ledger(&self, args: &LedgerArgs) -> Result<(), Failure> {
+        let config = self.load()?;
+        ledger::run(&config, args).map_err(|error| Failure::Other(Box::new(error)))
     }
 
     fn claim_code(&self) -> Result<(), Failure> {

@@ -10,6 +10,7 @@ mod cli;
 mod clock;
 mod config;
 mod doctor;
+mod ledger;
 mod logs;
 mod points;
 mod print;

@@ -47,7 +47,7 @@ fn row(point: &Point) -> [String; 6] {
 }
 
 /// Columns as wide as their widest cell; the last one ends where its text does.
-fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.max().unwrap_or(0).max(head[column].chars().count())

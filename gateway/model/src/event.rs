@@ -1,6 +1,6 @@
 //! What travels on the event stream: few, small, committed and sent at once.
 
-use crate::{Alarm, AuditEntry, Command, Outcome, Point, Slot, Timestamp};
+use crate::{Alarm, AuditEntry, Command, LedgerReport, Outcome, Point, Slot, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// All points of a gateway with their slots: the dictionary a batch refers to by version.
@@ -37,4 +37,6 @@ pub enum Event {
     },
     /// Somebody did something that is kept for ever: an entry of the audit log.
     Audit(AuditEntry),
+    /// Hours of the loss ledger that are closed, or closed before and changed since.
+    Ledger(LedgerReport),
 }

@@ -8,6 +8,7 @@ pub mod command;
 pub mod event;
 pub mod health;
 pub mod id;
+pub mod ledger;
 pub mod point;
 pub mod quality;
 pub mod role;
@@ -28,6 +29,9 @@ pub use health::{
     Breaker, DeviceHealth, DeviceState, LaneHealth, LaneState, LinkState, LinkStatus,
 };
 pub use id::{GatewayId, Key, PointPath, Slot, TenantId};
+pub use ledger::{
+    Ledger, LedgerAsOf, LedgerCounts, LedgerDropped, LedgerEntry, LedgerLane, LedgerReport, LedgerRow,
+};
 pub use point::{Access, Label, Limits, Point, ValueKind};
 pub use quality::{Level, Quality, Reason};
 pub use role::{Permission, Role};

@@ -120,6 +120,7 @@ impl Intake {
         }
         let thinned = state.table.thin(now, &mut scan);
         add(&self.counters.readings_within_deadband, thinned);
+        self.store.collected(&scan);
         if let Some(full) = self.batcher.push(scan) {
             self.hand_over(full);
         }

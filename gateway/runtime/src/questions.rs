@@ -2,8 +2,10 @@
 //! two did not know.
 
 use crate::Runtime;
-use riser_model::{Alarm, CommandId, CommandRecord, PointPath, Sample, Slot, Timestamp, Trend};
-use riser_store::{AlarmFilter, CommandFilter, StoreError};
+use riser_model::{
+    Alarm, CommandId, CommandRecord, Ledger, PointPath, Sample, Slot, Timestamp, Trend,
+};
+use riser_store::{AlarmFilter, CommandFilter, LedgerFilter, StoreError};
 
 /// Why something could not be looked up.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -103,6 +105,15 @@ impl Runtime {
         };
         let commands = self.inner.store.commands(filter).await;
         commands.map_err(ReadError::store("list the commands"))
+    }
+
+    /// Part of the loss ledger.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn ledger(&self, filter: LedgerFilter) -> Result<Ledger, ReadError> {
+        let ledger = self.inner.store.ledger(filter).await;
+        ledger.map_err(ReadError::store("read the loss ledger"))
     }
 
     fn known_slot(&self, path: &PointPath) -> Result<Slot, ReadError> {

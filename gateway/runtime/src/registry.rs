@@ -5,7 +5,7 @@ use crate::field::Field;
 use futures_util::future::BoxFuture;
 use riser_adapter::{PointRegistry, RegistryError};
 use riser_model::{Point, Slot};
-use riser_store::Store;
+use riser_store::{Store, StoreError};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -38,6 +38,12 @@ impl Registry {
             source: Box::new(source),
         })?;
         let owner: Arc<str> = adapter.into();
+        self.assign_lanes(&declared.slots, &owner)
+            .await
+            .map_err(|source| RegistryError::Unavailable {
+                adapter: adapter.to_owned(),
+                source: Box::new(source),
+            })?;
         let entries = points.into_iter().map(|point| Entry {
             point,
             adapter: Arc::clone(&owner),
@@ -47,6 +53,18 @@ impl Registry {
             .declare(entries)
             .map_err(|entry| duplicate(&entry))?;
         Ok(declared.slots)
+    }
+
+    /// Points found while running are on a lane named after their adapter, for the loss ledger.
+    async fn assign_lanes(&self, slots: &[Slot], lane: &Arc<str>) -> Result<(), StoreError> {
+        let found = {
+            let directory = self.field.directory();
+            let new = slots
+                .iter()
+                .filter(|slot| directory.entry(**slot).is_none());
+            new.map(|slot| (*slot, Arc::clone(lane))).collect()
+        };
+        self.store.assign_lanes(found).await
     }
 
     fn check_owners(&self, adapter: &str, points: &[Arc<Point>]) -> Result<(), RegistryError> {

@@ -12,7 +12,7 @@ use crate::runtime::Runtime;
 use crate::stats::Counters;
 use crate::tasks::{Assembly, FEED};
 use riser_adapter::{Built, Clock};
-use riser_model::{AlarmId, CommandState, Event, Outcome, PointPath, Slot};
+use riser_model::{AlarmId, CommandState, Event, Key, Outcome, PointPath, Slot};
 use riser_rules::{Effect, Rule, RuleEngine};
 use riser_store::{AlarmFilter, Store, StoreError};
 use std::collections::{HashMap, HashSet};
@@ -98,8 +98,11 @@ fn one_owner(adapters: &[(AdapterSpec, Built)]) -> Result<(), StartError> {
 /// Declares the points of every adapter at once: one change of the directory, not one each.
 async fn declare(tools: &Tools, adapters: &mut [(AdapterSpec, Built)]) -> Result<(), StartError> {
     let mut entries = Vec::new();
+    let mut lanes: HashMap<Key, Arc<str>> = HashMap::new();
     for (spec, built) in adapters {
         let owner: Arc<str> = spec.name.as_str().into();
+        let named = built.adapter.lanes().into_iter();
+        lanes.extend(named.map(|(device, lane)| (device, lane.into())));
         let points = std::mem::take(&mut built.points);
         entries.extend(points.into_iter().map(|point| Entry {
             point,
@@ -109,6 +112,13 @@ async fn declare(tools: &Tools, adapters: &mut [(AdapterSpec, Built)]) -> Result
     let points: Vec<_> = entries.iter().map(|e| Arc::clone(&e.point)).collect();
     let declared = tools.store.declare_points(points).await;
     let declared = declared.map_err(store_error("declare the points"))?;
+    let place = |(slot, entry): (&Slot, &Entry)| {
+        let lane = lanes.get(&entry.point.path.device);
+        (*slot, Arc::clone(lane.unwrap_or(&entry.adapter)))
+    };
+    let places = declared.slots.iter().zip(&entries).map(place).collect();
+    let assigned = tools.store.assign_lanes(places).await;
+    assigned.map_err(store_error("put the points on their lanes"))?;
     let entries: Vec<(Slot, Entry)> = declared.slots.into_iter().zip(entries).collect();
     tools
         .field

@@ -162,3 +162,64 @@ CREATE TRIGGER audit_anchor_stays BEFORE DELETE ON audit_anchor
 BEGIN
   SELECT RAISE(ABORT, 'the audit log keeps its anchor');
 END;
+
+-- Lanes of the loss ledger. Lane 0 has no row: points nobody has put on a lane.
+CREATE TABLE ledger_lane (
+  no   INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE
+);
+
+-- The lane a slot is on; samples from before `since` came from lane `before`.
+CREATE TABLE ledger_slot (
+  slot   INTEGER PRIMARY KEY,
+  lane   INTEGER NOT NULL,
+  since  INTEGER NOT NULL,
+  before INTEGER NOT NULL
+);
+
+-- What became of every sample, per hour (begin, ms) and lane, in samples. `told` is 1 once the hour
+-- went up, 2 once nothing of it waited then.
+CREATE TABLE ledger (
+  hour       INTEGER NOT NULL,
+  lane       INTEGER NOT NULL,
+  collected  INTEGER NOT NULL,
+  stored     INTEGER NOT NULL,
+  sent       INTEGER NOT NULL,
+  durable    INTEGER NOT NULL,
+  queue_full INTEGER NOT NULL,
+  disk       INTEGER NOT NULL,
+  crash      INTEGER NOT NULL,
+  retention  INTEGER NOT NULL,
+  damaged    INTEGER NOT NULL,
+  refused    INTEGER NOT NULL,
+  told       INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (hour, lane)
+) WITHOUT ROWID;
+
+-- Batches of these epochs are in `ledger.stored` after `begins` up to and including `counted`; later
+-- ones are counted from the day files at opening, earlier ones are older than the ledger.
+CREATE TABLE ledger_epoch (
+  epoch   BLOB PRIMARY KEY,
+  begins  INTEGER NOT NULL,
+  counted INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Batches the link has sent at least once. Inclusive ranges.
+CREATE TABLE ledger_sent (
+  epoch BLOB NOT NULL,
+  first INTEGER NOT NULL,
+  last  INTEGER NOT NULL,
+  PRIMARY KEY (epoch, first)
+) WITHOUT ROWID;
+
+-- The last writing of the ledger: its number, when, and the oldest hours of which samples waited
+-- for the disk and for the cloud then; one row.
+CREATE TABLE ledger_head (
+  one        INTEGER PRIMARY KEY CHECK (one = 1),
+  generation INTEGER NOT NULL,
+  at         INTEGER NOT NULL,
+  disk_from  INTEGER,
+  cloud_from INTEGER,
+  cloud      INTEGER NOT NULL
+);
+INSERT INTO ledger_head VALUES (1, 0, 0, NULL, NULL, 0);

@@ -31,7 +31,7 @@ pub(crate) enum Urgent {
 }
 
 /// One append.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Append {
     pub(crate) scans: Vec<ScanBatch>,
     pub(crate) clock: ClockState,
@@ -93,8 +93,8 @@ impl Intake {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues samples. Returns how many older ones had to go for them.
-    pub(crate) fn append(&self, append: Append) -> Result<u64, StoreFull> {
+    /// Queues samples. Returns the older ones that had to go for them.
+    pub(crate) fn append(&self, append: Append) -> Result<Vec<Append>, StoreFull> {
         let refuse = |append: Append, reason| {
             Err(StoreFull {
                 samples: append.samples,
@@ -109,15 +109,15 @@ impl Intake {
         if waiting.held + append.samples > self.max_samples {
             return refuse(append, "its queue is full and the disk does not keep up");
         }
-        let mut dropped = 0;
+        let mut dropped = Vec::new();
         while waiting.held + waiting.queued + append.samples > self.max_samples {
             let Some(oldest) = waiting.data.pop_front() else {
                 break;
             };
             waiting.queued -= oldest.samples;
-            dropped += oldest.samples;
+            waiting.lost += oldest.samples;
+            dropped.push(oldest);
         }
-        waiting.lost += dropped;
         waiting.queued += append.samples;
         waiting.data.push_back(append);
         drop(waiting);
@@ -217,6 +217,18 @@ impl Intake {
     /// Counts samples as lost, to be reported in an event.
     pub(crate) fn add_lost(&self, samples: u64) {
         self.lock().lost += samples;
+    }
+
+    /// Source time of the oldest samples that wait; those the writer has taken are younger than
+    /// that or about to be committed.
+    pub(crate) fn oldest(&self) -> Option<riser_model::Timestamp> {
+        let waiting = self.lock();
+        waiting.data.front()?.scans.iter().map(|s| s.at).min()
+    }
+
+    /// What is still queued when nothing is written any more.
+    pub(crate) fn left_over(&self) -> Vec<Append> {
+        self.lock().data.iter().map(Append::clone).collect()
     }
 
     /// Samples and urgent things waiting.

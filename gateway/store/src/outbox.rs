@@ -120,6 +120,11 @@ impl Outbox {
         self.shared.confirm(epoch, stream, contiguous, ranges);
     }
 
+    /// The link has sent a data batch; the loss ledger counts it once, however often it is said.
+    pub fn sent(&self, position: Position) {
+        self.shared.ledger.sent(position.epoch, position.seq);
+    }
+
     /// Puts aside a batch the cloud refuses, so the rest flows. It stays in the local history and
     /// is listed with its reason.
     ///

@@ -23,6 +23,13 @@ impl RangeSet {
         true
     }
 
+    /// Adds every range of another set.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (first, last) in other.iter() {
+            self.insert(first, last);
+        }
+    }
+
     /// True when every number of the inclusive range is in the set.
     pub(crate) fn covers(&self, first: u64, last: u64) -> bool {
         let i = self.0.partition_point(|r| r.1 < last);

@@ -4,6 +4,7 @@
 use crate::catalog::Catalog;
 use crate::compact::Keeper;
 use crate::intake::Intake;
+use crate::ledger::Ledger;
 use crate::marks::Marks;
 use crate::readers::Readers;
 use crate::recent::Recent;
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     /// Reducing and compacting finished days.
     pub(crate) keeper: Keeper,
     pub(crate) counters: Counters,
+    pub(crate) ledger: Ledger,
     marks: Mutex<Marks>,
     recent: Mutex<Recent>,
     catalog: Mutex<Catalog>,
@@ -67,8 +69,9 @@ pub(crate) fn start(
         }
         other => other,
     };
-    let (found, state, recovery) = opened?;
-    let shared = Arc::new(Shared::new(config, now, found));
+    let (found, mut state, recovery) = opened?;
+    let ledger = crate::ledger::begin(&mut state, &found, (&config, &recovery), now());
+    let shared = Arc::new(Shared::new((config, now), found, ledger));
     crate::stats::count(
         &shared.counters.files_set_aside,
         recovery.set_aside.len() as u64,
@@ -110,7 +113,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    fn new(config: StoreConfig, now: Now, found: Found) -> Self {
+    fn new((config, now): (StoreConfig, Now), found: Found, ledger: Ledger) -> Self {
         let Found {
             marks,
             catalog,
@@ -126,6 +129,7 @@ impl Shared {
             outbox_reader: Readers::default(),
             keeper: Keeper::default(),
             counters: Counters::new(),
+            ledger,
             marks: Mutex::new(marks),
             recent: Mutex::new(Recent::new(
                 epoch,

@@ -34,7 +34,7 @@ pub(crate) struct Schema {
 }
 
 impl Schema {
-    fn version(&self) -> i64 {
+    pub(crate) fn version(&self) -> i64 {
         i64::try_from(self.steps.len()).unwrap_or(i64::MAX)
     }
 }
@@ -46,6 +46,7 @@ pub(crate) const STATE: Schema = Schema {
     steps: &[
         include_str!("../migrations/state-1.sql"),
         include_str!("../migrations/state-2.sql"),
+        include_str!("../migrations/state-3.sql"),
     ],
 };
 

@@ -161,7 +161,7 @@ impl StateTx<'_> {
             Event::Alarm(alarm) => put_alarm(self, alarm)?,
             Event::Command(command) => put_command(self, command)?,
             Event::Outcome(outcome) => put_outcome(self, outcome)?,
-            Event::Directory(_) | Event::Loss { .. } | Event::Audit(_) => None,
+            Event::Directory(_) | Event::Loss { .. } | Event::Audit(_) | Event::Ledger(_) => None,
         };
         let seq = self.emit(event)?;
         if let Some(note) = note {

@@ -2,6 +2,7 @@
 //! the calls live in the modules named after them.
 
 use crate::intake::{Append, Urgent};
+use crate::ledger::QUEUE_FULL;
 use crate::readers::Reader;
 use crate::shared::Shared;
 use crate::state::StateTx;
@@ -67,15 +68,30 @@ impl Store {
         if samples == 0 {
             return Ok(());
         }
-        let dropped = self.shared.intake.append(Append {
+        let append = Append {
             scans,
             clock,
             dictionary,
             samples,
-        })?;
+        };
+        let queued = self.shared.intake.append(append);
+        let ledger = &self.shared.ledger;
+        let gone = queued.inspect_err(|full| ledger.count(QUEUE_FULL, &full.scans))?;
+        if !gone.is_empty() {
+            ledger.count(QUEUE_FULL, gone.iter().flat_map(|g| &g.scans));
+        }
+        let dropped = gone.iter().map(|g| g.samples).sum();
         crate::stats::count(&self.shared.counters.appended_samples, samples);
         crate::stats::count(&self.shared.counters.dropped_samples, dropped);
         Ok(())
+    }
+
+    /// Enters a scan in the loss ledger as collected. To be called once for every scan that is
+    /// to be recorded, before it waits anywhere; never waits for the disk.
+    pub fn collected(&self, scan: &ScanBatch) {
+        if !scan.readings.is_empty() {
+            self.shared.ledger.collected(scan);
+        }
     }
 
     /// Queues an event at once, before any samples; the future answers with its sequence number

@@ -3,7 +3,7 @@
 //! for gigabytes.
 
 use crate::WireError;
-use crate::limits::{MAX_LABELS, MAX_POINTS};
+use crate::limits::{MAX_LABELS, MAX_LEDGER_ROWS, MAX_POINTS};
 use crate::varint::Cursor;
 
 /// Field numbers of `proto/riser/v1/event.proto`.
@@ -11,11 +11,17 @@ const EVENT_DIRECTORY: u64 = 1;
 const DIRECTORY_DEVICES: u64 = 2;
 const DIRECTORY_POINTS: u64 = 3;
 const POINT_LABELS: u64 = 11;
+const EVENT_LEDGER: u64 = 7;
+const LEDGER_LANES: u64 = 3;
 
-/// Refuses an event with more devices, points or labels than [`crate::limits`] allow.
+/// Refuses an event with more devices, points, labels or ledger rows than [`crate::limits`] allow.
 pub(crate) fn check(event: &[u8]) -> Result<(), WireError> {
     let (mut devices, mut points, mut labels) = (0, 0, 0);
+    let mut rows = 0;
     fields(event, &mut |field, directory| {
+        if field == EVENT_LEDGER {
+            return ledger(directory, &mut rows);
+        }
         if field != EVENT_DIRECTORY {
             return Ok(());
         }
@@ -30,6 +36,17 @@ pub(crate) fn check(event: &[u8]) -> Result<(), WireError> {
             }
             _ => Ok(()),
         })
+    })
+}
+
+fn ledger(part: &[u8], count: &mut usize) -> Result<(), WireError> {
+    const WHAT: &str = "rows and devices in a ledger";
+    fields(part, &mut |field, part| {
+        one_more(WHAT, count, MAX_LEDGER_ROWS)?;
+        if field != LEDGER_LANES {
+            return Ok(());
+        }
+        fields(part, &mut |_, _| one_more(WHAT, count, MAX_LEDGER_ROWS))
     })
 }
 

@@ -315,6 +315,7 @@ impl TryFrom<proto::Event> for Event {
                 reason: loss.reason,
             },
             Kind::Audit(entry) => Self::Audit(entry.try_into()?),
+            Kind::Ledger(report) => Self::Ledger(report.try_into()?),
         })
     }
 }

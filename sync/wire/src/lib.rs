@@ -13,6 +13,7 @@ mod error;
 mod float;
 mod frame;
 mod from_proto;
+mod ledger;
 pub mod limits;
 mod message;
 mod plane;

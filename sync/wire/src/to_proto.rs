@@ -224,6 +224,7 @@ pub(crate) fn event_octets(event: &Event) -> Vec<u8> {
             reason: reason.clone(),
         }),
         Event::Audit(entry) => Kind::Audit(entry.into()),
+        Event::Ledger(report) => Kind::Ledger(report.into()),
     };
     proto::Event { kind: Some(kind) }.encode_to_vec()
 }

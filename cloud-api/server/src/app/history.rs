@@ -39,6 +39,11 @@ impl Range {
         }
         Ok(Self(Span { from, to }))
     }
+
+    /// Its two ends.
+    pub(super) fn span(self) -> Span {
+        self.0
+    }
 }
 
 /// Trends and samples.

@@ -9,6 +9,7 @@ mod error;
 mod figure;
 pub mod fleet;
 pub mod history;
+pub mod ledger;
 pub mod passwords;
 pub mod shape;
 
@@ -24,6 +25,7 @@ use alarms::Alarms;
 use commands::Commands;
 use fleet::Fleet;
 use history::History;
+use ledger::Ledgers;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -40,6 +42,8 @@ pub struct App {
     pub fleet: Fleet,
     /// Trends and samples.
     pub history: History,
+    /// Loss ledgers and completeness.
+    pub ledgers: Ledgers,
     /// Alarms.
     pub alarms: Alarms,
     /// Commands.
@@ -63,6 +67,7 @@ impl App {
             accounts: Accounts::start(db.clone(), Arc::clone(authority), clock.clone())?,
             fleet: Fleet::new(db.clone()),
             history: History::new(db.clone()),
+            ledgers: Ledgers::new(db.clone()),
             alarms: Alarms::new(db.clone(), downlink.clone(), clock.clone()),
             commands: Commands::new(db.clone(), downlink.clone(), clock.clone()),
             db: db.clone(),

@@ -83,6 +83,9 @@ impl Db {
             if alarm.acknowledged.is_some() || !alarm.state.needs_acknowledgement() {
                 return Ok(Taken::Already(alarm));
             }
+            if alarm.path.device.as_str() == super::ledger::CLOUD_DEVICE {
+                return super::ledger::take(c, gateway, alarm, acknowledgement).map(Taken::Already);
+            }
             c.prepare_cached(
                 "INSERT INTO acknowledgement (gateway, alarm, body, created_at)
                  VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",

@@ -9,7 +9,7 @@ use super::text::signed;
 use super::writer::{Job, guarded};
 use super::{
     CloudEvent, DbError, Figures, GatewayChange, Origin, ValueBatch, ValueLane, alarms, durable,
-    latest,
+    latest, ledger,
 };
 use riser_model::Event;
 use riser_wire::Epoch;
@@ -160,6 +160,10 @@ impl Append {
                     origin,
                     change: GatewayChange::Heartbeat,
                 })
+            }
+            Event::Ledger(report) => {
+                ledger::ledger_event(c, state.gateway, &report, place)?;
+                None
             }
             Event::Audit(_) => None,
         };

@@ -6,8 +6,8 @@ use rusqlite::Connection;
 
 const SCHEMA: &str = include_str!("schema.sql");
 
-/// Step `n` brings version `n + 1` to `n + 2`. Empty while there is only version 1.
-const STEPS: &[&str] = &[];
+/// Step `n` brings version `n + 1` to `n + 2`.
+const STEPS: &[&str] = &[include_str!("schema-2.sql")];
 
 /// Version of the schema this program works with.
 #[expect(clippy::cast_possible_wrap, reason = "a handful of steps")]
@@ -69,6 +69,36 @@ mod tests {
             .query_row("PRAGMA user_version", [], |row| row.get(0))
             .unwrap();
         assert_eq!(version, VERSION);
+    }
+
+    #[test]
+    fn an_older_database_becomes_what_a_fresh_one_is() {
+        let tables = |c: &Connection| -> Vec<String> {
+            let mut query = c
+                .prepare("SELECT sql FROM sqlite_schema WHERE name LIKE 'ledger%' ORDER BY name")
+                .unwrap();
+            let rows = query.query_map([], |r| r.get::<_, String>(0)).unwrap();
+            rows.map(|sql| {
+                let sql = sql.unwrap();
+                let lines = sql
+                    .lines()
+                    .map(|l| l.split("--").next().unwrap_or_default().trim());
+                lines.collect::<Vec<_>>().join(" ")
+            })
+            .collect()
+        };
+        let mut fresh = Connection::open_in_memory().unwrap();
+        migrate(&mut fresh).unwrap();
+        let mut old = Connection::open_in_memory().unwrap();
+        migrate(&mut old).unwrap();
+        old.execute_batch(
+            "DROP TABLE ledger; DROP TABLE ledger_hour; DROP TABLE ledger_lane;
+             DROP TABLE received; PRAGMA user_version = 1",
+        )
+        .unwrap();
+        migrate(&mut old).unwrap();
+        assert!(!tables(&fresh).is_empty());
+        assert_eq!(tables(&old), tables(&fresh));
     }
 
     #[test]

@@ -1,4 +1,4 @@
--- The database of riser-cloud, version 1 (PRAGMA user_version). Owns every table; the numbered
+-- The database of riser-cloud, version 2 (PRAGMA user_version). Owns every table; the numbered
 -- files beside it bring an older database to this state.
 --
 -- Words: a time is milliseconds since 1970-01-01 UTC; `gateway` in other tables is gateway.row;
@@ -199,4 +199,48 @@ CREATE INDEX command_pending ON command(expires_at) WHERE pending = 1;
 CREATE TABLE revoked (
   serial      TEXT PRIMARY KEY,
   revoked_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What a gateway says became of its samples, per closed hour (begin) and lane; the newest word wins.
+-- `rest`: collected, neither durable nor dropped.
+CREATE TABLE ledger (
+  gateway     INTEGER NOT NULL REFERENCES gateway(row),
+  hour        INTEGER NOT NULL,
+  lane        TEXT NOT NULL,
+  body        TEXT NOT NULL,
+  told_at     INTEGER NOT NULL,
+  epoch       INTEGER NOT NULL,
+  seq         INTEGER NOT NULL,
+  rest        INTEGER NOT NULL,
+  PRIMARY KEY (gateway, hour, lane)
+) STRICT, WITHOUT ROWID;
+
+-- An hour of a gateway: its own figures added up, and what is committed here (NULL until counted).
+-- `missing`: called durable and not here, or here and never collected.
+CREATE TABLE ledger_hour (
+  gateway     INTEGER NOT NULL REFERENCES gateway(row),
+  hour        INTEGER NOT NULL,
+  durable     INTEGER NOT NULL,
+  collected   INTEGER NOT NULL,
+  received    INTEGER,
+  missing     INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (gateway, hour)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ledger_hour_to_count ON ledger_hour(gateway, hour) WHERE received IS NULL;
+
+-- Which lane a device is on, as the gateway told last.
+CREATE TABLE ledger_lane (
+  gateway     INTEGER NOT NULL REFERENCES gateway(row),
+  device      TEXT NOT NULL,
+  lane        TEXT NOT NULL,
+  PRIMARY KEY (gateway, device)
+) STRICT, WITHOUT ROWID;
+
+-- Samples committed here, per hour and point, counted out of the frames after the gateway told.
+CREATE TABLE received (
+  gateway     INTEGER NOT NULL REFERENCES gateway(row),
+  hour        INTEGER NOT NULL,
+  point       INTEGER NOT NULL REFERENCES point(row),
+  samples     INTEGER NOT NULL,
+  PRIMARY KEY (gateway, hour, point)
 ) STRICT, WITHOUT ROWID;

@@ -10,6 +10,7 @@ mod edge;
 mod extract;
 mod fleet;
 mod guard;
+mod ledger;
 mod live;
 mod points;
 mod refusal;
@@ -147,6 +148,8 @@ fn read(guarded: Guarded) -> Guarded {
         .with(Permission::Read, routes!(fleet::tenant))
         .with(Permission::Read, routes!(fleet::gateways))
         .with(Permission::Read, routes!(fleet::gateway))
+        .with(Permission::Read, routes!(ledger::ledger))
+        .with(Permission::Read, routes!(ledger::completeness))
         .with(Permission::Read, routes!(points::points))
         .with(Permission::Read, routes!(points::point))
         .with(Permission::Read, routes!(points::trend))

@@ -37,6 +37,11 @@ fn table() -> BTreeMap<&'static str, Gate> {
         ("get /api/v1/tenants/{id}", Object(Read, 200)),
         ("get /api/v1/gateways", List(Read)),
         ("get /api/v1/gateways/{gateway}", Object(Read, 200)),
+        ("get /api/v1/gateways/{gateway}/ledger", Object(Read, 200)),
+        (
+            "get /api/v1/gateways/{gateway}/completeness",
+            Object(Read, 200),
+        ),
         ("get /api/v1/gateways/{gateway}/points", Object(Read, 200)),
         (
             "get /api/v1/gateways/{gateway}/points/{device}/{point}",

@@ -75,6 +75,8 @@ impl Writer {
         };
         let entries = day.commit(&group)?;
         appends.iter().for_each(|append| day.reduce(&append.scans));
+        let scans = appends.iter().flat_map(|append| &append.scans);
+        self.shared.ledger.count(crate::ledger::STORED, scans);
         let name = day.name.clone();
         if let (Some(state), Some(last)) = (self.state.as_mut(), appends.last()) {
             state.clock = last.clock;

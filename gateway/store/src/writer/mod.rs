@@ -49,6 +49,7 @@ pub(crate) fn start(shared: Arc<Shared>, state: State, lock: File) -> Result<(),
     readers.push(started.doing("start a reading thread for", &dir)?);
     let started = crate::readers::start("riser-keep", Arc::clone(&shared), |s| &s.keeper.queue);
     readers.push(started.doing("start the thread that compacts", &dir)?);
+    readers.push(crate::ledger::start_journal(Arc::clone(&shared))?);
     let data_head = shared.head(riser_wire::Stream::Data).borrow().seq;
     let writer = Writer {
         shared,
@@ -99,6 +100,11 @@ impl Writer {
         due.map_or(pause, |due| due.min(pause))
     }
 
+    /// The connection to `state.db`, where it is open.
+    pub(crate) fn state_mut(&mut self) -> Option<&mut State> {
+        self.state.as_mut()
+    }
+
     fn is_idle(&self) -> bool {
         self.day.is_none()
             && !self.shared.marks().is_dirty()
@@ -128,6 +134,7 @@ impl Writer {
             }
         }
         self.write_marks();
+        self.count_left_over();
         self.shared.readers.close();
         self.shared.outbox_reader.close();
         self.shared.keeper.close();

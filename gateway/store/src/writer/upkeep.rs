@@ -44,6 +44,7 @@ impl Writer {
         let all = !settles.is_empty();
         if all {
             self.drain();
+            self.shared.ledger.hurry();
         }
         if self.state.is_none() && self.state_retry.is_due() {
             self.open_anew();
@@ -116,10 +117,13 @@ impl Writer {
         }
         self.seal_finished(now);
         self.measure();
+        // Compaction leaves no batches to count by.
+        self.write_ledger();
         if self.shared.config.compact {
             crate::compact::begin(&self.shared);
         }
-        if let Err(error) = self.retain(now).and_then(|()| self.prune(now)) {
+        let tidied = self.retain(now).and_then(|()| self.prune(now));
+        if let Err(error) = tidied.and_then(|()| self.tell_ledger(now)) {
             // Dropping a file takes a little room to write down that it goes.
             if error.is_full() && files::give_reserve(&dir) {
                 self.upkeep.retention = None;
@@ -194,6 +198,7 @@ impl Writer {
 
     /// Drops a day file: first said, then done, so that a crash in between is finished later.
     pub(crate) fn drop_day(&mut self, drop: &Drop, now: Timestamp) -> Result<(), StoreError> {
+        let lost = self.ledger_of(&drop.name, drop.loses);
         let Some(state) = self.state.as_mut() else {
             return Err(StoreError::Closed);
         };
@@ -205,6 +210,7 @@ impl Writer {
         let mut tx = state.begin(now)?;
         let sql = "UPDATE history_file SET dropping = 1 WHERE name = ?1";
         tx.execute("drop a day file", sql, [&drop.name])?;
+        crate::ledger::add(&tx, &lost)?;
         if drop.loses > 0 {
             let reason = format!("day {} was dropped: {}", drop.name, drop.reason);
             let (samples, lane) = (drop.loses, "history".to_owned());
@@ -226,11 +232,7 @@ impl Writer {
         );
         count(&self.shared.counters.shed_samples, drop.loses);
         let file = self.shared.catalog().remove(&drop.name);
-        for s in file.iter().flat_map(|f| &f.segments) {
-            self.shared
-                .marks()
-                .settle((s.epoch, Stream::Data), s.first, s.last);
-        }
+        self.forget_batches(file.as_ref().map_or(&[], |f| &f.segments));
         files::remove(&day_path(&self.shared.config, &drop.name))?;
         let Some(state) = self.state.as_mut() else {
             return Ok(());
@@ -248,6 +250,7 @@ impl Writer {
         if self.shared.catalog().get(name).is_none() {
             return;
         }
+        self.write_ledger();
         if self.day.as_ref().is_some_and(|d| d.name == name) {
             self.day = None;
         }
@@ -275,7 +278,8 @@ impl Writer {
         self.day = None;
         self.state = None;
         match recover::open(&self.shared.config, (self.shared.now)()) {
-            Ok((found, state, recovery)) => {
+            Ok((found, mut state, recovery)) => {
+                self.ledger_anew(&mut state, &found);
                 let aside = recovery.set_aside.len() as u64;
                 count(&self.shared.counters.files_set_aside, aside);
                 self.data_head = found.data_head;
@@ -289,6 +293,7 @@ impl Writer {
 
     /// Begins a new numbering while running.
     fn begin_epoch(&mut self, reason: &str) {
+        self.write_ledger();
         let Some(state) = self.state.as_mut() else {
             return;
         };
@@ -302,6 +307,7 @@ impl Writer {
                 for stream in Stream::ALL {
                     self.shared.marks().begin((epoch, stream));
                 }
+                self.shared.ledger.begin_epoch(epoch);
                 self.data_head = 0;
                 self.shared.recent().begin(epoch);
                 self.shared

@@ -6,6 +6,7 @@ use crate::StoreError;
 use crate::intake::{EventReply, Reply, Urgent};
 use crate::marks::Numbering;
 use crate::ranges::RangeSet;
+use crate::shared::Shared;
 use crate::state::StateTx;
 use crate::stats::count;
 use crate::{OutboxBatch, Position};
@@ -28,10 +29,10 @@ struct Refusal {
 }
 
 /// What one transaction did besides.
-#[derive(Default)]
 struct Extra {
     lost: u64,
     marks: Vec<(Numbering, RangeSet)>,
+    ledger: Option<crate::ledger::Flush>,
 }
 
 impl Writer {
@@ -55,8 +56,9 @@ impl Writer {
     }
 
     /// Writes marks and losses though no event takes them along.
-    pub(super) fn write_marks(&mut self) {
-        if self.shared.marks().is_dirty() || self.shared.intake.has_lost() {
+    pub(crate) fn write_marks(&mut self) {
+        let dirty = self.shared.marks().is_dirty();
+        if dirty || self.shared.intake.has_lost() || self.shared.ledger.is_due() {
             self.transact(Vec::new());
         }
     }
@@ -88,19 +90,22 @@ impl Writer {
     ) -> Result<(), Box<Refusal>> {
         let mut done = Vec::with_capacity(work.len());
         let mut rest = work.into_iter();
+        let counted = self.committed_head();
         let Some(state) = self.state.as_mut() else {
             let (error, rest) = (StoreError::Closed, rest.collect());
             return Err(Box::new(Refusal { error, done, rest }));
         };
+        let marks = self.shared.marks().dirty();
         let mut extra = Extra {
             lost: self.shared.intake.take_lost(),
-            marks: self.shared.marks().dirty(),
+            ledger: self.shared.ledger.prepare(&self.shared, &marks, counted),
+            marks,
         };
         let result = state.begin(now).and_then(|mut tx| {
             for urgent in rest.by_ref() {
                 one(&mut tx, urgent, &mut done)?;
             }
-            extra.write(&mut tx)?;
+            extra.write(&mut tx, &self.shared)?;
             let numbers = tx.numbers;
             Ok((tx.commit()?, numbers))
         });
@@ -115,6 +120,9 @@ impl Writer {
                     },
                 );
                 self.shared.marks().written(&extra.marks);
+                if let Some(flush) = extra.ledger {
+                    self.shared.ledger.written(flush);
+                }
                 done.into_iter().for_each(Done::worked);
                 Ok(())
             }
@@ -126,7 +134,7 @@ impl Writer {
         }
     }
 
-    pub(super) fn publish_events(&self, emitted: Vec<OutboxBatch>, head: Position) {
+    pub(crate) fn publish_events(&self, emitted: Vec<OutboxBatch>, head: Position) {
         count(&self.shared.counters.committed_events, emitted.len() as u64);
         {
             let mut recent = self.shared.recent();
@@ -184,7 +192,10 @@ fn one(tx: &mut StateTx<'_>, urgent: Urgent, done: &mut Vec<Done>) -> Result<(),
 }
 
 impl Extra {
-    fn write(&mut self, tx: &mut StateTx<'_>) -> Result<(), StoreError> {
+    fn write(&mut self, tx: &mut StateTx<'_>, shared: &Shared) -> Result<(), StoreError> {
+        if let Some(flush) = &mut self.ledger {
+            flush.write(tx, shared)?;
+        }
         if self.lost > 0 {
             let reason = "the disk did not take them in time and the queue was full".to_owned();
             let (at, lane) = (tx.now(), "store".to_owned());

@@ -6,9 +6,9 @@ use crate::generate::header;
 use riser_model::quality::Level;
 use riser_model::{
     Access, Acknowledgement, Alarm, AlarmId, AlarmPriority, AlarmState, AuditEntry, AuditHash,
-    Author, AuthorKind, Command, CommandId, CommandState, Event, HeldBy, Key, Label, Limits,
-    Outcome, Point, PointDirectory, Priority, Quality, Reading, Reason, ScanBatch, Slot, Timestamp,
-    Unit, Value, ValueKind,
+    Author, AuthorKind, Command, CommandId, CommandState, Event, HeldBy, Key, Label, LedgerCounts,
+    LedgerDropped, LedgerEntry, LedgerLane, LedgerReport, Limits, Outcome, Point, PointDirectory,
+    Priority, Quality, Reading, Reason, ScanBatch, Slot, Timestamp, Unit, Value, ValueKind,
 };
 use riser_wire::topic::UpTopic;
 use riser_wire::{
@@ -93,7 +93,37 @@ fn events() -> Vec<(&'static str, Event)> {
         ("event-outcome.bin", Event::Outcome(outcome)),
         ("event-loss.bin", loss),
         ("event-audit.bin", Event::Audit(audit())),
+        ("event-ledger.bin", Event::Ledger(ledger())),
     ]
+}
+
+fn ledger() -> LedgerReport {
+    let counts = LedgerCounts {
+        collected: 1_800_000,
+        stored: 1_799_990,
+        sent: 1_799_900,
+        durable: 1_799_800,
+        dropped: LedgerDropped {
+            queue_full: 4,
+            disk: 3,
+            crash: 2,
+            retention: 100,
+            damaged: 50,
+            refused: 40,
+        },
+    };
+    LedgerReport {
+        at: Timestamp(1_760_003_720_000),
+        rows: vec![LedgerEntry {
+            hour: Timestamp(1_760_000_400_000),
+            lane: "tcp 192.0.2.7:502".into(),
+            counts,
+        }],
+        lanes: vec![LedgerLane {
+            lane: "tcp 192.0.2.7:502".into(),
+            devices: vec![Key::slug("ahu-1"), Key::slug("boiler")],
+        }],
+    }
 }
 
 fn audit() -> AuditEntry {

@@ -4,8 +4,9 @@ use proptest::prelude::*;
 use riser_model::{
     Access, Acknowledgement, Alarm, AlarmId, AlarmPriority, AlarmState, AuditEntry, AuditHash,
     Author, AuthorKind, ClockState, Command, CommandId, CommandState, Event, HeldBy, Key, Label,
-    Limits, Outcome, Point, PointDirectory, PointPath, Priority, Quality, Reading, Reason, Sample,
-    ScanBatch, Slot, Timestamp, Unit, Value, ValueKind,
+    LedgerCounts, LedgerDropped, LedgerEntry, LedgerLane, LedgerReport, Limits, Outcome, Point,
+    PointDirectory, PointPath, Priority, Quality, Reading, Reason, Sample, ScanBatch, Slot,
+    Timestamp, Unit, Value, ValueKind,
 };
 use riser_wire::{BatchHeader, Epoch, Stream};
 use uuid::Uuid;
@@ -296,6 +297,46 @@ fn any_audit() -> impl Strategy<Value = AuditEntry> {
     )
 }
 
+fn any_ledger() -> impl Strategy<Value = LedgerReport> {
+    let number = 0..1_u64 << 53;
+    let row = (
+        any_time(),
+        any::<String>(),
+        proptest::array::uniform10(number),
+    )
+        .prop_map(|(hour, lane, n)| LedgerEntry {
+            hour,
+            lane,
+            counts: LedgerCounts {
+                collected: n[0],
+                stored: n[1],
+                sent: n[2],
+                durable: n[3],
+                dropped: LedgerDropped {
+                    queue_full: n[4],
+                    disk: n[5],
+                    crash: n[6],
+                    retention: n[7],
+                    damaged: n[8],
+                    refused: n[9],
+                },
+            },
+        });
+    (
+        any_time(),
+        prop::collection::vec(row, 0..5),
+        any::<String>(),
+    )
+        .prop_map(|(at, rows, lane)| LedgerReport {
+            at,
+            rows,
+            lanes: vec![LedgerLane {
+                lane,
+                devices: vec![Key::slug("ahu-1")],
+            }],
+        })
+}
+
 pub(crate) fn any_event() -> impl Strategy<Value = Event> {
     let points = prop::collection::vec((any::<u32>().prop_map(Slot), any_point()), 0..8);
     prop_oneof![
@@ -313,5 +354,6 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event> {
             }
         ),
         any_audit().prop_map(Event::Audit),
+        any_ledger().prop_map(Event::Ledger),
     ]
 }
