@@ -26,6 +26,7 @@ const PointPage = lazy(() => import('./pages/PointPage'));
 const DevicesPage = lazy(() => import('./pages/DevicesPage'));
 const DevicePage = lazy(() => import('./pages/DevicePage'));
 const AlarmsPage = lazy(() => import('./pages/AlarmsPage'));
+const CompletenessPage = lazy(() => import('./pages/CompletenessPage'));
 const SettingsPage = lazy(() => import('./pages/SettingsPage'));
 const NotFoundPage = lazy(() => import('./pages/NotFoundPage'));
 
@@ -105,6 +106,7 @@ export function Shell() {
             <Route path="/devices" component={DevicesPage} />
             <Route path="/devices/:device">{(p) => <DevicePage device={p.device} />}</Route>
             <Route path="/alarms" component={AlarmsPage} />
+            <Route path="/completeness" component={CompletenessPage} />
             <Route path="/settings" component={SettingsPage} />
             <Route component={NotFoundPage} />
           </Switch>

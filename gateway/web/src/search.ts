@@ -14,6 +14,12 @@ const PAGES: readonly Hit[] = [
   { href: '/devices', title: 'Devices', detail: 'Devices by lane, with their health', kind: 'Page' },
   { href: '/alarms', title: 'Alarms', detail: 'Open alarms', kind: 'Page' },
   { href: '/alarms?state=all', title: 'Alarm history', detail: 'Alarms that are over, too', kind: 'Page' },
+  {
+    href: '/completeness',
+    title: 'Completeness',
+    detail: 'What became of every sample, per lane and hour',
+    kind: 'Page',
+  },
   { href: '/settings', title: 'Settings', detail: 'Session, theme, version', kind: 'Page' },
 ];
 const MOST_POINTS = 12;

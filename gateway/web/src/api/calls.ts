@@ -17,6 +17,8 @@ export type Setup = Schemas['Setup'];
 export type Session = Schemas['Person'];
 export type Overview = Schemas['Overview'];
 export type PointDetail = Schemas['PointDetail'];
+export type Ledger = Schemas['Ledger'];
+export type LedgerRow = Schemas['LedgerRow'];
 
 export interface PointFilter {
   search?: string;
@@ -90,6 +92,9 @@ export const getCommand = (id: string): Promise<CommandRecord> =>
 export async function getCommands(path: string, limit: number): Promise<CommandRecord[]> {
   return (await body(client.GET('/api/v1/commands', { params: { query: { path, limit } } }))).commands;
 }
+
+export const getLedger = (from: number, by: 'hour' | 'day'): Promise<Ledger> =>
+  body(client.GET('/api/v1/ledger', { params: { query: { from, by } } }));
 
 export async function getDevices(): Promise<DeviceHealth[]> {
   return (await body(client.GET('/api/v1/devices'))).devices;

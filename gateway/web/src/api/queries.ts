@@ -12,6 +12,7 @@ export const keys = {
   points: ['points'],
   devices: ['devices'],
   lanes: ['lanes'],
+  ledger: ['ledger'],
   alarms: ['alarms'],
   point: (path: string) => ['point', path],
   commands: (path: string) => ['commands', path],
@@ -21,6 +22,8 @@ export const keys = {
 const OVERVIEW_EVERY_MS = 5000;
 const HEALTH_EVERY_MS = 5000;
 const ALARMS_EVERY_MS = 15_000;
+const LEDGER_EVERY_MS = 15_000;
+const DAY_MS = 86_400_000;
 const PAGE = 200;
 const BUCKETS = 480;
 
@@ -48,6 +51,16 @@ export const useDevices = () =>
 
 export const useLanes = () =>
   useQuery({ queryKey: keys.lanes, queryFn: calls.getLanes, refetchInterval: HEALTH_EVERY_MS });
+
+/** The loss ledger: two days by the hour, or ninety by the day. */
+export const useLedger = (daily: boolean) =>
+  useQuery({
+    queryKey: [...keys.ledger, daily],
+    queryFn: () =>
+      calls.getLedger(Math.round(serverNow()) - (daily ? 90 : 2) * DAY_MS, daily ? 'day' : 'hour'),
+    refetchInterval: LEDGER_EVERY_MS,
+    placeholderData: keepPreviousData,
+  });
 
 export function useAlarms(state: 'open' | 'all') {
   return useQuery({

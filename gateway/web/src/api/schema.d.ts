@@ -41,6 +41,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The audit log, the newest first, and whether its chain is whole */
+        get: operations["audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/claim": {
         parameters: {
             query?: never;
@@ -122,6 +139,23 @@ export interface paths {
         };
         /** Every lane with its health */
         get: operations["lanes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of every sample, per lane and hour or day */
+        get: operations["ledger"];
         put?: never;
         post?: never;
         delete?: never;
@@ -477,6 +511,67 @@ export interface components {
          * @enum {string}
          */
         AlarmState: "active_unacknowledged" | "active_acknowledged" | "cleared_unacknowledged" | "normal";
+        /** @description Whether the audit log is whole. */
+        AuditChain: {
+            /**
+             * Format: int64
+             * @description Number of the first entry that does not.
+             */
+            broken_at?: number | null;
+            /**
+             * Format: int64
+             * @description The newest sound entry.
+             */
+            last: number;
+            /** @description Every entry that is kept continues the one before it. */
+            ok: boolean;
+            /**
+             * Format: int64
+             * @description Entries up to this number were dropped by age or number.
+             */
+            pruned: number;
+            /** @description What is wrong with it. */
+            reason?: string | null;
+        };
+        /** @description One entry of the audit log. */
+        AuditEntry: {
+            /** @description What was done: a word of [`action`]. Open, so that entries of newer gateways are kept. */
+            action: string;
+            /** @description Who: a login name, a rule's key, or `riserd`. */
+            actor: string;
+            /**
+             * Format: int64
+             * @description When, by the gateway's clock.
+             */
+            at: number;
+            /**
+             * Format: uuid
+             * @description The chain it belongs to; another one begins when the log was lost or restored.
+             */
+            chain: string;
+            /** @description More, as JSON text; empty for nothing. Hashed as it stands. */
+            detail: string;
+            /** @description Hash of this entry. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description Its number: dense, and going on from one chain to the next where the log was restored.
+             */
+            no: number;
+            /** @description To what: a point, an alarm, a user, a document. */
+            object: string;
+            /** @description Hash of the entry before; zeros before the first. */
+            previous: string;
+            /** @description From where: an address, `local`, `cloud`, `rule`, `console` or `gateway`. */
+            source: string;
+        };
+        /** @description Entries of the audit log, the newest first. */
+        AuditList: {
+            /** @description Whether the log is whole. */
+            chain: components["schemas"]["AuditChain"];
+            /** @description The entries. */
+            entries: components["schemas"]["AuditEntry"][];
+        };
         /** @description Who did it. */
         Author: {
             /** @description Person on the gateway, person on the cloud, or rule. */
@@ -489,6 +584,30 @@ export interface components {
          * @enum {string}
          */
         AuthorKind: "local" | "cloud" | "rule";
+        /** @description How the scheduled backups and their restore drills are doing. */
+        BackupHealth: {
+            /**
+             * Format: int64
+             * @description When the last one was begun.
+             */
+            at?: number | null;
+            /** @description Why it failed, and what to do. */
+            error?: string | null;
+            /** @description The file. */
+            file?: string | null;
+            /**
+             * Format: int64
+             * @description When the last good one was begun.
+             */
+            last_ok?: number | null;
+            /**
+             * Format: int64
+             * @description Its size.
+             */
+            octets: number;
+            /** @description Whether the last one was made, restored and compared; absent before the first. */
+            ok?: boolean | null;
+        };
         /**
          * @description Circuit breaker of a device.
          * @enum {string}
@@ -808,6 +927,102 @@ export interface components {
          * @enum {string}
          */
         LaneState: "connecting" | "up" | "degraded" | "down";
+        /** @description The ledger, or part of it. */
+        Ledger: {
+            /** @description When it was taken and what was under way. */
+            as_of: components["schemas"]["LedgerAsOf"];
+            /** @description In order of hours, then lanes. */
+            rows: components["schemas"]["LedgerRow"][];
+        };
+        /** @description What may still be under way, so that the rest must add up. */
+        LedgerAsOf: {
+            /** @description When the figures were taken. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Whether there is a cloud to wait for. */
+            cloud: boolean;
+            cloud_from?: components["schemas"]["Timestamp"] | null;
+            disk_from?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description Figures of one lane in one hour, in samples. */
+        LedgerCounts: {
+            /**
+             * Format: int64
+             * @description Taken in from the adapter, to be recorded.
+             */
+            collected: number;
+            /** @description Gone, by reason. */
+            dropped: components["schemas"]["LedgerDropped"];
+            /**
+             * Format: int64
+             * @description Called durable by the cloud.
+             */
+            durable: number;
+            /**
+             * Format: int64
+             * @description Given to the link at least once.
+             */
+            sent: number;
+            /**
+             * Format: int64
+             * @description Committed to the disk of the gateway.
+             */
+            stored: number;
+        };
+        /** @description Samples that are gone, by reason. */
+        LedgerDropped: {
+            /**
+             * Format: int64
+             * @description Before storing: in memory when the process or the power ended.
+             */
+            crash: number;
+            /**
+             * Format: int64
+             * @description After storing: their file was damaged or lost before the cloud had them.
+             */
+            damaged: number;
+            /**
+             * Format: int64
+             * @description Before storing: the disk refused them until the gateway ended.
+             */
+            disk: number;
+            /**
+             * Format: int64
+             * @description Before storing: the disk did not keep up and the queue was full.
+             */
+            queue_full: number;
+            /**
+             * Format: int64
+             * @description After storing: the cloud refused their batch, or it cannot be read; kept aside here.
+             */
+            refused: number;
+            /**
+             * Format: int64
+             * @description After storing: their day file had to go before the cloud had them.
+             */
+            retention: number;
+        };
+        /** @description One lane in one hour. */
+        LedgerRow: components["schemas"]["LedgerCounts"] & {
+            /** @description Begin of the hour (UTC). */
+            hour: components["schemas"]["Timestamp"];
+            /** @description The lane, such as `tcp 192.0.2.7:502`. */
+            lane: string;
+            /**
+             * Format: int64
+             * @description Samples nobody can account for; 0 is as it must be.
+             */
+            unexplained: number;
+            /**
+             * Format: int64
+             * @description Stored, neither durable nor dropped yet; 0 without a cloud.
+             */
+            waiting_cloud: number;
+            /**
+             * Format: int64
+             * @description Collected, neither stored nor dropped yet.
+             */
+            waiting_disk: number;
+        };
         /**
          * @description Coarse trust in a value.
          * @enum {string}
@@ -968,6 +1183,7 @@ export interface components {
             adapters: components["schemas"]["AdapterView"][];
             /** @description Open alarms. */
             alarms: components["schemas"]["AlarmCounts"];
+            backup?: components["schemas"]["BackupHealth"] | null;
             /** @description Devices. */
             devices: components["schemas"]["DeviceCounts"];
             /** @description This gateway. */
@@ -1258,6 +1474,43 @@ export interface operations {
             };
         };
     };
+    audit: {
+        parameters: {
+            query?: {
+                /** @description Only entries with lower numbers, to page back. */
+                before?: number;
+                /** @description Only this action, such as `login_failed`. */
+                action?: string;
+                /** @description Only with this text in actor, source, object or detail. */
+                search?: string;
+                /** @description At most so many; 100 if absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     claim: {
         parameters: {
             query?: never;
@@ -1397,6 +1650,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LaneList"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ledger: {
+        parameters: {
+            query?: {
+                /** @description Hours that end after this; a week before `to` if absent. */
+                from?: number;
+                /** @description Hours that begin before this; now if absent. */
+                to?: number;
+                /** @description Only this lane. */
+                lane?: string;
+                /** @description What one row stands for; an hour if absent. By the hour at most 32 days are answered. */
+                by?: "hour" | "day";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ledger"];
                 };
             };
             /** @description Not carried out; the body says why and what to do. */

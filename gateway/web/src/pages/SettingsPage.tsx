@@ -13,6 +13,7 @@ import {
   useNow,
 } from '@riser/kit';
 import { LogOut } from 'lucide-react';
+import { Link } from 'wouter';
 import { useOverview } from '../api/queries';
 import { useSession } from '../session/session';
 import css from './SettingsPage.module.css';
@@ -56,6 +57,7 @@ export default function SettingsPage() {
                 { name: 'Version', value: `Riser ${overview.gateway.version}` },
                 { name: 'Started', value: formatStamp(overview.gateway.started_at) },
                 { name: 'Cloud address', value: overview.link.url || 'none configured' },
+                { name: 'Samples', value: <Link href="/completeness">What became of every sample</Link> },
               ]}
             />
           </Panel>
