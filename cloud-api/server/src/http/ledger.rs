@@ -18,7 +18,6 @@ const DAYS_MAX: i64 = 400;
 
 /// Which hours.
 #[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct LedgerQuery {
     /// Hours that begin at or after this, in milliseconds since 1970; 30 days before the end if

@@ -12,6 +12,7 @@ mod commands;
 mod edge;
 mod history;
 mod isolation;
+mod ledger;
 mod live;
 mod login;
 mod site;

@@ -32,6 +32,13 @@ export async function getGateways(): Promise<Gateway[]> {
   return (await body(client.GET('/api/v1/gateways'))).gateways;
 }
 
+export type Completeness = Schemas['Completeness'];
+export type CompletenessDay = Schemas['CompletenessDay'];
+
+/** Thirty days, the newest hours as soon as they are counted. */
+export const getCompleteness = (gateway: string): Promise<Completeness> =>
+  body(client.GET('/api/v1/gateways/{gateway}/completeness', { params: { path: { gateway } } }));
+
 export const getGateway = (gateway: string): Promise<Gateway> =>
   body(client.GET('/api/v1/gateways/{gateway}', { params: { path: { gateway } } }));
 

@@ -9,6 +9,7 @@ export const keys = {
   tenants: ['tenants'],
   gateways: ['gateways'],
   alarms: ['alarms'],
+  completeness: (gateway: string) => ['completeness', gateway],
   points: (gateway: string) => ['points', gateway],
   point: (name: PointName) => ['point', name.gateway, name.path],
   commands: (name: PointName) => ['commands', name.gateway, name.path],
@@ -18,6 +19,7 @@ export const keys = {
 const GATEWAYS_EVERY_MS = 10_000;
 const POINT_EVERY_MS = 10_000;
 const ALARMS_EVERY_MS = 20_000;
+const COMPLETENESS_EVERY_MS = 60_000;
 const PAGE = 200;
 const BUCKETS = 480;
 
@@ -26,6 +28,13 @@ export const useTenants = (enabled: boolean) =>
 
 export const useGateways = () =>
   useQuery({ queryKey: keys.gateways, queryFn: calls.getGateways, refetchInterval: GATEWAYS_EVERY_MS });
+
+export const useCompleteness = (gateway: string) =>
+  useQuery({
+    queryKey: keys.completeness(gateway),
+    queryFn: () => calls.getCompleteness(gateway),
+    refetchInterval: COMPLETENESS_EVERY_MS,
+  });
 
 export function useAlarms(state: 'open' | 'all', gateway = '') {
   return useQuery({

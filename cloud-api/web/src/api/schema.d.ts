@@ -156,6 +156,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gateways/{gateway}/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The audit log of a gateway, the newest first, and whether its chain is whole */
+        get: operations["audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/gateways/{gateway}/commands": {
         parameters: {
             query?: never;
@@ -165,6 +182,40 @@ export interface paths {
         };
         /** Commands to a gateway, newest first */
         get: operations["commands"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway}/completeness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How complete the record of a gateway is, per day, and per point for one day */
+        get: operations["completeness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway}/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a gateway says became of every sample, per lane and closed hour */
+        get: operations["ledger"];
         put?: never;
         post?: never;
         delete?: never;
@@ -480,6 +531,38 @@ export interface components {
          * @enum {string}
          */
         AlarmState: "active_unacknowledged" | "active_acknowledged" | "cleared_unacknowledged" | "normal";
+        /** @description One entry of the audit log. */
+        AuditEntry: {
+            /** @description What was done: a word of [`action`]. Open, so that entries of newer gateways are kept. */
+            action: string;
+            /** @description Who: a login name, a rule's key, or `riserd`. */
+            actor: string;
+            /**
+             * Format: int64
+             * @description When, by the gateway's clock.
+             */
+            at: number;
+            /**
+             * Format: uuid
+             * @description The chain it belongs to; another one begins when the log was lost or restored.
+             */
+            chain: string;
+            /** @description More, as JSON text; empty for nothing. Hashed as it stands. */
+            detail: string;
+            /** @description Hash of this entry. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description Its number: dense, and going on from one chain to the next where the log was restored.
+             */
+            no: number;
+            /** @description To what: a point, an alarm, a user, a document. */
+            object: string;
+            /** @description Hash of the entry before; zeros before the first. */
+            previous: string;
+            /** @description From where: an address, `local`, `cloud`, `rule`, `console` or `gateway`. */
+            source: string;
+        };
         /** @description Who did it. */
         Author: {
             /** @description Person on the gateway, person on the cloud, or rule. */
@@ -569,6 +652,53 @@ export interface components {
          * @enum {string}
          */
         CommandState: "requested" | "sent" | "applied" | "accepted_not_effective" | "refused" | "expired" | "failed";
+        /** @description How complete the record of a gateway is. */
+        Completeness: {
+            /** @description Day by day. */
+            days: components["schemas"]["CompletenessDay"][];
+            /** @description Point by point, the least complete first; only for a range of one day at most. */
+            points: components["schemas"]["CompletenessPoint"][];
+        };
+        /** @description One day of a gateway. */
+        CompletenessDay: {
+            /**
+             * Format: int64
+             * @description Samples the gateway has collected in its closed hours.
+             */
+            collected: number;
+            /**
+             * Format: double
+             * @description `received` in per cent of `collected`; null when nothing was collected.
+             */
+            completeness?: number | null;
+            /** @description Begin of the day (UTC). */
+            day: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Of them, committed here.
+             */
+            received: number;
+            /**
+             * Format: int64
+             * @description Samples nobody can account for.
+             */
+            unexplained: number;
+        };
+        /** @description One point in the range asked for. */
+        CompletenessPoint: {
+            /**
+             * Format: double
+             * @description In per cent of what was to be expected: a lane's loss falls on its points in proportion.
+             */
+            completeness?: number | null;
+            /** @description `device/point`. */
+            path: string;
+            /**
+             * Format: int64
+             * @description Samples committed here.
+             */
+            received: number;
+        };
         /** @description The body of every answer that is not a success. */
         ErrorBody: {
             /** @description What went wrong. */
@@ -644,6 +774,55 @@ export interface components {
             /** @description The customer. */
             tenant: string;
         };
+        /** @description A gateway's audit log, the newest entries first. */
+        GatewayAudit: {
+            /** @description Whether it is whole. */
+            chain: components["schemas"]["GatewayAuditChain"];
+            /** @description The entries. */
+            entries: components["schemas"]["AuditEntry"][];
+        };
+        /** @description Whether a gateway's audit log is whole. */
+        GatewayAuditChain: {
+            /**
+             * Format: int64
+             * @description Number of the entry that is named.
+             */
+            broken_at?: number | null;
+            /**
+             * Format: int64
+             * @description Chains there are; more than one when the log was restored or lost.
+             */
+            chains: number;
+            /**
+             * Format: int64
+             * @description Entries that have not come yet between those that have.
+             */
+            missing: number;
+            noticed_at?: components["schemas"]["Timestamp"] | null;
+            /** @description What is wrong with it. */
+            reason?: string | null;
+            /** @description `ok`, or `broken at n`. */
+            state: string;
+        };
+        /** @description What a gateway has told of its closed hours. */
+        GatewayLedger: {
+            /** @description In order of hours, then lanes. */
+            rows: components["schemas"]["GatewayLedgerRow"][];
+        };
+        /** @description One lane of a gateway in one hour. */
+        GatewayLedgerRow: components["schemas"]["LedgerCounts"] & {
+            /** @description Begin of the hour (UTC). */
+            hour: components["schemas"]["Timestamp"];
+            /** @description The lane. */
+            lane: string;
+            /**
+             * Format: int64
+             * @description Samples of its points that are committed here; null until counted.
+             */
+            received?: number | null;
+            /** @description When it said so. */
+            told_at: components["schemas"]["Timestamp"];
+        };
         /** @description Gateways. */
         GatewayList: {
             /** @description In order of tenant and id. */
@@ -674,6 +853,64 @@ export interface components {
             state: number;
             /** @description Its text. */
             text: string;
+        };
+        /** @description Figures of one lane in one hour, in samples. */
+        LedgerCounts: {
+            /**
+             * Format: int64
+             * @description Taken in from the adapter, to be recorded.
+             */
+            collected: number;
+            /** @description Gone, by reason. */
+            dropped: components["schemas"]["LedgerDropped"];
+            /**
+             * Format: int64
+             * @description Called durable by the cloud.
+             */
+            durable: number;
+            /**
+             * Format: int64
+             * @description Given to the link at least once.
+             */
+            sent: number;
+            /**
+             * Format: int64
+             * @description Committed to the disk of the gateway.
+             */
+            stored: number;
+        };
+        /** @description Samples that are gone, by reason. */
+        LedgerDropped: {
+            /**
+             * Format: int64
+             * @description Before storing: in memory when the process or the power ended.
+             */
+            crash: number;
+            /**
+             * Format: int64
+             * @description After storing: their file was damaged or lost before the cloud had them.
+             */
+            damaged: number;
+            /**
+             * Format: int64
+             * @description Before storing: the disk refused them until the gateway ended.
+             */
+            disk: number;
+            /**
+             * Format: int64
+             * @description Before storing: the disk did not keep up and the queue was full.
+             */
+            queue_full: number;
+            /**
+             * Format: int64
+             * @description After storing: the cloud refused their batch, or it cannot be read; kept aside here.
+             */
+            refused: number;
+            /**
+             * Format: int64
+             * @description After storing: their day file had to go before the cloud had them.
+             */
+            retention: number;
         };
         /**
          * @description Coarse trust in a value.
@@ -1263,6 +1500,44 @@ export interface operations {
             };
         };
     };
+    audit: {
+        parameters: {
+            query?: {
+                /** @description Only entries with lower numbers, to page back. */
+                before?: number;
+                /** @description At most so many; 100 if absent. */
+                limit?: number;
+                /** @description For whoever may cross tenants: the one to look into; all of them if absent. */
+                tenant?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The gateway. */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayAudit"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     commands: {
         parameters: {
             query?: {
@@ -1288,6 +1563,88 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandList"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    completeness: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Hours that begin at or after this, in milliseconds since 1970; 30 days before the end if
+                 *     absent.
+                 */
+                from?: number;
+                /** @description Hours that begin before this; now if absent. At most 400 days. */
+                to?: number;
+                /** @description For whoever may cross tenants: the one to look into; all of them if absent. */
+                tenant?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The gateway. */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Completeness"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ledger: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Hours that begin at or after this, in milliseconds since 1970; 30 days before the end if
+                 *     absent.
+                 */
+                from?: number;
+                /** @description Hours that begin before this; now if absent. At most 400 days. */
+                to?: number;
+                /** @description For whoever may cross tenants: the one to look into; all of them if absent. */
+                tenant?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The gateway. */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayLedger"];
                 };
             };
             /** @description Not carried out; the body says why and what to do. */

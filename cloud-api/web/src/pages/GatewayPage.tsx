@@ -29,6 +29,7 @@ import { connectionOf, connectionSentence, lagOf } from '../gateways';
 import { GatewayPoints } from '../points/GatewayPoints';
 import { pointHref } from '../points/WhyHost';
 import { useMay } from '../session/session';
+import { CompletenessPanel } from './CompletenessPanel';
 import css from './gateways.module.css';
 
 const TRAIL = [{ href: '/', label: 'Gateways' }];
@@ -71,6 +72,7 @@ export default function GatewayPage({ id }: { id: string }) {
           <ConnectionPanel gateway={gateway} />
           <AlarmsPanel gateway={id} />
         </div>
+        <CompletenessPanel gateway={id} />
         <PointsPanel gateway={gateway} />
       </div>
     </>
