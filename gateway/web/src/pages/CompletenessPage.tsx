@@ -50,14 +50,20 @@ function Count({ n, bad = false }: { n: number; bad?: boolean }) {
 }
 
 function Gap({ row }: { row: LedgerRow }) {
-  if (row.unexplained === 0) return <span className={css.zero}>none</span>;
+  if (row.unexplained === 0) return <span className={css.zero}>adds up</span>;
   return <strong className={css.gap}>▲ {formatCount(row.unexplained)} missing</strong>;
 }
 
-const figure = (key: string, title: string, of: (row: LedgerRow) => number): Column<LedgerRow> => ({
+const figure = (
+  key: string,
+  title: string,
+  of: (row: LedgerRow) => number,
+  wideOnly = false,
+): Column<LedgerRow> => ({
   key,
   title,
-  track: '104px',
+  track: key === 'waiting' || key === 'dropped' ? 'minmax(64px, 0.6fr)' : 'minmax(76px, 0.8fr)',
+  wideOnly,
   align: 'end',
   compare: (a, b) => of(a) - of(b),
   render: (row) => <Count n={of(row)} bad={key === 'dropped'} />,
@@ -67,37 +73,35 @@ const columns = (daily: boolean): Column<LedgerRow>[] => [
   {
     key: 'hour',
     title: daily ? 'Day (UTC)' : 'Hour (UTC)',
-    track: '148px',
+    track: '136px',
     compare: (a, b) => a.hour - b.hour,
     render: (row) => <span className={css.when}>{stamp(row.hour, daily)}</span>,
   },
   {
     key: 'lane',
     title: 'Lane',
-    track: 'minmax(160px, 2fr)',
+    track: 'minmax(110px, 2fr)',
     compare: (a, b) => a.lane.localeCompare(b.lane),
-    render: (row) => <span className="r-mono">{row.lane || 'not on a lane'}</span>,
+    render: (row) => (
+      <span className={css.lane}>
+        <span className="r-mono">{row.lane || 'not on a lane'}</span>
+        {why(row) && <span className={css.why}>{why(row)}</span>}
+      </span>
+    ),
   },
   figure('collected', 'Collected', (row) => row.collected),
   figure('stored', 'Stored', (row) => row.stored),
-  figure('sent', 'Sent', (row) => row.sent),
+  figure('sent', 'Sent', (row) => row.sent, true),
   figure('durable', 'In the cloud', (row) => row.durable),
   figure('waiting', 'Waiting', waitingOf),
   figure('dropped', 'Dropped', droppedOf),
   {
     key: 'unexplained',
     title: 'Unexplained',
-    track: '128px',
+    track: '118px',
     align: 'end',
     compare: (a, b) => a.unexplained - b.unexplained,
     render: (row) => <Gap row={row} />,
-  },
-  {
-    key: 'why',
-    title: 'Why dropped',
-    track: 'minmax(140px, 2fr)',
-    wideOnly: true,
-    render: (row) => <span className={css.why}>{why(row) || ' '}</span>,
   },
 ];
 
