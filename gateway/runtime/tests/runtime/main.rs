@@ -7,6 +7,7 @@ mod alarms;
 mod commands;
 mod fake;
 mod intake;
+mod ledger;
 mod points;
 mod restart;
 mod rules;
