@@ -86,11 +86,13 @@ fn lanes(tx: &StateTx<'_>, names: &BTreeSet<String>) -> Result<Vec<LedgerLane>, 
     Ok(found.into_iter().map(lane).collect())
 }
 
-/// Forgets hours that are too old to keep.
-pub(crate) fn prune(tx: &StateTx<'_>) -> Result<(), StoreError> {
-    let sql = "DELETE FROM ledger WHERE hour < ?1";
-    tx.execute("forget old hours", sql, [tx.now().0 - KEEP])
-        .map(drop)
+/// Forgets hours that are too old to keep. With a cloud only those of which nothing waits: samples
+/// of a clock that was far in the past are as old as that and may still be on their way.
+pub(crate) fn prune(tx: &StateTx<'_>, cloud: bool) -> Result<(), StoreError> {
+    let sql = "DELETE FROM ledger WHERE hour < ?1 AND (NOT ?2 OR collected = durable + queue_full \
+               + disk + crash + retention + damaged + refused)";
+    let values = params![tx.now().0 - KEEP, cloud];
+    tx.execute("forget old hours", sql, values).map(drop)
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ impl Writer {
             return Ok(());
         };
         let mut tx = state.begin(now)?;
-        super::tell::prune(&tx)?;
+        super::tell::prune(&tx, cloud)?;
         let told = cloud && super::tell::tell(&mut tx)?;
         let numbers = tx.numbers;
         let emitted = tx.commit()?;
