@@ -38,6 +38,25 @@ pub struct Counter {
     pub value: u64,
 }
 
+/// How the scheduled backups and their restore drills are doing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct BackupHealth {
+    /// Whether the last one was made, restored and compared; absent before the first.
+    pub ok: Option<bool>,
+    /// When the last one was begun.
+    #[schema(value_type = Option<i64>)]
+    pub at: Option<Timestamp>,
+    /// When the last good one was begun.
+    #[schema(value_type = Option<i64>)]
+    pub last_ok: Option<Timestamp>,
+    /// The file.
+    pub file: Option<String>,
+    /// Its size.
+    pub octets: u64,
+    /// Why it failed, and what to do.
+    pub error: Option<String>,
+}
+
 /// What the HTTP face needs.
 pub struct FaceParts {
     /// Which gateway this is.
@@ -50,6 +69,8 @@ pub struct FaceParts {
     pub clock: Arc<dyn Clock>,
     /// The link to the cloud.
     pub link: watch::Receiver<LinkStatus>,
+    /// The scheduled backups; `None` inside where none are configured.
+    pub backup: watch::Receiver<Option<BackupHealth>>,
     /// Limits of logging in.
     pub auth: AuthSettings,
     /// The code that claims this unit; nobody can claim it without.
@@ -127,6 +148,10 @@ impl Face {
 
     pub(crate) fn link(&self) -> watch::Receiver<LinkStatus> {
         self.0.parts.link.clone()
+    }
+
+    pub(crate) fn backup(&self) -> Option<BackupHealth> {
+        self.0.parts.backup.borrow().clone()
     }
 
     pub(crate) fn stop(&self) -> CancellationToken {

@@ -17,7 +17,7 @@ mod shape;
 mod ui;
 
 pub use auth::{AuthError, AuthSettings, ClaimCode, Passwords};
-pub use face::{Counter, Face, FaceParts, Identity};
+pub use face::{BackupHealth, Counter, Face, FaceParts, Identity};
 pub use live::{LiveMessage, LiveRequest, LiveValue};
 pub use refusal::{ErrorBody, ErrorDetail};
 pub use routes::{document, router};

@@ -16,6 +16,7 @@ pub(crate) fn text(face: &Face) -> String {
     runtime(&mut page, face);
     store(&mut page, &face.store().stats());
     link(&mut page, &face.link().borrow());
+    backup(&mut page, face);
     lanes(&mut page, face);
     devices(&mut page, face);
     for more in face.more_counters() {
@@ -113,6 +114,25 @@ fn runtime(page: &mut Page, face: &Face) {
     }
 }
 
+fn backup(page: &mut Page, face: &Face) {
+    let Some(health) = face.backup() else {
+        return;
+    };
+    let help = "1 when the last backup was made, restored and compared.";
+    page.gauge("backup_ok", help, u8::from(health.ok == Some(true)));
+    let seconds = health.last_ok.map_or(0, |at| at.0 / 1000);
+    page.gauge(
+        "backup_last_ok_seconds",
+        "When the last good backup was begun; 0 before the first.",
+        seconds,
+    );
+    page.gauge(
+        "backup_bytes",
+        "Size of the last good backup.",
+        health.octets,
+    );
+}
+
 fn store(page: &mut Page, stats: &StoreStats) {
     let failing = u8::from(stats.disk != DiskState::Ok);
     page.gauge("disk_failing", "1 while the disk refuses writes.", failing);
@@ -136,6 +156,18 @@ fn store(page: &mut Page, stats: &StoreStats) {
         "Day files of the history.",
         stats.history_files,
     );
+    page.gauge(
+        "history_disk_bytes",
+        "Octets the history takes on the disk.",
+        stats.history_disk_bytes,
+    );
+    if let Some(written) = stats.written_bytes {
+        page.counter(
+            "disk_written_bytes",
+            "Octets this process has had written to disks.",
+            written,
+        );
+    }
     if let Some(free) = stats.free_bytes {
         page.gauge("disk_free_bytes", "Free octets at the last look.", free);
     }
@@ -183,6 +215,11 @@ fn store_counters(page: &mut Page, stats: &StoreStats) {
             "store_failed_commits",
             "Transactions repeated.",
             stats.failed_commits,
+        ),
+        (
+            "store_compacted_files",
+            "Days compacted.",
+            stats.compacted_files,
         ),
         (
             "store_files_set_aside",

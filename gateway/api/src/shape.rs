@@ -1,6 +1,7 @@
 //! The JSON of requests and answers that exist only on the local HTTP face. Owns their shape;
 //! points, trends, alarms, commands and health travel as their model types.
 
+use crate::face::BackupHealth;
 use riser_model::{
     Alarm, AuditEntry, Author, ClockState, CommandRecord, DeviceHealth, GatewayId, LaneHealth,
     LinkStatus, PointView, Priority, Role, TenantId, Timestamp, Value,
@@ -173,6 +174,8 @@ pub struct Overview {
     pub store: StoreFacts,
     /// The adapters.
     pub adapters: Vec<AdapterView>,
+    /// The scheduled backups and their restore drills; absent where none are configured.
+    pub backup: Option<BackupHealth>,
 }
 
 /// A part of the list of points.

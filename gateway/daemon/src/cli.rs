@@ -1,9 +1,11 @@
 //! The command line. Owns its words and the exit codes: 0 done, 1 failed, 64 the configuration
 //! cannot be used.
 
+use crate::audit::{self, AuditCommand};
+use crate::backup::command::{BackupCommand, RestoreArgs};
 use crate::config::{Config, Problems};
 use crate::ledger::LedgerArgs;
-use crate::{assemble, doctor, ledger, logs, points, print, run, secrets};
+use crate::{assemble, backup, doctor, ledger, logs, points, print, run, secrets};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,6 +63,14 @@ enum Command {
     ClaimCode,
     /// Show what became of every sample, per lane and hour
     Ledger(LedgerArgs),
+    /// Show or check the audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Make or look at a backup
+    #[command(subcommand)]
+    Backup(BackupCommand),
+    /// Put a backup in place of what this gateway has; shows what would happen first
+    Restore(RestoreArgs),
     /// Print the version
     Version,
 }
@@ -76,6 +86,9 @@ impl Cli {
             Command::Doctor => return doctor::run(&self.place.config, self.place.data_dir),
             Command::ClaimCode => self.claim_code(),
             Command::Ledger(args) => self.ledger(args),
+            Command::Audit(command) => self.audit(command),
+            Command::Backup(command) => self.backup(command),
+            Command::Restore(args) => self.restore(args),
             Command::Version => {
                 print::line(&format!("riserd {}", env!("CARGO_PKG_VERSION")));
                 Ok(())
@@ -132,6 +145,25 @@ impl Cli {
             .map_err(|error| Failure::Other(Box::new(error)))?;
         print::line(&code.to_string());
         Ok(())
+    }
+
+    fn audit(&self, command: &AuditCommand) -> Result<(), Failure> {
+        let config = self.load()?;
+        audit::run(&config, command).map_err(|error| Failure::Other(Box::new(error)))
+    }
+
+    fn backup(&self, command: &BackupCommand) -> Result<(), Failure> {
+        let done = match command {
+            BackupCommand::Create(args) => backup::command::run(&self.load()?, args),
+            BackupCommand::Show(args) => backup::command::show(args),
+        };
+        done.map_err(|error| Failure::Other(Box::new(error)))
+    }
+
+    fn restore(&self, args: &RestoreArgs) -> Result<(), Failure> {
+        let Place { config, data_dir } = &self.place;
+        backup::command::restore(args, config, data_dir.clone())
+            .map_err(|error| Failure::Other(Box::new(error)))
     }
 }
 

@@ -29,6 +29,10 @@ pub(crate) struct Config {
     pub(crate) http: Http,
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
     pub(crate) storage: Storage,
+    pub(crate) audit: Audit,
+    pub(crate) backup: Option<Backup>,
+    /// Every file it was read from.
+    pub(crate) files: Vec<PathBuf>,
     pub(crate) cloud: Option<Cloud>,
     pub(crate) adapters: Vec<AdapterEntry>,
     pub(crate) rules: Vec<Rule>,
@@ -153,6 +157,8 @@ pub(crate) struct Storage {
     pub(crate) commit_interval_ms: u32,
     /// Days of history.
     pub(crate) retention_days: u32,
+    /// Megabytes the history may take; unbounded without.
+    pub(crate) history_max_mb: Option<u32>,
     /// Megabytes to leave free on the disk.
     pub(crate) min_free_mb: u32,
 }
@@ -162,9 +168,56 @@ impl Default for Storage {
         Self {
             commit_interval_ms: 500,
             retention_days: 90,
+            history_max_mb: None,
             min_free_mb: 256,
         }
     }
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Audit {
+    /// Days an entry is kept.
+    pub(crate) keep_days: u32,
+    /// Entries kept at most.
+    pub(crate) max_entries: u32,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            keep_days: 730,
+            max_entries: 100_000,
+        }
+    }
+}
+
+/// `[backup]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Backup {
+    /// Folder the backups are written to.
+    pub(crate) dir: PathBuf,
+    /// Time between two backups with their restore drill.
+    #[serde(default = "daily")]
+    pub(crate) every_hours: u32,
+    /// Backups kept.
+    #[serde(default = "a_week")]
+    pub(crate) keep: u32,
+    /// File with the secret they are sealed with.
+    pub(crate) key_file: PathBuf,
+    /// Whether certificates and private keys are in them.
+    #[serde(default)]
+    pub(crate) with_identity: bool,
+}
+
+fn daily() -> u32 {
+    24
+}
+
+fn a_week() -> u32 {
+    7
 }
 
 /// `[cloud]`, checked.

@@ -5,6 +5,8 @@
 //! protocols; `run` is the daemon; `doctor` says what is wrong and what to do.
 
 mod assemble;
+mod audit;
+mod backup;
 mod certificate;
 mod cli;
 mod clock;

@@ -1,12 +1,14 @@
 //! The daemon itself. Owns the order of starting (store, port, field, cloud, pages) and of stopping,
 //! and how long stopping may take.
 
+mod chores;
 mod cloud;
 mod notify;
 
 use crate::clock::GatewayClock;
 use crate::config::Config;
 use crate::secrets::{self, SecretError};
+use chores::Chores;
 use cloud::CloudLink;
 use riser_adapter::Clock;
 use riser_api::{AuthSettings, ClaimCode, Face, FaceParts, Identity, Listening, ServeError};
@@ -141,6 +143,8 @@ fn open_store(config: &Config, now: &Now) -> Result<Store, RunError> {
     let dir = &config.gateway.data_dir;
     let mut settings = StoreConfig::new(dir);
     settings.retention_days = config.storage.retention_days;
+    let most = config.storage.history_max_mb;
+    settings.history_max_bytes = most.map(|mb| u64::from(mb) << 20);
     settings.min_free_bytes = u64::from(config.storage.min_free_mb) << 20;
     settings.keep_unsent = config.cloud.is_some();
     let (store, recovery) = Store::open(settings, Arc::clone(now)).map_err(store_error(dir))?;
@@ -207,6 +211,7 @@ impl Told {
 struct Gateway {
     runtime: Runtime,
     link: CloudLink,
+    chores: Chores,
     pages: JoinHandle<()>,
     stop_pages: CancellationToken,
     url: String,
@@ -224,6 +229,7 @@ impl Gateway {
         let claim_code = unclaimed(store, &config.gateway.data_dir).await?;
         let runtime = start_runtime(&config, store, clock).await?;
         let link = CloudLink::start(&config, store, &runtime, now);
+        let chores = Chores::start(&config, store, clock);
         let stop_pages = CancellationToken::new();
         let parts = FaceParts {
             identity: Identity {
@@ -236,6 +242,7 @@ impl Gateway {
             store: store.clone(),
             clock: clock.clone(),
             link: link.status.clone(),
+            backup: chores.backup.clone(),
             auth: AuthSettings {
                 idle: Duration::from_secs(60 * u64::from(config.http.session_idle_minutes)),
                 absolute: Duration::from_secs(86_400 * u64::from(config.http.session_days)),
@@ -257,6 +264,7 @@ impl Gateway {
         Ok(Self {
             runtime,
             link,
+            chores,
             pages: serve(listening, face, &stop_pages),
             stop_pages,
             url,
@@ -267,6 +275,7 @@ impl Gateway {
     async fn stop(self, store: &Store) -> Vec<String> {
         let deadline = Instant::now() + GRACE;
         self.stop_pages.cancel();
+        self.chores.stop();
         let mut late = self.runtime.shutdown(FIELD_GRACE).await.late;
         self.link
             .stop(

@@ -49,6 +49,7 @@ mod rollup;
 mod scan;
 mod series;
 mod shared;
+mod snapshot;
 mod sqlite;
 mod state;
 mod stats;
@@ -68,6 +69,10 @@ pub use points::Declared;
 pub use records::{AlarmFilter, CommandFilter};
 pub use recover::Recovery;
 pub use riser_wire::{Epoch, Stream};
+pub use snapshot::{
+    Hold, StateFacts, adopt, copy_history, copy_state, history_files, hold, state_facts,
+    state_schema,
+};
 pub use stats::{DiskState, StoreStats};
 pub use store::{Store, StoreLate};
 

@@ -21,6 +21,7 @@ pub(super) async fn overview(State(face): State<Face>) -> Result<Json<Overview>,
         points: runtime.quality_counts(),
         store: store_facts(face.store().stats()),
         adapters: runtime.adapters(),
+        backup: face.backup(),
     }))
 }
 

@@ -380,6 +380,7 @@ fn parts(
         store: store.clone(),
         clock: clock.clone(),
         link,
+        backup: watch::channel(None).1,
         auth: AuthSettings {
             recheck: Duration::from_millis(50),
             ..AuthSettings::default()

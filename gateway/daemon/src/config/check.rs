@@ -52,6 +52,12 @@ fn ranges(reading: &mut Reading, config: &Config, top: &Place) {
             60_000,
         ),
         ("storage.retention_days", storage.retention_days, 1, 36_500),
+        (
+            "storage.history_max_mb",
+            storage.history_max_mb.unwrap_or(16),
+            16,
+            100_000_000,
+        ),
         ("storage.min_free_mb", storage.min_free_mb, 16, 1_000_000),
     ] {
         if !(least..=most).contains(&value) {

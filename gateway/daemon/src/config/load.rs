@@ -3,7 +3,7 @@
 
 use super::place::Source;
 use super::problem::{Problem, Problems};
-use super::{AdapterEntry, Cloud, Config, Gateway, Http, Storage};
+use super::{AdapterEntry, Audit, Backup, Cloud, Config, Gateway, Http, Storage};
 use crate::assemble;
 use riser_adapter::config::parse;
 use riser_adapter::{BuildContext, ConfigError};
@@ -21,6 +21,9 @@ struct Root {
     http: toml::Table,
     #[serde(default)]
     storage: toml::Table,
+    #[serde(default)]
+    audit: toml::Table,
+    backup: Option<toml::Table>,
     cloud: Option<toml::Table>,
     #[serde(default)]
     adapter: Vec<toml::Table>,
@@ -66,7 +69,10 @@ impl Config {
         let mut reading = Reading::new(file);
         let config = reading.config(file, data_dir);
         match config {
-            Some(config) if reading.problems.is_empty() => Ok(config),
+            Some(mut config) if reading.problems.is_empty() => {
+                config.files = reading.sources.into_iter().map(|s| s.file).collect();
+                Ok(config)
+            }
             _ => Err(Problems(reading.problems)),
         }
     }
@@ -91,11 +97,16 @@ impl Reading {
         let cloud = root
             .cloud
             .map(|table| self.cloud(&top.within("cloud"), &table));
+        let audit: Option<Audit> = self.section(&top.within("audit"), &root.audit);
+        let backup = root
+            .backup
+            .map(|table| self.backup(&top.within("backup"), &table));
         let profile_dir = gateway.as_ref().and_then(|g| g.profile_dir.clone());
         let adapters = self.adapters(&top, root.adapter, profile_dir.as_deref());
         let rules = self.rules(&top, root.rule);
         let (mut gateway, http, storage) = (gateway?, http?, storage?);
         let (cloud, rules) = (cloud.map_or(Some(None), |c| c.map(Some))?, rules?);
+        let (audit, backup) = (audit?, backup.map_or(Some(None), |b| b.map(Some))?);
         // A folder from the command line is meant from where the command is given.
         gateway.data_dir = match data_dir {
             Some(dir) => dir,
@@ -110,6 +121,9 @@ impl Reading {
             http,
             tls: None,
             storage,
+            audit,
+            backup,
+            files: Vec::new(),
             cloud,
             adapters: Vec::new(),
             rules,
@@ -216,6 +230,19 @@ impl Reading {
             cert: self.path(table.cert),
             key: self.path(table.key),
         })
+    }
+
+    fn backup(&mut self, place: &Place, table: &toml::Table) -> Option<Backup> {
+        let mut backup: Backup = self.section(place, table)?;
+        for (key, number) in [("every_hours", backup.every_hours), ("keep", backup.keep)] {
+            if number == 0 {
+                self.wrong(place, key, "must be at least 1");
+                return None;
+            }
+        }
+        backup.dir = self.path(backup.dir);
+        backup.key_file = self.path(backup.key_file);
+        Some(backup)
     }
 
     fn adapters(

@@ -34,6 +34,7 @@ fn the_sample_names_every_key_the_daemon_knows() {
         "session_days",
         "commit_interval_ms",
         "retention_days",
+        "history_max_mb",
         "min_free_mb",
         "url",
         "ca",

@@ -1,6 +1,8 @@
 //! The daemon as a process: started, asked, told to stop.
 
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod configuration;
