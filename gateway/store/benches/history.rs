@@ -10,11 +10,7 @@
     reason = "a bench that cannot run says so and prints"
 )]
 
-#[expect(
-    dead_code,
-    unreachable_pub,
-    reason = "the simulator's own file, read here"
-)]
+#[expect(dead_code, reason = "the simulator's own file, read here")]
 #[path = "../../../tests/sim/src/physics.rs"]
 mod physics;
 
@@ -201,7 +197,7 @@ async fn demo_day() {
 
 /// Octets written to the disk at 1,000 samples a second, by pause between commits.
 async fn writing(commit: Duration) {
-    let Rig { store, hands, .. } = rig();
+    let Rig { dir, store, hands } = rig();
     let every = i64::try_from(commit.as_millis()).unwrap();
     let mut tick = tokio::time::interval(commit);
     let scan = |at: i64, n: i64| ScanBatch {
@@ -245,6 +241,7 @@ async fn writing(commit: Duration) {
         octets as f64 / commits / 1_024.0,
     );
     store.close(Duration::from_secs(30)).await.unwrap();
+    drop(dir);
 }
 
 /// A year of 20 points at one sample a minute; one of them as a trend.

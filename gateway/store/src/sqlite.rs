@@ -150,6 +150,17 @@ pub(crate) fn quick_check(conn: &Connection, file: &Path) -> Result<Option<Strin
     Ok((found != "ok").then_some(found))
 }
 
+/// The same with every index compared to its table; reads everything.
+pub(crate) fn integrity_check(
+    conn: &Connection,
+    file: &Path,
+) -> Result<Option<String>, StoreError> {
+    let found: String = conn
+        .query_row("PRAGMA integrity_check(1)", [], |r| r.get(0))
+        .doing("check", file)?;
+    Ok((found != "ok").then_some(found))
+}
+
 fn pragma(conn: &Connection, name: &str) -> rusqlite::Result<i64> {
     conn.pragma_query_value(None, name, |r| r.get(0))
 }

@@ -171,6 +171,40 @@ async fn the_free_space_floor_takes_durable_days_first_and_reports_the_rest() {
 }
 
 #[tokio::test]
+async fn the_bound_on_bytes_takes_durable_days_first_and_reports_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON);
+    let (store, recovery) = open(dir.path(), &hands);
+    fill(&store, &hands, 5).await;
+    append(&store, vec![scan(hands.forward(1_000), &[1.0])]);
+    // Only day 3 is durable.
+    store
+        .outbox()
+        .confirm(recovery.epoch, Stream::Data, 0, &[(21, 30)]);
+    store.settle().await.unwrap();
+    let sizes = |dir: &Path| -> u64 {
+        let all = std::fs::read_dir(dir.join("history")).unwrap();
+        all.map(|e| e.unwrap().metadata().unwrap().len()).sum()
+    };
+    assert_eq!(store.stats().history_disk_bytes, sizes(dir.path()));
+    let one = std::fs::metadata(dir.path().join("history/2026-11-21.db"))
+        .unwrap()
+        .len();
+    close(store).await;
+    // One day less is not enough: day 3, which the cloud has, goes, then day 1.
+    let mut settings = config(dir.path());
+    settings.history_max_bytes = Some(sizes(dir.path()) - one - one / 8);
+    let (store, _) = Store::open(settings, hands.now()).unwrap();
+    store.settle().await.unwrap();
+    assert_eq!(
+        days(dir.path()),
+        ["2026-11-22", "2026-11-24", "2026-11-25", "2026-11-26"]
+    );
+    assert_eq!(losses(&store).await, [("history".to_owned(), 20)]);
+    close(store).await;
+}
+
+#[tokio::test]
 async fn a_refusing_disk_costs_the_oldest_samples_and_never_an_event() {
     let dir = tempfile::tempdir().unwrap();
     let hands = Hands::new(NOON);

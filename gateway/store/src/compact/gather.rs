@@ -11,26 +11,26 @@ const MEMORY: usize = 10 << 20;
 
 /// Samples by point.
 #[derive(Default)]
-pub(super) struct Gather {
+pub(crate) struct Gather {
     series: FxHashMap<u32, Series>,
     octets: usize,
 }
 
 impl Gather {
     /// Takes a sample.
-    pub(super) fn push(&mut self, sample: &Sample) {
+    pub(crate) fn push(&mut self, sample: &Sample) {
         let series = self.series.entry(sample.slot.0).or_default();
         self.octets += series.push(sample.at, sample.value.as_ref(), sample.quality);
     }
 
     /// True when a round has to be written.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.octets > MEMORY
     }
 
     /// Takes out the longer half, or all of it, in the order of slots. Points that are read seldom
     /// stay behind and get longer chunks.
-    pub(super) fn take(&mut self, all: bool) -> Vec<(u32, Series)> {
+    pub(crate) fn take(&mut self, all: bool) -> Vec<(u32, Series)> {
         let samples: usize = self.series.values().map(Series::len).sum();
         let least = if all {
             0

@@ -16,7 +16,7 @@ mod target;
 use crate::StoreError;
 use crate::error::Doing;
 use crate::scan::split_id;
-use gather::Gather;
+pub(crate) use gather::Gather;
 pub(crate) use keeper::{Adopt, Keeper, begin};
 use riser_model::{Sample, Slot, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};

@@ -1,11 +1,14 @@
-//! Whether a store on disk is sound, for `riserd doctor`. Owns the questions; changes nothing, and
-//! may run beside the daemon.
+//! Whether a store on disk is sound, for `riserd check` and `riserd doctor`. Owns the questions about
+//! the whole; those about one day file are in `day`. Changes nothing, and may run beside the daemon.
+
+mod day;
 
 use crate::error::Doing;
 use crate::ranges::RangeSet;
-use crate::scan::{epoch_of, epochs, split_id};
-use crate::sqlite::{is_blank, open_reader, quick_check};
+use crate::scan::epoch_of;
+use crate::sqlite::{integrity_check, is_blank, open_reader};
 use crate::{StoreConfig, StoreError};
+use riser_model::{Alarm, CommandRecord, Point};
 use riser_wire::{Epoch, Stream};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::BTreeMap;
@@ -37,8 +40,8 @@ struct Stated {
     days: Vec<String>,
 }
 
-/// Reads every file of the store in `dir`: SQLite's own check, every frame's checksum, no number
-/// missing that is not settled, no mark beyond the last number.
+/// Reads every file of the store in `dir`: SQLite's own check, every frame and chunk, sums and rollups
+/// against the samples, no number missing that is not settled, no mark beyond the last number.
 ///
 /// # Errors
 /// The folder cannot be listed. A damaged file is no error but a problem in the report.
@@ -55,7 +58,7 @@ pub fn check(dir: &Path) -> Result<CheckReport, StoreError> {
         if !stated.days.contains(&name) && is_blank(&path) {
             continue;
         }
-        let checked = check_day(&path, &mut report, &mut present);
+        let checked = day::check(&path, &mut report, &mut present);
         report.note(&path, checked);
         listed.retain(|day| *day != name);
     }
@@ -85,6 +88,14 @@ impl CheckReport {
         found.ok()
     }
 
+    /// Notes a count that should be zero.
+    fn count(&mut self, path: &Path, count: u64, what: &str) {
+        if count > 0 {
+            self.problems
+                .push(format!("{}: {count} {what}", path.display()));
+        }
+    }
+
     fn compare(&mut self, stated: &Stated, present: &Numbers) {
         let none = RangeSet::default();
         for (epoch, numbers) in present {
@@ -105,7 +116,7 @@ impl CheckReport {
 
     fn open(&mut self, path: &Path) -> Result<Connection, StoreError> {
         let conn = open_reader(path)?;
-        if let Some(problem) = quick_check(&conn, path)? {
+        if let Some(problem) = integrity_check(&conn, path)? {
             self.problems.push(format!("{}: {problem}", path.display()));
         }
         Ok(conn)
@@ -125,107 +136,35 @@ impl CheckReport {
     }
 }
 
-fn check_day(
-    path: &Path,
-    report: &mut CheckReport,
-    present: &mut Numbers,
-) -> Result<(), StoreError> {
-    let doing = "check the batches";
-    let conn = report.open(path)?;
-    let names: BTreeMap<i64, Epoch> = epochs(&conn, path)?.into_iter().collect();
-    check_chunks(&conn, path, (&names, present), report)?;
-    let mut query = conn
-        .prepare("SELECT id, samples, frame FROM batch ORDER BY id")
-        .doing(doing, path)?;
-    let mut rows = query.query([]).doing(doing, path)?;
-    let (mut damaged, mut nameless) = (0u64, 0u64);
-    while let Some(row) = rows.next().doing(doing, path)? {
-        let (no, seq) = split_id(row.get(0).doing(doing, path)?);
-        report.batches += 1;
-        report.samples += row.get::<_, u64>(1).doing(doing, path)?;
-        let frame = row
-            .get_ref(2)
-            .and_then(|v| Ok(v.as_blob()?))
-            .doing(doing, path)?;
-        let Some(epoch) = names.get(&no) else {
-            nameless += 1;
-            continue;
-        };
-        let sound = riser_wire::peek(frame).is_ok_and(|h| h.seq == seq && h.epoch == *epoch);
-        damaged += u64::from(!sound);
-        present.entry(*epoch).or_default().insert(seq, seq);
-    }
-    for (count, what) in [(damaged, "are damaged"), (nameless, "belong to no epoch")] {
-        if count > 0 {
-            report
-                .problems
-                .push(format!("{}: {count} batches {what}", path.display()));
-        }
-    }
-    check_spans(&conn, path, report)
-}
+/// Whether a record is what its table holds.
+type Readable = fn(&str) -> bool;
 
-/// Chunks: each opens, holds what stands beside it, and together they are what the runs say. A file
-/// of an earlier version has none.
-fn check_chunks(
+/// Tables whose rows are records in JSON.
+const RECORDS: [(&str, Readable); 3] = [
+    ("point", |b| serde_json::from_str::<Point>(b).is_ok()),
+    ("alarm", |b| serde_json::from_str::<Alarm>(b).is_ok()),
+    ("command", |b| {
+        serde_json::from_str::<CommandRecord>(b).is_ok()
+    }),
+];
+
+fn unreadable(
     conn: &Connection,
     path: &Path,
-    (names, present): (&BTreeMap<i64, Epoch>, &mut Numbers),
-    report: &mut CheckReport,
-) -> Result<(), StoreError> {
-    let version: i64 = conn
-        .pragma_query_value(None, "user_version", |r| r.get(0))
-        .doing("read the version", path)?;
-    if version < 2 {
-        return Ok(());
+    table: &str,
+    readable: Readable,
+) -> Result<u64, StoreError> {
+    let doing = "check the records";
+    let mut query = conn
+        .prepare(&format!("SELECT body FROM {table}"))
+        .doing(doing, path)?;
+    let mut rows = query.query([]).doing(doing, path)?;
+    let mut damaged = 0;
+    while let Some(row) = rows.next().doing(doing, path)? {
+        let body = row.get_ref(0).doing(doing, path)?;
+        damaged += u64::from(!body.as_str().is_ok_and(readable));
     }
-    let mut wanted = 0u64;
-    for (no, epoch) in names {
-        for (first, last) in crate::scan::compacted(conn, path, *no)? {
-            present.entry(*epoch).or_default().insert(first, last);
-        }
-    }
-    let sums = "SELECT coalesce(sum(batches), 0), coalesce(sum(samples), 0) FROM run";
-    let (batches, samples): (u64, u64) = conn
-        .query_row(sums, [], |r| Ok((r.get(0)?, r.get(1)?)))
-        .doing("check the runs", path)?;
-    let mut chunks = crate::chunks::Chunks::new(conn, path)?;
-    let (mut next, mut damaged) = (-1, 0u64);
-    while let Some(head) = chunks.head_after(next)? {
-        next = head.id;
-        wanted += u64::from(head.sums.samples);
-        let sound = chunks.open(&head)?.is_ok_and(|s| s.sums() == head.sums);
-        damaged += u64::from(!sound);
-    }
-    report.batches += batches;
-    report.samples += samples;
-    if damaged > 0 {
-        report
-            .problems
-            .push(format!("{}: {damaged} chunks are damaged", path.display()));
-    }
-    if wanted != samples {
-        let file = path.display();
-        let text = format!("{file}: its chunks hold {wanted} samples, its runs say {samples}");
-        report.problems.push(text);
-    }
-    Ok(())
-}
-
-fn check_spans(conn: &Connection, path: &Path, report: &mut CheckReport) -> Result<(), StoreError> {
-    let sql = "SELECT count(*) FROM span s WHERE s.batches <> \
-               (SELECT count(*) FROM batch WHERE id BETWEEN s.first_id AND s.last_id)";
-    let wrong: u64 = conn
-        .query_row(sql, [], |r| r.get(0))
-        .doing("check the spans", path)?;
-    if wrong > 0 {
-        let text = format!(
-            "{}: {wrong} spans do not match their batches",
-            path.display()
-        );
-        report.problems.push(text);
-    }
-    Ok(())
+    Ok(damaged)
 }
 
 fn check_state(path: &Path, report: &mut CheckReport) -> Result<Stated, StoreError> {
@@ -245,14 +184,21 @@ fn check_state(path: &Path, report: &mut CheckReport) -> Result<Stated, StoreErr
         ..Stated::default()
     };
     let mut query = conn
-        .prepare("SELECT seq FROM event ORDER BY seq")
+        .prepare("SELECT seq, frame FROM event ORDER BY seq")
         .doing(doing, path)?;
-    for seq in query
-        .query_map([], |r| r.get::<_, u64>(0))
-        .doing(doing, path)?
-    {
-        let seq = seq.doing(doing, path)?;
+    let mut rows = query.query([]).doing(doing, path)?;
+    let mut damaged = 0u64;
+    while let Some(row) = rows.next().doing(doing, path)? {
+        let seq: u64 = row.get(0).doing(doing, path)?;
+        let frame: Vec<u8> = row.get(1).doing(doing, path)?;
+        damaged += u64::from(riser_wire::decode_event(&frame).is_err());
         stated.events.insert(seq, seq);
+    }
+    drop(rows);
+    report.count(path, damaged, "events are damaged");
+    for (table, readable) in RECORDS {
+        let damaged = unreadable(&conn, path, table, readable)?;
+        report.count(path, damaged, &format!("rows of {table} cannot be read"));
     }
     let mut query = conn
         .prepare("SELECT name FROM history_file WHERE dropping = 0")
