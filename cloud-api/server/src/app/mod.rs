@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod alarms;
 pub mod attempts;
+pub mod audit;
 pub mod commands;
 mod error;
 mod figure;
@@ -22,6 +23,7 @@ use crate::ingest::Downlink;
 use crate::tenancy::Authority;
 use accounts::Accounts;
 use alarms::Alarms;
+use audit::Audits;
 use commands::Commands;
 use fleet::Fleet;
 use history::History;
@@ -42,6 +44,8 @@ pub struct App {
     pub fleet: Fleet,
     /// Trends and samples.
     pub history: History,
+    /// Audit logs of gateways.
+    pub audits: Audits,
     /// Loss ledgers and completeness.
     pub ledgers: Ledgers,
     /// Alarms.
@@ -67,6 +71,7 @@ impl App {
             accounts: Accounts::start(db.clone(), Arc::clone(authority), clock.clone())?,
             fleet: Fleet::new(db.clone()),
             history: History::new(db.clone()),
+            audits: Audits::new(db.clone()),
             ledgers: Ledgers::new(db.clone()),
             alarms: Alarms::new(db.clone(), downlink.clone(), clock.clone()),
             commands: Commands::new(db.clone(), downlink.clone(), clock.clone()),

@@ -8,10 +8,10 @@ use super::log::{Batch, Committed, Content};
 use super::text::signed;
 use super::writer::{Job, guarded};
 use super::{
-    CloudEvent, DbError, Figures, GatewayChange, Origin, ValueBatch, ValueLane, alarms, durable,
-    latest, ledger,
+    CloudEvent, DbError, Figures, GatewayChange, Origin, ValueBatch, ValueLane, alarms, audit,
+    durable, latest, ledger,
 };
-use riser_model::Event;
+use riser_model::{Event, Timestamp};
 use riser_wire::Epoch;
 use rusqlite::{Connection, params};
 use std::sync::Arc;
@@ -92,7 +92,10 @@ impl Append {
                     });
                 }
             }
-            Content::Event(event) => self.event(c, state, event, (place, header.epoch))?,
+            Content::Event(event) => {
+                let told = (place, header.epoch, batch.received_at);
+                self.event(c, state, event, told)?;
+            }
         }
         let settled = state.settled(header.stream);
         if !settled.insert(header.seq) {
@@ -114,7 +117,7 @@ impl Append {
         c: &Connection,
         state: &mut EpochState,
         event: Event,
-        (place, epoch): (Place, Epoch),
+        (place, epoch, now): (Place, Epoch, Timestamp),
     ) -> Result<(), DbError> {
         let origin = Arc::clone(&self.origin);
         self.news = match event {
@@ -165,7 +168,12 @@ impl Append {
                 ledger::ledger_event(c, state.gateway, &report, place)?;
                 None
             }
-            Event::Audit(_) => None,
+            Event::Audit(entry) => {
+                audit::audit_event(c, state.gateway, &entry, now)?.map(|alarm| CloudEvent::Alarm {
+                    origin,
+                    alarm: Arc::new(alarm),
+                })
+            }
         };
         Ok(())
     }

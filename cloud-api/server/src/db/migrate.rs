@@ -7,7 +7,7 @@ use rusqlite::Connection;
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// Step `n` brings version `n + 1` to `n + 2`.
-const STEPS: &[&str] = &[include_str!("schema-2.sql")];
+const STEPS: &[&str] = &[include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 
 /// Version of the schema this program works with.
 #[expect(clippy::cast_possible_wrap, reason = "a handful of steps")]
@@ -75,7 +75,7 @@ mod tests {
     fn an_older_database_becomes_what_a_fresh_one_is() {
         let tables = |c: &Connection| -> Vec<String> {
             let mut query = c
-                .prepare("SELECT sql FROM sqlite_schema WHERE name LIKE 'ledger%' ORDER BY name")
+                .prepare("SELECT sql FROM sqlite_schema WHERE name LIKE 'ledger%' OR name LIKE 'audit%' ORDER BY name")
                 .unwrap();
             let rows = query.query_map([], |r| r.get::<_, String>(0)).unwrap();
             rows.map(|sql| {
@@ -93,7 +93,8 @@ mod tests {
         migrate(&mut old).unwrap();
         old.execute_batch(
             "DROP TABLE ledger; DROP TABLE ledger_hour; DROP TABLE ledger_lane;
-             DROP TABLE received; PRAGMA user_version = 1",
+             DROP TABLE received;
+             DROP TABLE audit; DROP TABLE audit_break; PRAGMA user_version = 1",
         )
         .unwrap();
         migrate(&mut old).unwrap();

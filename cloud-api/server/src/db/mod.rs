@@ -6,6 +6,7 @@
 
 mod alarms;
 mod append;
+mod audit;
 mod commands;
 mod directory;
 mod durable;
@@ -32,6 +33,7 @@ mod users;
 mod writer;
 
 pub use alarms::Taken;
+pub use audit::{AuditBreak, AuditPage, AuditQuery};
 pub use commands::Issued;
 pub use durable::{GAPS_MAX, RangeSet};
 pub use error::DbError;

@@ -1,4 +1,4 @@
--- The database of riser-cloud, version 2 (PRAGMA user_version). Owns every table; the numbered
+-- The database of riser-cloud, version 3 (PRAGMA user_version). Owns every table; the numbered
 -- files beside it bring an older database to this state.
 --
 -- Words: a time is milliseconds since 1970-01-01 UTC; `gateway` in other tables is gateway.row;
@@ -244,3 +244,23 @@ CREATE TABLE received (
   samples     INTEGER NOT NULL,
   PRIMARY KEY (gateway, hour, point)
 ) STRICT, WITHOUT ROWID;
+
+-- The audit logs of gateways, as they came up. A chain ends where a log was lost or restored.
+CREATE TABLE audit (
+  gateway     INTEGER NOT NULL REFERENCES gateway(row),
+  chain       BLOB NOT NULL,               -- UUID
+  no          INTEGER NOT NULL,
+  body        TEXT NOT NULL,               -- JSON: AuditEntry
+  previous    BLOB NOT NULL,
+  hash        BLOB NOT NULL,
+  PRIMARY KEY (gateway, chain, no)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX audit_by_no ON audit(gateway, no);
+
+-- The first break of a gateway's audit chain; it stays until somebody has looked into it.
+CREATE TABLE audit_break (
+  gateway     INTEGER PRIMARY KEY REFERENCES gateway(row),
+  no          INTEGER NOT NULL,
+  reason      TEXT NOT NULL,
+  noticed_at  INTEGER NOT NULL             -- cloud clock
+) STRICT;

@@ -4,6 +4,7 @@
 
 mod alarms;
 mod assets;
+mod audit;
 mod auth;
 mod commands;
 mod edge;
@@ -137,6 +138,7 @@ fn table() -> Guarded {
             routes!(live::live),
         );
     read(guarded)
+        .with(Permission::Administer, routes!(audit::audit))
         .with(Permission::Acknowledge, routes!(alarms::acknowledge))
         .with(Permission::Write, routes!(commands::write))
 }

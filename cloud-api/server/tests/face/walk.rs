@@ -23,7 +23,7 @@ enum Gate {
 
 fn table() -> BTreeMap<&'static str, Gate> {
     use Gate::{List, Object, Open};
-    use Permission::{Acknowledge, Read, Write};
+    use Permission::{Acknowledge, Administer, Read, Write};
     BTreeMap::from([
         ("get /healthz", Open(200)),
         ("get /metrics", Open(401)),
@@ -37,6 +37,10 @@ fn table() -> BTreeMap<&'static str, Gate> {
         ("get /api/v1/tenants/{id}", Object(Read, 200)),
         ("get /api/v1/gateways", List(Read)),
         ("get /api/v1/gateways/{gateway}", Object(Read, 200)),
+        (
+            "get /api/v1/gateways/{gateway}/audit",
+            Object(Administer, 200),
+        ),
         ("get /api/v1/gateways/{gateway}/ledger", Object(Read, 200)),
         (
             "get /api/v1/gateways/{gateway}/completeness",
