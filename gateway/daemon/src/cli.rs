@@ -4,6 +4,7 @@
 use crate::audit::{self, AuditCommand};
 use crate::backup::command::{BackupCommand, RestoreArgs};
 use crate::config::{Config, Problems};
+use crate::history::{self, HistoryCommand};
 use crate::ledger::LedgerArgs;
 use crate::{assemble, backup, doctor, ledger, logs, points, print, run, secrets};
 use clap::{Args, Parser, Subcommand};
@@ -59,6 +60,11 @@ enum Command {
     },
     /// Look for everything that could be wrong, and say what to do
     Doctor,
+    /// Write stored samples to a file
+    #[command(subcommand)]
+    History(HistoryCommand),
+    /// Check every file of the store; also while riserd runs
+    Check,
     /// Print the code that claims this gateway
     ClaimCode,
     /// Show what became of every sample, per lane and hour
@@ -84,6 +90,8 @@ impl Cli {
             Command::SampleConfig { adapter } => sample(adapter.as_deref()),
             Command::Points { json } => self.points(*json),
             Command::Doctor => return doctor::run(&self.place.config, self.place.data_dir),
+            Command::History(command) => self.history(command),
+            Command::Check => self.check_store(),
             Command::ClaimCode => self.claim_code(),
             Command::Ledger(args) => self.ledger(args),
             Command::Audit(command) => self.audit(command),
@@ -137,6 +145,16 @@ impl Cli {
     fn ledger(&self, args: &LedgerArgs) -> Result<(), Failure> {
         let config = self.load()?;
         ledger::run(&config, args).map_err(|error| Failure::Other(Box::new(error)))
+    }
+
+    fn history(&self, command: &HistoryCommand) -> Result<(), Failure> {
+        let config = self.load()?;
+        history::run(&config, command).map_err(Failure::Other)
+    }
+
+    fn check_store(&self) -> Result<(), Failure> {
+        let config = self.load()?;
+        history::check(&config.gateway.data_dir).map_err(Failure::Other)
     }
 
     fn claim_code(&self) -> Result<(), Failure> {

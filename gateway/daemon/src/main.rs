@@ -12,6 +12,7 @@ mod cli;
 mod clock;
 mod config;
 mod doctor;
+mod history;
 mod ledger;
 mod logs;
 mod points;
