@@ -17,6 +17,9 @@ const DURABLE: Column = |c| &mut c.durable;
 const REFUSED: Column = |c| &mut c.dropped.refused;
 const RETENTION: Column = |c| &mut c.dropped.retention;
 
+/// Shown a batch's number and its samples by cell.
+type Visit<'a> = &'a mut dyn FnMut(u64, &[(Cell, u64)]);
+
 /// Batches of one epoch that are news.
 struct News {
     epoch: Epoch,
@@ -143,7 +146,7 @@ pub(super) fn each_frame(
     shared: &Shared,
     epoch: Epoch,
     (first, last): (u64, u64),
-    visit: &mut dyn FnMut(u64, &[(Cell, u64)]),
+    visit: Visit<'_>,
 ) {
     let lanes = std::sync::Arc::clone(&shared.ledger.lock().lanes);
     let mut one = |seq: u64, frame: &[u8]| {
