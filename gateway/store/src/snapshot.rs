@@ -181,6 +181,8 @@ pub fn adopt(dir: &Path, note: Note, now: Timestamp) -> Result<(), StoreError> {
         numbers,
         clock: ClockState::Unsynchronised,
     };
+    // A copy without history has no such folder.
+    files::make_private(&dir.join("history"))?;
     let there: Vec<String> = files::days(&dir.join("history"))?
         .into_iter()
         .map(|(name, _)| name)

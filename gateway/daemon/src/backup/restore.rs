@@ -106,12 +106,12 @@ impl Prepared {
         line("This would happen:");
         let data = self.target.data();
         line(&format!(
-            "  {}: the store with users, alarms, commands, points{} is replaced",
+            "  {}: the store with users, alarms, commands, points{}",
             data.display(),
             if m.with_history {
-                " and history"
+                " and history is replaced"
             } else {
-                "; its history is put aside too, because the backup has none"
+                " is replaced; its history is put aside too, because the backup has none"
             }
         ));
         if m.state.schema < riser_store::state_schema() {

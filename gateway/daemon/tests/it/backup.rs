@@ -123,6 +123,31 @@ async fn a_wrong_key_a_cut_and_a_changed_file_are_refused_before_anything_change
     assert_eq!(site.run(&["audit", "verify"]).code, Some(0));
 }
 
+/// One file for each version of the tables of `state.db` there ever was, made by `riserd backup
+/// create`; a new version adds its own.
+#[tokio::test]
+async fn backups_of_every_earlier_schema_restore() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    assert!(files.len() >= 2, "{files:?}");
+    for file in files {
+        let site = Site::with("");
+        let done = restore(&site, &file, &["--yes"]);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert_eq!(site.run(&["audit", "verify"]).code, Some(0));
+        let mut daemon = site.start(&[]);
+        let setup = reqwest::get(format!("{}/api/v1/setup", daemon.url));
+        let setup: Value = setup.await.unwrap().json().await.unwrap();
+        assert_eq!(setup["claimed"], true, "its user is there");
+        daemon.terminate();
+        daemon.ended();
+    }
+}
+
 #[tokio::test]
 async fn the_scheduled_drill_restores_and_shows_its_result() {
     // The first one waits a minute after a start, so this only proves that it is announced.
