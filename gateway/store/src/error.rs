@@ -138,6 +138,11 @@ impl StoreError {
         }
     }
 
+    /// True where this database file is what the error is about.
+    pub(crate) fn is_of(&self, path: &Path) -> bool {
+        matches!(self, Self::Database { file, .. } if file == path)
+    }
+
     /// True where the disk cannot give back what was written to it.
     #[must_use]
     pub fn is_unreadable(&self) -> bool {

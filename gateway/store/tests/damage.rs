@@ -65,6 +65,33 @@ async fn events(store: &Store) -> Vec<Event> {
 }
 
 #[tokio::test]
+async fn a_day_file_that_cannot_be_written_on_is_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON);
+    filled(dir.path(), &hands).await;
+    let path = day(dir.path(), "2026-11-22");
+    // A page that opening the store does not read, and opening the file for writing does.
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let sql = "SELECT rootpage FROM sqlite_master WHERE name = 'directory'";
+    let page: usize = file.query_row(sql, [], |row| row.get(0)).unwrap();
+    let size: usize = file
+        .pragma_query_value(None, "page_size", |row| row.get(0))
+        .unwrap();
+    drop(file);
+    flip(&path, (page - 1) * size);
+    let (store, _) = open(dir.path(), &hands);
+    append(&store, vec![scan(hands.forward(1_000), &[1.0, 2.0])]);
+    let begun = std::time::Instant::now();
+    while store.settle().await.is_err() {
+        assert!(begun.elapsed().as_secs() < 5, "it never works again");
+    }
+    assert_eq!(store.stats().files_set_aside, 1);
+    assert_eq!(store.stats().committed_samples, 2, "what waited is stored");
+    works(&store, &hands).await;
+    close(store).await;
+}
+
+#[tokio::test]
 async fn a_damaged_day_file_is_set_aside() {
     for damage in ["truncated", "header", "mark", "version", "empty"] {
         let dir = tempfile::tempdir().unwrap();

@@ -44,12 +44,12 @@ impl Writer {
     /// After a failed write the file is opened anew, so that nothing rests on what the operating
     /// system believes to have written.
     pub(super) fn history_failed(&mut self, error: StoreError) {
-        let day = self.day.take();
-        if error.is_damage()
-            && let Some(day) = day
-        {
-            let name = day.name.clone();
-            drop(day);
+        let open = self.day.take().map(|day| day.name);
+        if error.is_damage() && error.is_of(&self.shared.config.state_file()) {
+            self.state_is_damaged(&error);
+        } else if error.is_damage() {
+            // Without an open file it turned out when today's was to be opened.
+            let name = open.unwrap_or_else(|| day_name((self.shared.now)()));
             self.day_is_damaged(&name, &error);
         }
         self.history_retry.failed(error);
