@@ -1,12 +1,12 @@
 //! A disk of its own for a data folder: a small ext4 in a file, loop-mounted, whose power can be cut
-//! and which a stranger can fill. Owns the mount and what must be there for it.
+//! which a stranger can fill, and whose writes can fail. Owns the mount and what must be there for it.
 //!
 //! The cut is ext4's emergency shutdown: from that moment nothing more reaches the disk, and what
 //! was only in memory is gone. Mounted again, the journal is replayed as after a real cut.
 
 use riser_e2e::{peers, until};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -22,9 +22,19 @@ pub enum Journal {
 /// A mounted disk; it goes away with the value, whoever still uses it.
 #[derive(Debug)]
 pub struct Disk {
+    /// What is mounted: a file.
     image: PathBuf,
     mount: PathBuf,
-    _folder: TempDir,
+    medium: Option<Medium>,
+    folder: TempDir,
+}
+
+/// A block device that can be made to refuse every write, under the file system: nbdkit's error
+/// filter, shown as a file by nbdfuse.
+#[derive(Debug)]
+struct Medium {
+    shown: PathBuf,
+    process: Child,
 }
 
 /// Why there can be no disks here, if there cannot.
@@ -57,6 +67,18 @@ pub fn possible() -> bool {
         .all(|program| peers::program(program).is_some())
 }
 
+/// Whether a disk whose writes fail can be had here; as [`possible`].
+///
+/// # Panics
+/// In continuous integration, when something is missing that could be there.
+#[must_use]
+pub fn may_fail() -> bool {
+    possible()
+        && ["nbdkit", "nbdfuse"]
+            .iter()
+            .all(|program| peers::program(program).is_some())
+}
+
 fn run(program: &str, arguments: &[&str]) -> Output {
     let path = peers::program(program).unwrap_or_else(|| program.into());
     Command::new(path)
@@ -86,6 +108,47 @@ impl Disk {
     /// When the disk cannot be made or mounted.
     #[must_use]
     pub fn under(folder: &Path, megabytes: u32) -> Self {
+        let disk = Self::blank(megabytes);
+        disk.take(folder);
+        disk
+    }
+
+    /// As [`Disk::under`], on a medium that can be made to refuse every write.
+    ///
+    /// # Panics
+    /// When the disk cannot be made or mounted.
+    pub async fn failing_under(folder: &Path, megabytes: u32) -> Self {
+        let mut disk = Self::blank(megabytes);
+        let (home, image) = (disk.folder.path(), text(&disk.image));
+        let shown = home.join("medium");
+        std::fs::create_dir(&shown).expect("a folder to show the medium in");
+        let flag = text(&disk.flag());
+        let process = Command::new("nbdfuse")
+            .arg(format!("{}/", shown.display()))
+            .args([
+                "--command",
+                "nbdkit",
+                "-s",
+                "--filter=error",
+                "file",
+                &image,
+            ])
+            .args(["error=EIO", "error-pwrite-rate=100%"])
+            .arg(format!("error-file={flag}"))
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("nbdfuse can be started");
+        disk.image = shown.join("nbd");
+        disk.medium = Some(Medium { shown, process });
+        until("the medium is there", Duration::from_secs(10), || async {
+            disk.image.exists().then_some(())
+        })
+        .await;
+        disk.take(folder);
+        disk
+    }
+
+    fn blank(megabytes: u32) -> Self {
         let home = TempDir::with_prefix("riser-disk-").expect("a temporary folder");
         let (image, mount) = (home.path().join("image"), home.path().join("disk"));
         must("truncate", &["-s", &format!("{megabytes}M"), &text(&image)]);
@@ -94,18 +157,44 @@ impl Disk {
             &["-q", "-F", "-E", "lazy_itable_init=0", &text(&image)],
         );
         std::fs::create_dir(&mount).expect("a folder to mount on");
-        let disk = Self {
+        Self {
             image,
             mount,
-            _folder: home,
-        };
-        disk.mount();
+            medium: None,
+            folder: home,
+        }
+    }
+
+    /// Mounts the disk and moves the folder to it.
+    fn take(&self, folder: &Path) {
+        self.mount();
         if folder.exists() {
-            must("cp", &["-a", &text(&folder.join(".")), &text(&disk.mount)]);
+            must("cp", &["-a", &text(&folder.join(".")), &text(&self.mount)]);
+            // What is there before the scenario begins must survive its first cut.
+            must("sync", &["-f", &text(&self.mount)]);
             std::fs::remove_dir_all(folder).expect("a folder that has moved");
         }
-        std::os::unix::fs::symlink(&disk.mount, folder).expect("a link to the disk");
-        disk
+        std::os::unix::fs::symlink(&self.mount, folder).expect("a link to the disk");
+    }
+
+    fn flag(&self) -> PathBuf {
+        self.folder.path().join("fails")
+    }
+
+    /// From now on every write fails.
+    ///
+    /// # Panics
+    /// When the file that says so cannot be made.
+    pub fn fail(&self) {
+        std::fs::write(self.flag(), "").expect("a file in a folder of ours");
+    }
+
+    /// From now on writes work again.
+    ///
+    /// # Panics
+    /// When the file that says so cannot be removed.
+    pub fn work(&self) {
+        std::fs::remove_file(self.flag()).expect("the file of fail()");
     }
 
     fn mount(&self) {
@@ -176,5 +265,9 @@ impl Drop for Disk {
     fn drop(&mut self) {
         // Lazily: a process that is being killed may still hold it.
         let _ = run("umount", &["-l", &text(&self.mount)]);
+        if let Some(mut medium) = self.medium.take() {
+            let _ = run("umount", &["-l", &text(&medium.shown)]);
+            let (_, _) = (medium.process.kill(), medium.process.wait());
+        }
     }
 }

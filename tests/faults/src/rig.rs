@@ -42,9 +42,10 @@ pub fn now() -> i64 {
     since.map_or(0, |s| i64::try_from(s.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// The samples of a table; none when what came is an error instead.
+/// The samples of a table; none, and why, when what came is an error instead.
 fn samples(answer: &str) -> Vec<(i64, f64)> {
-    if answer.starts_with('{') {
+    if answer.starts_with('{') || answer.is_empty() {
+        eprintln!("no samples: {answer}");
         return Vec::new();
     }
     parse_csv(answer)

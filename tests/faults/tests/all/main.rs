@@ -2,6 +2,7 @@
 
 mod consumer;
 mod damage;
+mod failing;
 mod full;
 mod kill;
 mod link;
