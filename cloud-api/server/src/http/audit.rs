@@ -11,7 +11,6 @@ use utoipa::IntoParams;
 
 /// Which entries.
 #[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct AuditParams {
     /// Only entries with lower numbers, to page back.

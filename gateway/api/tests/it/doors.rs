@@ -48,6 +48,7 @@ const TABLE: &[(&str, &str, Who)] = &[
         Needs(Acknowledge),
     ),
     ("get", "/api/v1/audit", Needs(Administer)),
+    ("get", "/api/v1/ledger", Needs(Read)),
     ("get", "/api/v1/live", Needs(Read)),
 ];
 
