@@ -7,6 +7,7 @@
     clippy::print_stdout,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     reason = "a bench that cannot run says so and prints"
 )]
 
@@ -33,12 +34,16 @@ struct Rig {
 
 fn rig() -> Rig {
     let dir = tempfile::tempdir_in(std::env::var("BENCH_DIR").unwrap_or("/tmp".into())).unwrap();
-    let hands = Arc::new(AtomicI64::new(START));
+    open(dir, START, false)
+}
+
+fn open(dir: tempfile::TempDir, at: i64, compact: bool) -> Rig {
+    let hands = Arc::new(AtomicI64::new(at));
     let clock = Arc::clone(&hands);
     let now = Arc::new(move || Timestamp(clock.load(Ordering::Relaxed)));
     let config = StoreConfig {
         keep_unsent: false,
-        compact: false,
+        compact,
         retention_days: 3_650,
         min_free_bytes: 0,
         ..StoreConfig::new(dir.path())
@@ -67,54 +72,80 @@ fn memory() -> String {
     line.unwrap().trim().to_owned()
 }
 
-/// The scans of the demo building: air handling unit, boiler, meter and zones, read each second as
-/// its registers give them, counters each ten seconds.
-fn scans(b: &Building, at: i64) -> Vec<ScanBatch> {
-    let tenth = |x: f64| Value::Float((x * 10.0).round() / 10.0);
-    let cent = |x: f64| Value::Float((x * 100.0).round() / 100.0);
-    let whole = |x: f64| Value::Int(x.round() as i64);
-    let single = |x: f64| Value::Float(f64::from(x as f32));
-    let ahu = vec![
-        tenth(b.outdoor),
-        tenth(b.supply),
-        tenth(b.return_air),
-        tenth(b.exhaust),
-        tenth(b.humidity),
-        tenth(b.fan),
-        tenth(b.heating_valve),
-        tenth(b.cooling_valve),
-        tenth(b.recovery),
-        whole(b.duct_pressure),
-        whole(b.filter_drop),
-        Value::Bool(b.fan > 5.0),
-        Value::Float(18.0),
-        Value::Int(3),
-        Value::Int(800),
-    ];
-    let boiler = vec![
-        tenth(b.flow),
-        tenth(b.return_water),
-        tenth(b.modulation),
-        tenth(b.flue),
-        cent(b.pressure),
-        Value::Bool(b.burning),
-        Value::Float(60.0),
-    ];
+/// What the registers of the demo building give: air handling unit, boiler, meter, then the zones.
+fn registers(b: &Building) -> Vec<Vec<Value>> {
+    let (ahu, boiler) = (air(b), heat(b));
     let mut meter: Vec<Value> = b.volts.iter().chain(&b.watts).map(|x| single(*x)).collect();
     meter.extend([single(b.hertz), single(b.power_factor), whole(b.energy_wh)]);
     let zone = |z: &physics::Zone| {
+        let temperature = cent(z.temperature);
+        let (airflow, damper) = (whole(z.airflow), tenth(z.damper));
+        let (co2, reheat, occupied) = (whole(z.co2), tenth(z.reheat), Value::Bool(z.occupied));
         vec![
-            cent(z.temperature),
-            whole(z.airflow),
-            tenth(z.damper),
-            whole(z.co2),
-            tenth(z.reheat),
-            Value::Bool(z.occupied),
+            temperature,
+            airflow,
+            damper,
+            co2,
+            reheat,
+            occupied,
             Value::Float(21.0),
         ]
     };
     let mut groups = vec![ahu, boiler, meter];
     groups.extend(b.zones.iter().map(zone));
+    groups
+}
+
+fn air(b: &Building) -> Vec<Value> {
+    let tenths = [
+        b.outdoor,
+        b.supply,
+        b.return_air,
+        b.exhaust,
+        b.humidity,
+        b.fan,
+        b.heating_valve,
+        b.cooling_valve,
+        b.recovery,
+    ];
+    let mut all: Vec<Value> = tenths.into_iter().map(tenth).collect();
+    all.extend([
+        whole(b.duct_pressure),
+        whole(b.filter_drop),
+        Value::Bool(b.fan > 5.0),
+    ]);
+    all.extend([Value::Float(18.0), Value::Int(3), Value::Int(800)]);
+    all
+}
+
+fn heat(b: &Building) -> Vec<Value> {
+    let mut all = [b.flow, b.return_water, b.modulation, b.flue]
+        .map(tenth)
+        .to_vec();
+    all.extend([cent(b.pressure), Value::Bool(b.burning), Value::Float(60.0)]);
+    all
+}
+
+fn tenth(x: f64) -> Value {
+    Value::Float((x * 10.0).round() / 10.0)
+}
+
+fn cent(x: f64) -> Value {
+    Value::Float((x * 100.0).round() / 100.0)
+}
+
+fn whole(x: f64) -> Value {
+    Value::Int(x.round() as i64)
+}
+
+fn single(x: f64) -> Value {
+    Value::Float(f64::from(x as f32))
+}
+
+/// One second of scans, each group some milliseconds after the one before; counters each ten
+/// seconds.
+fn scans(b: &Building, at: i64) -> Vec<ScanBatch> {
+    let mut groups = registers(b);
     if at % 10_000 == 0 {
         groups.push(vec![
             whole(b.ahu_hours),
@@ -124,18 +155,17 @@ fn scans(b: &Building, at: i64) -> Vec<ScanBatch> {
         ]);
     }
     let mut jitter = (at / 1_000).cast_unsigned();
-    groups
-        .into_iter()
-        .enumerate()
+    (0u32..)
+        .zip(groups)
         .map(|(group, values)| {
             jitter = jitter.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17);
-            let late = i64::from(jitter as u8 % 12) + group as i64 * 9;
+            let late = i64::from(jitter as u8 % 12) + i64::from(group) * 9;
             let reading = |(i, value)| Reading {
-                slot: Slot((group * 20 + i) as u32 + 1),
+                slot: Slot(group * 20 + i + 1),
                 value: Some(value),
                 quality: Quality::GOOD,
             };
-            let readings = values.into_iter().enumerate().map(reading).collect();
+            let readings = (0u32..).zip(values).map(reading).collect();
             ScanBatch {
                 at: Timestamp(at + late),
                 readings,
@@ -157,8 +187,8 @@ fn commands() -> Commands {
     }
 }
 
-/// One day of the demo building, committed each half second, then compacted.
-async fn demo_day() {
+/// One day of the demo building, committed each half second, and the first second of the next.
+async fn filled() -> Rig {
     let Rig { dir, hands, store } = rig();
     let mut building = Building::new();
     let commands = commands();
@@ -175,6 +205,12 @@ async fn demo_day() {
     hands.store(START + Timestamp::DAY + 60_000, Ordering::Relaxed);
     push(&store, scans(&building, START + Timestamp::DAY + 60_000));
     store.settle().await.unwrap();
+    Rig { dir, hands, store }
+}
+
+/// A day compacted as fast as it goes: how small it gets and what that costs.
+async fn demo_day() {
+    let Rig { dir, store, .. } = filled().await;
     let samples = store.stats().committed_samples as f64;
     let day = dir.path().join("history/2026-01-01.db");
     let before = std::fs::metadata(&day).unwrap().len();
@@ -193,6 +229,51 @@ async fn demo_day() {
         memory(),
     );
     store.close(Duration::from_secs(30)).await.unwrap();
+}
+
+/// Commits at 1,000 samples a second while the same day is compacted by itself, and after.
+async fn beside() {
+    let Rig { dir, store, .. } = filled().await;
+    store.close(Duration::from_secs(30)).await.unwrap();
+    let at = START + Timestamp::DAY + 120_000;
+    let Rig { dir, hands, store } = open(dir, at, true);
+    let mut tick = tokio::time::interval(Duration::from_millis(50));
+    let mut building = Building::new();
+    let mut times = [Vec::new(), Vec::new()];
+    let begun = Instant::now();
+    let mut took = None;
+    for n in 0.. {
+        tick.tick().await;
+        let now = at + n * 50;
+        hands.store(now, Ordering::Relaxed);
+        building.step(0.05, &commands());
+        let head = store.outbox().head(riser_store::Stream::Data).seq;
+        let mut heads = store.committed(riser_store::Stream::Data);
+        let sent = Instant::now();
+        push(&store, scans(&building, now));
+        heads.wait_for(|now| now.seq > head).await.unwrap();
+        let compacted = store.stats().compacted_files > 0;
+        times[usize::from(compacted)].push(sent.elapsed().as_secs_f64() * 1e3);
+        if compacted && took.is_none() {
+            took = Some(begun.elapsed());
+        }
+        if took.is_some() && times[1].len() >= times[0].len().max(20) {
+            break;
+        }
+    }
+    for (name, times) in ["while compacting", "after"].into_iter().zip(&mut times) {
+        times.sort_by(f64::total_cmp);
+        println!(
+            "append to commit, {name:<16} p50 {:.2} ms, p95 {:.2} ms, slowest {:.2} ms ({} commits)",
+            times[times.len() / 2],
+            times[times.len() * 95 / 100],
+            times[times.len() - 1],
+            times.len(),
+        );
+    }
+    println!("compaction by itself     {:.1?} for the day", took.unwrap());
+    store.close(Duration::from_secs(30)).await.unwrap();
+    drop(dir);
 }
 
 /// Octets written to the disk at 1,000 samples a second, by pause between commits.
@@ -312,6 +393,7 @@ fn main() {
         .unwrap();
     runtime.block_on(async {
         demo_day().await;
+        beside().await;
         writing(Duration::from_millis(500)).await;
         writing(Duration::from_secs(1)).await;
         a_year().await;

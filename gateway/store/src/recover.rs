@@ -123,7 +123,7 @@ fn finish(
     }
     search.report(&mut tx)?;
     let epoch = tx.numbers.epoch;
-    settle_compacted(&mut marks, &days)?;
+    scan::settle_compacted(&mut marks, &days)?;
     forget_epochs(&tx, &mut marks, &days)?;
     tx.commit()?;
     let catalog = Catalog::new(days);
@@ -362,19 +362,6 @@ fn event_head(state: &State, marks: &Marks) -> Result<u64, StoreError> {
         .doing("find the last event", &state.file)?;
     let settled = marks.of((state.numbers.epoch, Stream::Event));
     Ok(last.max(settled.map_or(0, crate::ranges::RangeSet::last)))
-}
-
-/// What was compacted was settled, whatever the marks say that were found.
-fn settle_compacted(marks: &mut Marks, days: &[DayFile]) -> Result<(), StoreError> {
-    for day in days.iter().filter(|d| !d.runs.is_empty()) {
-        let conn = crate::sqlite::open_reader(&day.path)?;
-        for run in &day.runs {
-            for (first, last) in scan::compacted(&conn, &day.path, run.no)? {
-                marks.load((run.epoch, Stream::Data), first, last);
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Keeps marks only of epochs some file still has, and of the one in use.

@@ -4,8 +4,9 @@
 use crate::StoreError;
 use crate::catalog::{DayFile, Entry, Run};
 use crate::error::Doing;
+use crate::marks::Marks;
 use riser_model::{PointDirectory, Timestamp};
-use riser_wire::Epoch;
+use riser_wire::{Epoch, Stream};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::Path;
 use uuid::Uuid;
@@ -53,6 +54,19 @@ pub(crate) fn compacted(
         .query_map([no], |r| Ok((r.get(0)?, r.get(1)?)))
         .doing(doing, file)?;
     rows.collect::<Result<_, _>>().doing(doing, file)
+}
+
+/// What was compacted was settled, whatever the marks say that were found.
+pub(crate) fn settle_compacted(marks: &mut Marks, days: &[DayFile]) -> Result<(), StoreError> {
+    for day in days.iter().filter(|d| !d.runs.is_empty()) {
+        let conn = crate::sqlite::open_reader(&day.path)?;
+        for run in &day.runs {
+            for (first, last) in compacted(&conn, &day.path, run.no)? {
+                marks.load((run.epoch, Stream::Data), first, last);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// First and last number of each epoch, by the ends of the key alone.

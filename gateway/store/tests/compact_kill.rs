@@ -106,7 +106,7 @@ fn run_and_kill(dir: &Path, after: Duration) -> (f64, u32) {
         clippy::cast_sign_loss,
         reason = "a small number"
     )]
-    (number("stored").last().unwrap_or(0.0), days as u32)
+    (number("stored").next_back().unwrap_or(0.0), days as u32)
 }
 
 #[tokio::test]
