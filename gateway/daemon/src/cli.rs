@@ -5,6 +5,7 @@ use crate::audit::{self, AuditCommand};
 use crate::backup::command::{BackupCommand, RestoreArgs};
 use crate::config::{Config, Problems};
 use crate::history::{self, HistoryCommand};
+
 use crate::ledger::LedgerArgs;
 use crate::{assemble, backup, doctor, ledger, logs, points, print, run, secrets};
 use clap::{Args, Parser, Subcommand};
@@ -67,11 +68,11 @@ enum Command {
     Check,
     /// Print the code that claims this gateway
     ClaimCode,
-    /// Show what became of every sample, per lane and hour
-    Ledger(LedgerArgs),
     /// Show or check the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Show what became of every sample, per lane and hour
+    Ledger(LedgerArgs),
     /// Make or look at a backup
     #[command(subcommand)]
     Backup(BackupCommand),
@@ -93,10 +94,10 @@ impl Cli {
             Command::History(command) => self.history(command),
             Command::Check => self.check_store(),
             Command::ClaimCode => self.claim_code(),
-            Command::Ledger(args) => self.ledger(args),
             Command::Audit(command) => self.audit(command),
             Command::Backup(command) => self.backup(command),
             Command::Restore(args) => self.restore(args),
+            Command::Ledger(args) => self.ledger(args),
             Command::Version => {
                 print::line(&format!("riserd {}", env!("CARGO_PKG_VERSION")));
                 Ok(())
@@ -142,11 +143,6 @@ impl Cli {
         Ok(())
     }
 
-    fn ledger(&self, args: &LedgerArgs) -> Result<(), Failure> {
-        let config = self.load()?;
-        ledger::run(&config, args).map_err(|error| Failure::Other(Box::new(error)))
-    }
-
     fn history(&self, command: &HistoryCommand) -> Result<(), Failure> {
         let config = self.load()?;
         history::run(&config, command).map_err(Failure::Other)
@@ -163,6 +159,11 @@ impl Cli {
             .map_err(|error| Failure::Other(Box::new(error)))?;
         print::line(&code.to_string());
         Ok(())
+    }
+
+    fn ledger(&self, args: &LedgerArgs) -> Result<(), Failure> {
+        let config = self.load()?;
+        ledger::run(&config, args).map_err(|error| Failure::Other(Box::new(error)))
     }
 
     fn audit(&self, command: &AuditCommand) -> Result<(), Failure> {
