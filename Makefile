@@ -12,9 +12,6 @@ demo: ui ## build everything and run a whole building on this machine until Ctrl
 test: ## install the test peers and run every test there is (what CI runs)
 	node tests/run.mjs all
 
-faults: ## cut power, fill disks and break links, again and again (an hour or so)
-	node tests/run.mjs faults
-
 lint: ## formatting, clippy, TypeScript, licences and duplicate crates
 	node tests/run.mjs lint
 
@@ -32,4 +29,4 @@ fuzz: ## run every fuzz target for FUZZ_SECONDS (600) seconds each
 clean: ## remove everything that can be made again
 	rm -rf target .peers .demo node_modules gateway/web/dist cloud-api/web/dist
 
-.PHONY: help demo test faults lint bench ui fuzz clean
+.PHONY: help demo test lint bench ui fuzz clean

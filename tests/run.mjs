@@ -178,17 +178,6 @@ async function all() {
   process.exit(count.failed === 0 && count.passed > 0 ? 0 : 1);
 }
 
-/** The long set of tests/faults; the fast one is part of `all`. */
-async function faults() {
-  await setup();
-  say('building');
-  await must('build', 'cargo', ['build', '--workspace', '--bins', '--tests', '--quiet']);
-  await cargoTest('faults, the long set', ['-p', 'riser-faults', '--', '--ignored', '--nocapture', '--test-threads=1']);
-  if (failures.length) console.log(`Failed:\n  ${failures.join('\n  ')}`);
-  console.log(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
-  process.exit(count.failed === 0 && count.passed > 0 ? 0 : 1);
-}
-
 async function lint() {
   await setupNode();
   const steps = [
@@ -232,7 +221,7 @@ async function fuzz() {
   say('no finding');
 }
 
-const stages = { all, faults, lint, ui, fuzz, setup };
+const stages = { all, lint, ui, fuzz, setup };
 const stage = stages[process.argv[2]];
 if (!stage) {
   console.error(`usage: node tests/run.mjs ${Object.keys(stages).join(' | ')}`);

@@ -1,8 +1,0 @@
-//! Faults and what must hold whatever they hit. One binary, so that scenarios can take turns.
-
-mod consumer;
-mod damage;
-mod full;
-mod kill;
-mod link;
-mod power;
