@@ -1,6 +1,7 @@
 //! What the end-to-end tests stand on: real processes, a link that can be spoilt, a fake Modbus
 //! device that numbers every value it gives out, and clients for both HTTP faces. Owns no test.
 
+pub mod broker;
 pub mod cloud;
 pub mod committed;
 pub mod lab;

@@ -56,6 +56,8 @@ pub struct Flight {
     pub octets: u64,
 }
 
+/// How long the side of a half-open connection that has not given up hears nothing of it.
+const FORGOTTEN: Duration = Duration::from_secs(300);
 /// Flights remembered of a connection.
 const FLIGHTS: usize = 64;
 
@@ -78,6 +80,13 @@ struct Shared {
 }
 
 impl Shared {
+    /// A new connection; answers its number.
+    fn begin(&self) -> u64 {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        flights.clear();
+        self.accepted.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     fn flew(&self, connection: u64, up: bool, octets: u64) {
         if up {
             self.octets_up.fetch_add(octets, Ordering::Relaxed);
@@ -86,10 +95,10 @@ impl Shared {
         if connection != self.accepted.load(Ordering::Relaxed) {
             return;
         }
-        match flights.last_mut() {
-            Some(last) if last.up == up => last.octets += octets,
-            _ if flights.len() < FLIGHTS => flights.push(Flight { up, octets }),
-            _ => {}
+        if let Some(last) = flights.last_mut().filter(|last| last.up == up) {
+            last.octets += octets;
+        } else if flights.len() < FLIGHTS {
+            flights.push(Flight { up, octets });
         }
     }
 }
@@ -109,12 +118,8 @@ impl Proxy {
         let counters = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                let mut flights = counters.flights.lock();
-                flights.as_mut().map_or((), |f| f.clear());
-                let number = counters.accepted.fetch_add(1, Ordering::Relaxed) + 1;
-                drop(flights);
                 let connection = Connection {
-                    number,
+                    number: counters.begin(),
                     shared: Arc::clone(&counters),
                     mode: seen.clone(),
                     down: AtomicU64::new(0),
@@ -197,9 +202,7 @@ impl Connection {
             return;
         };
         let (_, _) = (near.set_nodelay(true), far.set_nodelay(true));
-        if self.pass(near, far).await.is_err() {
-            tracing_reset();
-        }
+        self.pass(near, far).await;
     }
 
     /// A connection that is spoilt before its first octet never reaches the far side.
@@ -223,6 +226,102 @@ impl Connection {
             }
             if mode.changed().await.is_err() {
                 return false;
+            }
+        }
+    }
+
+    async fn pass(&self, mut near: TcpStream, mut far: TcpStream) {
+        let mut mode = self.mode.clone();
+        let reset = {
+            let (near_read, near_write) = near.split();
+            let (far_read, far_write) = far.split();
+            tokio::select! {
+                _ = mode.wait_for(|m| *m == Mode::Cut) => true,
+                reset = self.pump(near_read, far_write, true) => reset,
+                reset = self.pump(far_read, near_write, false) => reset,
+            }
+        };
+        if reset {
+            let (_, _) = (near.set_zero_linger(), far.set_zero_linger());
+        } else if self.dead.load(Ordering::Relaxed) {
+            // One side has given up; the other must not hear of it.
+            tokio::time::sleep(FORGOTTEN).await;
+        }
+    }
+
+    /// Passes on what comes in one direction; true when the connection is to end in a reset.
+    async fn pump(
+        &self,
+        mut from: impl AsyncReadExt + Unpin,
+        mut to: impl AsyncWriteExt + Unpin,
+        up: bool,
+    ) -> bool {
+        let mut mode = self.mode.clone();
+        let mut buffer = vec![0; 16 * 1024];
+        while let Ok(read @ 1..) = from.read(&mut buffer).await {
+            let mut rest = &buffer[..read];
+            while !rest.is_empty() {
+                let now = *mode.borrow_and_update();
+                let octets = match self.leave(now, up, rest.len()) {
+                    Leave::Go(octets) => octets,
+                    Leave::Slowly(octets, pause) => {
+                        tokio::time::sleep(pause).await;
+                        octets
+                    }
+                    Leave::Wait if mode.changed().await.is_err() => return false,
+                    Leave::Wait => continue,
+                    Leave::Never => std::future::pending().await,
+                    Leave::Reset => return true,
+                };
+                let (first, later) = rest.split_at(octets);
+                if !up {
+                    self.down.fetch_add(octets as u64, Ordering::Relaxed);
+                }
+                self.shared.flew(self.number, up, octets as u64);
+                if to.write_all(first).await.is_err() {
+                    return false;
+                }
+                rest = later;
+                // So that octets sent one by one also arrive one by one.
+                tokio::task::yield_now().await;
+            }
+        }
+        false
+    }
+
+    fn leave(&self, mode: Mode, up: bool, waiting: usize) -> Leave {
+        if self.dead.load(Ordering::Relaxed) {
+            return Leave::Never;
+        }
+        match mode {
+            Mode::Pass => Leave::Go(waiting),
+            Mode::Cut => Leave::Reset,
+            Mode::BlackHole => Leave::Wait,
+            Mode::Spoilt(spoil) => self.spoilt(spoil, up, waiting),
+        }
+    }
+
+    fn spoilt(&self, spoil: Spoil, up: bool, waiting: usize) -> Leave {
+        let down = self.down.load(Ordering::Relaxed);
+        if down < spoil.after_down {
+            let left = usize::try_from(spoil.after_down - down).unwrap_or(usize::MAX);
+            return Leave::Go(if up { waiting } else { waiting.min(left) });
+        }
+        if spoil.up_only && !up {
+            return Leave::Go(waiting);
+        }
+        match spoil.how {
+            How::BlackHole => Leave::Wait,
+            How::HalfOpen => {
+                self.dead.store(true, Ordering::Relaxed);
+                Leave::Never
+            }
+            How::Reset => Leave::Reset,
+            How::Octets => Leave::Go(1),
+            How::Slow(rate) => {
+                let octets = waiting.min(usize::try_from(rate / 20).unwrap_or(1).max(1));
+                let pause = Duration::from_secs(1) / rate.max(1);
+                Leave::Slowly(octets, pause * u32::try_from(octets).unwrap_or(1))
             }
         }
     }

@@ -3,61 +3,11 @@
 
 use crate::outage::{all_exactly_once, numbered_building};
 use riser_e2e::cloud::Cloud;
-use riser_e2e::lab::{GATEWAY, tool};
+use riser_e2e::lab::GATEWAY;
 use riser_e2e::numbered::Numbered;
-use riser_e2e::process::Process;
 use riser_e2e::{Lab, alone, peers, until};
 use serde_json::json;
-use std::path::PathBuf;
 use std::time::Duration;
-
-/// Makes mosquitto listen where the gateway connects, and the cloud its client.
-async fn between(lab: &Lab, program: PathBuf) -> Process {
-    let at = lab.folder.display();
-    let (pki, identity) = (format!("{at}/pki"), format!("{at}/cloud-identity"));
-    let client = [
-        "pki",
-        "issue-client",
-        "--dir",
-        &pki,
-        "--name",
-        "cloud",
-        "--out",
-        &identity,
-    ];
-    tool("riser-cloud", &client, "").await;
-    let write = |name: &str, text: String| {
-        std::fs::write(lab.folder.join(name), text).expect("a file of the test");
-    };
-    write(
-        "cloud.toml",
-        format!(
-            "data_dir = \"{at}/cloud\"\n[http]\nlisten = \"127.0.0.1:{}\"\n\
-             [broker]\nurl = \"mqtts://localhost:{}\"\nca = \"{pki}/ca.pem\"\ncert = \"{identity}/cloud.pem\"\n\
-             key = \"{identity}/cloud.key\"\n",
-            lab.cloud_port, lab.mqtt_port
-        ),
-    );
-    write(
-        "acl",
-        "pattern write riser/v1/%u/up/+\npattern read riser/v1/%u/down/+\n\
-         user cloud\ntopic read riser/v1/+/+/up/+\ntopic write riser/v1/+/+/down/+\n"
-            .to_owned(),
-    );
-    // As root it would drop its rights and could not read this folder.
-    let user = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
-    write(
-        "mosquitto.conf",
-        format!(
-            "user {user}\nper_listener_settings true\nlistener {} 127.0.0.1\ncafile {pki}/ca.pem\n\
-             certfile {pki}/server.pem\nkeyfile {pki}/server.key\nrequire_certificate true\n\
-             use_identity_as_username true\nallow_anonymous false\nacl_file {at}/acl\npersistence false\n",
-            lab.mqtt_port
-        ),
-    );
-    Process::new("mosquitto", program, &lab.folder)
-        .arguments(["-c", &format!("{at}/mosquitto.conf")])
-}
 
 /// Waits until a watched value comes through the broker.
 async fn live_values(cloud: &Cloud) {
@@ -82,7 +32,7 @@ async fn a_broker_in_between_changes_nothing_even_when_it_is_killed() {
     };
     let device = Numbered::start().await;
     let mut lab = Lab::prepare(&numbered_building(device.port, 200)).await;
-    let mut broker = between(&lab, program).await;
+    let mut broker = lab.behind_broker(program).await;
     broker.start();
     lab.cloud.start();
     lab.gateway.start();

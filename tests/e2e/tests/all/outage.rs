@@ -241,7 +241,14 @@ async fn a_batch_damaged_on_the_disk_holds_up_no_other() {
         },
     )
     .await;
-    let samples = cloud.samples(GATEWAY, "num/n0").await;
-    let after = samples.iter().filter(|(at, _)| *at > damaged + 1_000);
-    assert!(after.count() > 0 && samples.iter().any(|(at, _)| *at < damaged));
+    until(
+        "what was read before and after the damaged batch is there",
+        Duration::from_secs(20),
+        || async {
+            let samples = cloud.samples(GATEWAY, "num/n0").await;
+            let after = samples.iter().any(|(at, _)| *at > damaged + 1_000);
+            (after && samples.iter().any(|(at, _)| *at < damaged)).then_some(())
+        },
+    )
+    .await;
 }
