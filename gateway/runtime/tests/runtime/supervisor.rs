@@ -53,8 +53,9 @@ async fn what_may_pass_is_tried_again_for_ever_with_growing_bounded_waits() {
     let took = began.elapsed();
     assert_eq!(bench.device.runs(), 51);
     // Fifty waits between half a second and the cap of a minute; growing, so well above the least.
+    // No upper bound here: the paused clock also runs on while the store's thread works. That each
+    // wait stays below the cap is shown beside the backoff itself.
     assert!(took > Duration::from_secs(120), "{took:?}");
-    assert!(took < Duration::from_secs(50 * 60), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
