@@ -30,7 +30,8 @@ pub use health::{
 };
 pub use id::{GatewayId, Key, PointPath, Slot, TenantId};
 pub use ledger::{
-    Ledger, LedgerAsOf, LedgerCounts, LedgerDropped, LedgerEntry, LedgerLane, LedgerReport, LedgerRow,
+    Ledger, LedgerAsOf, LedgerCounts, LedgerDropped, LedgerEntry, LedgerLane, LedgerReport,
+    LedgerRow,
 };
 pub use point::{Access, Label, Limits, Point, ValueKind};
 pub use quality::{Level, Quality, Reason};

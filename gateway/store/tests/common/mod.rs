@@ -5,7 +5,7 @@ use riser_model::{
     Access, Alarm, AlarmId, AlarmPriority, AlarmState, ClockState, Event, Limits, Point, Quality,
     Reading, ScanBatch, Slot, Timestamp, Value, ValueKind,
 };
-use riser_store::{Now, Recovery, Store, StoreConfig};
+use riser_store::{Now, OutboxBatch, Position, Recovery, Store, StoreConfig};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -110,4 +110,25 @@ pub(crate) fn flip(path: &Path, offset: usize) {
     let mut octets = std::fs::read(path).unwrap();
     octets[offset] ^= 0x5a;
     std::fs::write(path, octets).unwrap();
+}
+
+/// The events that wait for the cloud, with their numbers.
+pub(crate) async fn events_waiting(store: &Store) -> Vec<(u64, Event)> {
+    let outbox = store.outbox();
+    let from = Position {
+        epoch: store.epoch(),
+        seq: 0,
+    };
+    let claimed = outbox.claim_events(from, 9_999).await.unwrap();
+    let decode = |b: OutboxBatch| {
+        let (_, event) = riser_wire::decode_event(&b.frame).unwrap();
+        (b.position.seq, event)
+    };
+    claimed.into_iter().map(decode).collect()
+}
+
+/// How many batches of samples wait for the cloud, while none of the events is durable.
+pub(crate) async fn data_waiting(store: &Store) -> u64 {
+    let events = events_waiting(store).await.len() as u64;
+    store.outbox().occupancy().batches - events
 }
