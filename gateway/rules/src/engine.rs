@@ -6,6 +6,7 @@
 //! `stale`) hold every state: they never raise, clear or write anything, and delays stand still.
 
 use crate::alarm;
+use crate::own::{self, OwnAlarms, Present};
 use crate::rule::Rule;
 use crate::running::{NONE, Running, Sink};
 use riser_model::{
@@ -82,6 +83,8 @@ pub struct RuleEngine {
     first: Vec<u32>,
     /// Open alarms whose rule is gone; they wait for their acknowledgement.
     orphans: Vec<Alarm>,
+    /// Alarms about the gateway itself.
+    own: OwnAlarms,
     /// No rule is due before this; may be too early, never too late.
     due: Option<Tick>,
     new_id: Box<dyn FnMut() -> AlarmId + Send>,
@@ -104,6 +107,7 @@ impl RuleEngine {
             heads,
             first: Vec::new(),
             orphans: Vec::new(),
+            own: OwnAlarms::default(),
             due: None,
             new_id,
         }
@@ -130,6 +134,10 @@ impl RuleEngine {
             let owner = self.rules.iter_mut().find(|r| r.owns(&alarm));
             if let Some(running) = owner {
                 running.seed_alarm(alarm);
+                continue;
+            }
+            if own::is_own(&alarm) {
+                self.own.seed(alarm);
                 continue;
             }
             if alarm::clear(&mut alarm, at) {
@@ -203,6 +211,10 @@ impl RuleEngine {
                 .acknowledge(acknowledgement)
                 .ok_or(AcknowledgeError::NotOpen(id));
         }
+        if self.own.open().any(|a| a.id == id) {
+            let taken = self.own.acknowledge(id, acknowledgement);
+            return taken.ok_or(AcknowledgeError::NotOpen(id));
+        }
         let index = self
             .orphans
             .iter()
@@ -219,6 +231,20 @@ impl RuleEngine {
             .iter()
             .filter_map(Running::open)
             .chain(&self.orphans)
+            .chain(self.own.open())
+    }
+
+    /// Takes note of a condition of the gateway itself: present with what is wrong, or not. May be
+    /// told as often as it is looked at. The effect is there where its alarm changed.
+    pub fn condition(
+        &mut self,
+        subject: &str,
+        present: Option<Present>,
+        at: Timestamp,
+    ) -> Option<Effect> {
+        let changed = self.own.set(subject, present, (at, &mut self.new_id))?;
+        let (alarm, notify) = changed;
+        Some(Effect::Alarm { alarm, notify })
     }
 
     /// Every running rule as it stands.

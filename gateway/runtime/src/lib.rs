@@ -37,7 +37,7 @@ mod views;
 pub use config::{AdapterSpec, BuildFn, RuntimeConfig, StartError};
 pub use questions::ReadError;
 pub use riser_adapter::{Clock, HealthBoard, SystemClock};
-pub use riser_rules::{AcknowledgeError, Rule, RuleView};
+pub use riser_rules::{AcknowledgeError, Present, Rule, RuleView};
 pub use runtime::Runtime;
 pub use stats::RuntimeStats;
 pub use views::{

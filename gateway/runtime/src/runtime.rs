@@ -16,7 +16,7 @@ use riser_model::{
     Acknowledgement, Alarm, AlarmId, Command, CommandRecord, PointPath, PointView, Reading,
     ScanBatch, Slot,
 };
-use riser_rules::{AcknowledgeError, RuleView, Tick};
+use riser_rules::{AcknowledgeError, Present, RuleView, Tick};
 use riser_store::Store;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -142,6 +142,16 @@ impl Runtime {
             self.inner.alarms.tell_one(&alarm);
         }
         Ok(alarm)
+    }
+
+    /// Takes note of a condition of the gateway itself, such as a backup that failed: its alarm is
+    /// raised, changed or cleared, told and recorded like those of rules. May be told as often as
+    /// it is looked at.
+    pub fn condition(&self, subject: &str, present: Option<Present>) {
+        let now = self.inner.commander.tools.clock.now();
+        let mut state = self.inner.field.lock();
+        let effect = state.engine.condition(subject, present, now);
+        self.inner.alarms.tell(effect.as_slice());
     }
 
     /// Every enabled rule as it stands.
