@@ -125,6 +125,12 @@ pub mod action {
     pub const ACKNOWLEDGE: &str = "acknowledge";
     /// A configuration was applied.
     pub const CONFIGURATION: &str = "configuration";
+    /// A configuration that waited was confirmed.
+    pub const CONFIGURATION_CONFIRMED: &str = "configuration_confirmed";
+    /// A configuration was taken back.
+    pub const CONFIGURATION_REVERTED: &str = "configuration_reverted";
+    /// A configuration was asked for and cannot be used, or could not be applied.
+    pub const CONFIGURATION_REFUSED: &str = "configuration_refused";
     /// A user was added.
     pub const USER_ADDED: &str = "user_added";
     /// A user was removed.
@@ -143,6 +149,8 @@ pub mod action {
     pub const UPDATED: &str = "updated";
     /// The gateway found its own chain broken.
     pub const CHAIN_BROKEN: &str = "chain_broken";
+    /// Somebody knows of the breaks there are; a new chain begins with this entry.
+    pub const BREAK_ACKNOWLEDGED: &str = "break_acknowledged";
 }
 
 /// What is wrong with an entry.

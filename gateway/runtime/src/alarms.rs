@@ -25,15 +25,15 @@ impl AlarmDesk {
                 if *notify {
                     count(&self.counters.alarm_notifications);
                 }
-                self.tell_one(alarm);
+                self.tell_one(alarm, None);
             }
         }
     }
 
-    /// Tells one changed alarm.
-    pub(crate) fn tell_one(&self, alarm: &Alarm) {
+    /// Tells one changed alarm, and the audit log from where whoever changed it came.
+    pub(crate) fn tell_one(&self, alarm: &Alarm, from: Option<String>) {
         count(&self.counters.alarm_changes);
-        self.events.file(Event::Alarm(alarm.clone()));
+        self.events.file_from(Event::Alarm(alarm.clone()), from);
         // Nobody listening is fine.
         let _ = self.feed.send(alarm.clone());
     }

@@ -22,8 +22,14 @@ impl EventLog {
     /// Queues an event. The store keeps it until the disk takes it; only when thousands wait
     /// already, or the store is closed, is it lost, and counted.
     pub(crate) fn file(&self, event: Event) {
+        self.file_from(event, None);
+    }
+
+    /// As `file`, with where whoever caused it came from.
+    pub(crate) fn file_from(&self, event: Event, from: Option<String>) {
         count(&self.counters.events_filed);
-        if let Some(Err(error)) = self.store.append_event(event).now_or_never() {
+        let filed = self.store.append_event_from(event, from);
+        if let Some(Err(error)) = filed.now_or_never() {
             count(&self.counters.events_lost);
             tracing::error!(error = error.chain(), "an event was lost");
         }

@@ -136,10 +136,23 @@ impl Runtime {
     /// # Errors
     /// It is not open: over already, or never raised here.
     pub fn acknowledge(&self, id: AlarmId, by: Acknowledgement) -> Result<Alarm, AcknowledgeError> {
+        self.acknowledge_from(id, by, None)
+    }
+
+    /// As [`Self::acknowledge`]; the audit log also says from which address.
+    ///
+    /// # Errors
+    /// As for [`Self::acknowledge`].
+    pub fn acknowledge_from(
+        &self,
+        id: AlarmId,
+        by: Acknowledgement,
+        from: Option<String>,
+    ) -> Result<Alarm, AcknowledgeError> {
         let mut state = self.inner.field.lock();
         let (alarm, changed) = state.engine.acknowledge(id, by)?;
         if changed {
-            self.inner.alarms.tell_one(&alarm);
+            self.inner.alarms.tell_one(&alarm, from);
         }
         Ok(alarm)
     }
@@ -167,11 +180,23 @@ impl Runtime {
     /// # Errors
     /// It is not allowed or not possible. The refusal is recorded and on the feed as well.
     pub async fn write(&self, command: Command) -> Result<CommandRecord, CommandRefused> {
+        self.write_from(command, None).await
+    }
+
+    /// As [`Self::write`]; the audit log also says from which address.
+    ///
+    /// # Errors
+    /// As for [`Self::write`].
+    pub async fn write_from(
+        &self,
+        command: Command,
+        from: Option<String>,
+    ) -> Result<CommandRecord, CommandRefused> {
         // In a task of its own: whoever asked may be gone before the disk has recorded the command,
         // and one that is recorded must be begun or ended all the same.
         let commander = Arc::clone(&self.inner.commander);
         let asked = command.clone();
-        let taken = tokio::spawn(async move { commander.write(command).await });
+        let taken = tokio::spawn(async move { commander.write(command, from).await });
         taken.await.unwrap_or_else(|_| {
             let why = "the gateway failed while it took the command; look at the point before \
                        issuing it again";

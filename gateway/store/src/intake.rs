@@ -16,10 +16,16 @@ pub(crate) type EventReply = Box<dyn FnOnce(Result<u64, StoreError>) + Send>;
 /// A small write of `state.db`.
 pub(crate) type Task = Box<dyn FnOnce(&mut StateTx<'_>) -> Reply + Send>;
 
+/// An event on its way, with where whoever caused it was, for the audit log.
+pub(crate) struct Filed {
+    pub(crate) event: Event,
+    pub(crate) from: Option<String>,
+}
+
 /// What goes before samples.
 pub(crate) enum Urgent {
     /// An event; kept and repeated until the disk takes it.
-    Event(Box<Event>, EventReply),
+    Event(Box<Filed>, EventReply),
     /// A small write; tried once, whoever asked hears of a failure.
     Task(Task),
     /// Do all housekeeping now, then answer.

@@ -57,7 +57,9 @@ mod stats;
 mod store;
 mod writer;
 
-pub use audit::{AuditFilter, AuditReport, Note, Trace, list_audit, verify_audit};
+pub use audit::{
+    AuditBreak, AuditFilter, AuditReport, BreakTaken, Note, Trace, list_audit, verify_audit,
+};
 pub use check::{CheckReport, check};
 pub use config::{FreeSpace, Now, StoreConfig};
 pub use documents::ConfigurationDocument;

@@ -320,6 +320,19 @@ impl Store {
         command: Command,
         announce: bool,
     ) -> Result<bool, StoreError> {
+        self.record_command_from(command, announce, None).await
+    }
+
+    /// As [`Self::record_command`]; the audit log also says from where its author came.
+    ///
+    /// # Errors
+    /// As for [`Self::record_command`].
+    pub async fn record_command_from(
+        &self,
+        command: Command,
+        announce: bool,
+        from: Option<String>,
+    ) -> Result<bool, StoreError> {
         self.write(move |tx| {
             let Some(note) = put_command(tx, &command)? else {
                 return Ok(false);
@@ -327,7 +340,7 @@ impl Store {
             if announce {
                 tx.emit(&Event::Command(command))?;
             }
-            crate::audit::append(tx, note).map(|()| true)
+            crate::audit::append(tx, note.coming_from(from.as_deref())).map(|()| true)
         })
         .await
     }

@@ -156,7 +156,7 @@ impl StateTx<'_> {
     }
 
     /// Records an event: the row it changes, and its place on the event stream.
-    pub(crate) fn record(&mut self, event: &Event) -> Result<u64, StoreError> {
+    pub(crate) fn record(&mut self, event: &Event, from: Option<&str>) -> Result<u64, StoreError> {
         let note = match event {
             Event::Alarm(alarm) => put_alarm(self, alarm)?,
             Event::Command(command) => put_command(self, command)?,
@@ -165,7 +165,7 @@ impl StateTx<'_> {
         };
         let seq = self.emit(event)?;
         if let Some(note) = note {
-            crate::audit::append(self, note)?;
+            crate::audit::append(self, note.coming_from(from))?;
         }
         Ok(seq)
     }

@@ -1,7 +1,7 @@
 //! The handle everybody holds. Owns how a call reaches the writer or a reader; the tables behind
 //! the calls live in the modules named after them.
 
-use crate::intake::{Append, Urgent};
+use crate::intake::{Append, Filed, Urgent};
 use crate::ledger::QUEUE_FULL;
 use crate::readers::Reader;
 use crate::shared::Shared;
@@ -105,9 +105,21 @@ impl Store {
         &self,
         event: Event,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send + 'static + use<> {
+        self.append_event_from(event, None)
+    }
+
+    /// As [`Self::append_event`]; the audit log also says from where whoever caused it came.
+    ///
+    /// # Errors
+    /// As for [`Self::append_event`].
+    pub fn append_event_from(
+        &self,
+        event: Event,
+        from: Option<String>,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send + 'static + use<> {
         let (done, answer) = oneshot::channel();
         let done = Box::new(move |result| drop(done.send(result)));
-        let event = Urgent::Event(Box::new(event), done);
+        let event = Urgent::Event(Box::new(Filed { event, from }), done);
         if let Err(error) = self.shared.intake.urgent(event) {
             tracing::debug!(%error, "an event is not taken");
         }

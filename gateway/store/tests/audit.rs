@@ -7,10 +7,11 @@ mod common;
 use common::{DAY, Hands, NOON, alarm, close, config, open};
 use riser_model::audit::action;
 use riser_model::{
-    Acknowledgement, AuditEntry, Author, AuthorKind, ChainBreak, Event, Role, Timestamp,
+    Acknowledgement, AuditEntry, Author, AuthorKind, ChainBreak, Command, CommandId, Event,
+    Priority, Role, Timestamp,
 };
 use riser_store::{
-    AuditFilter, Lockout, NewUser, Note, Position, Session, Store, Trace, verify_audit,
+    AuditFilter, Deed, Lockout, NewUser, Note, Position, Session, Store, Trace, verify_audit,
 };
 use std::path::Path;
 
@@ -88,7 +89,7 @@ async fn a_day_of_work(store: &Store) {
     store.end_session([7; 32], by.clone()).await.unwrap();
     store.end_session([7; 32], by.clone()).await.unwrap();
     store
-        .record_configuration("a = 1".to_owned(), by)
+        .add_configuration(common::document("a = 1"), Deed::by(by))
         .await
         .unwrap();
 }
@@ -214,6 +215,212 @@ async fn a_removed_end_is_noticed() {
     drop(conn);
     let report = verify_audit(&config(dir.path())).unwrap();
     assert_eq!(report.broken, Some(ChainBreak::Missing(8)));
+}
+
+/// Somebody with the file in their hands and the gateway stopped.
+fn write_into(dir: &Path, sql: &str) {
+    let conn = rusqlite::Connection::open(dir.join("state.db")).unwrap();
+    conn.execute_batch("DROP TRIGGER audit_not_changed; DROP TRIGGER audit_not_deleted")
+        .unwrap();
+    conn.execute_batch(sql).unwrap();
+}
+
+fn put_back(dir: &Path) {
+    let conn = rusqlite::Connection::open(dir.join("state.db")).unwrap();
+    let sql = "CREATE TRIGGER IF NOT EXISTS audit_not_changed BEFORE UPDATE ON audit BEGIN SELECT 1; END;
+               CREATE TRIGGER IF NOT EXISTS audit_not_deleted BEFORE DELETE ON audit BEGIN SELECT 1; END;";
+    conn.execute_batch(sql).unwrap();
+}
+
+#[tokio::test]
+async fn a_number_is_never_given_twice_so_an_end_that_was_cut_off_stays_a_gap() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON);
+    let (store, _) = open(dir.path(), &hands);
+    a_day_of_work(&store).await;
+    close(store).await;
+    write_into(dir.path(), "DELETE FROM audit WHERE no >= 5");
+    let (store, _) = open(dir.path(), &hands);
+    for n in 0..9 {
+        let note = Note::new(Trace::gateway(), action::UPDATED, format!("step {n}"));
+        store.note(note).await.unwrap();
+    }
+    let report = store.verify_audit().await.unwrap();
+    assert_eq!(report.broken, Some(ChainBreak::Missing(8)));
+    assert_eq!(
+        (report.sound, report.last),
+        (4 + 8, 16),
+        "what follows is looked at"
+    );
+    close(store).await;
+}
+
+#[tokio::test]
+async fn an_acknowledged_break_stays_visible_and_the_next_one_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON);
+    let (store, _) = open(dir.path(), &hands);
+    a_day_of_work(&store).await;
+    let before = store.verify_audit().await.unwrap();
+    let by = Trace::new("anna", HERE);
+    let same = store
+        .acknowledge_breaks(by.clone(), "nothing")
+        .await
+        .unwrap();
+    assert_eq!(same, before, "nothing is broken: nothing is written");
+    close(store).await;
+    write_into(
+        dir.path(),
+        "UPDATE audit SET actor = 'bert' WHERE no IN (2, 4)",
+    );
+
+    let (store, _) = open(dir.path(), &hands);
+    let report = store.verify_audit().await.unwrap();
+    assert_eq!(report.broken, Some(ChainBreak::Changed(2)));
+    assert_eq!(report.breaks.len(), 2, "the check goes on behind the first");
+    let report = store
+        .acknowledge_breaks(by.clone(), "a \"test\"\nof mine")
+        .await
+        .unwrap();
+    assert_eq!(report.broken, None);
+    assert_ne!(report.chain, before.chain, "a new chain begins");
+    let taken: Vec<_> = report.breaks.iter().flat_map(|b| &b.acknowledged).collect();
+    assert_eq!(taken.len(), 2);
+    assert!(
+        taken
+            .iter()
+            .all(|t| t.by == "anna" && t.comment == "a \"test\" of mine")
+    );
+    let told = told(&store).await;
+    let tail: Vec<_> = told
+        .iter()
+        .rev()
+        .take(3)
+        .map(|e| e.action.as_str())
+        .collect();
+    assert_eq!(
+        tail,
+        [
+            action::BREAK_ACKNOWLEDGED,
+            action::CHAIN_BROKEN,
+            action::CHAIN_BROKEN
+        ]
+    );
+    close(store).await;
+
+    // The same entry once more, an unreadable one, and the acknowledgement itself.
+    put_back(dir.path());
+    write_into(dir.path(), "UPDATE audit SET actor = 'carl' WHERE no = 2");
+    let report = verify_audit(&config(dir.path())).unwrap();
+    assert_eq!(
+        report.broken,
+        Some(ChainBreak::Changed(2)),
+        "not the one that is known"
+    );
+    put_back(dir.path());
+    write_into(
+        dir.path(),
+        "UPDATE audit SET actor = 'bert', at = 'x' WHERE no = 3",
+    );
+    let report = verify_audit(&config(dir.path())).unwrap();
+    let fresh = report.breaks.iter().filter(|b| b.acknowledged.is_none());
+    assert_eq!(fresh.map(|b| b.broken.no()).collect::<Vec<_>>(), [2, 3]);
+    put_back(dir.path());
+    let sql = "UPDATE audit SET detail = replace(detail, 'of mine', 'of his') \
+               WHERE action = 'break_acknowledged'";
+    write_into(dir.path(), sql);
+    let report = verify_audit(&config(dir.path())).unwrap();
+    let fresh = report.breaks.iter().filter(|b| b.acknowledged.is_none());
+    assert_eq!(
+        fresh.map(|b| b.broken.no()).collect::<Vec<_>>(),
+        [2, 3, 4, 10],
+        "a changed acknowledgement acknowledges nothing"
+    );
+}
+
+#[tokio::test]
+async fn many_breaks_are_taken_ten_at_a_time_and_rows_that_are_none_do_not_stop_work() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON);
+    let (store, _) = open(dir.path(), &hands);
+    for n in 0..30 {
+        let note = Note::new(Trace::gateway(), action::UPDATED, format!("step {n}"));
+        store.note(note).await.unwrap();
+    }
+    close(store).await;
+    let sql = "UPDATE audit SET object = 'x' WHERE no <= 14;
+               UPDATE audit SET hash = 'no hash' WHERE no = 30;
+               INSERT INTO audit SELECT -5, chain, at, actor, source, action, object, detail, \
+               previous, hash FROM audit WHERE no = 1;";
+    write_into(dir.path(), sql);
+    let (store, _) = open(dir.path(), &hands);
+    let by = Trace::new("anna", HERE);
+    let note = Note::new(Trace::gateway(), action::UPDATED, "goes on");
+    store.note(note).await.unwrap();
+    let mut rounds = 0;
+    while store.verify_audit().await.unwrap().broken.is_some() {
+        store.acknowledge_breaks(by.clone(), "").await.unwrap();
+        rounds += 1;
+        assert!(rounds < 4);
+    }
+    let report = store.verify_audit().await.unwrap();
+    assert_eq!((rounds, report.breaks.len()), (2, 16));
+    close(store).await;
+}
+
+fn by_hand() -> Command {
+    Command {
+        id: CommandId(uuid::Uuid::from_u128(7)),
+        path: "ahu-1/setpoint".parse().unwrap(),
+        value: None,
+        priority: Priority::MANUAL_OPERATOR,
+        issued_at: Timestamp(NOON),
+        expires_at: Timestamp(NOON + 60_000),
+        hold_until: None,
+        author: Author {
+            kind: AuthorKind::Local,
+            name: "anna".to_owned(),
+        },
+    }
+}
+
+#[tokio::test]
+async fn whoever_writes_and_acknowledges_is_named_with_their_address() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON);
+    let (store, _) = open(dir.path(), &hands);
+    let Event::Alarm(mut raised) = alarm(1) else {
+        panic!("an alarm");
+    };
+    raised.acknowledged = Some(Acknowledgement {
+        by: Author {
+            kind: AuthorKind::Local,
+            name: "anna".to_owned(),
+        },
+        at: Timestamp(NOON + 5),
+        comment: String::new(),
+    });
+    store
+        .append_event_from(Event::Alarm(raised), Some(HERE.to_owned()))
+        .await
+        .unwrap();
+    let by_hand = by_hand();
+    store
+        .record_command_from(by_hand, true, Some(HERE.to_owned()))
+        .await
+        .unwrap();
+    let entries = store.audit(all()).await.unwrap();
+    let said: Vec<_> = entries
+        .iter()
+        .map(|e| (e.action.as_str(), e.source.as_str()))
+        .collect();
+    assert_eq!(said, [(action::WRITE, HERE), (action::ACKNOWLEDGE, HERE)]);
+    let from = AuditFilter {
+        to: Some(Timestamp(NOON)),
+        ..all()
+    };
+    assert_eq!(store.audit(from).await.unwrap().len(), 0);
+    close(store).await;
 }
 
 #[tokio::test]

@@ -120,19 +120,25 @@ impl Commander {
 
     /// Takes a command of a person: recorded first, then begun, so that neither a repeat nor a
     /// restart can carry it out twice.
-    pub(crate) async fn write(&self, command: Command) -> Result<CommandRecord, CommandRefused> {
+    pub(crate) async fn write(
+        &self,
+        command: Command,
+        from: Option<String>,
+    ) -> Result<CommandRecord, CommandRefused> {
         let requested = match self.reserve(&command) {
             Id::New(requested) => requested,
             Id::Known(known) => return Ok(known),
         };
         let announce = command.author.kind != AuthorKind::Cloud;
-        let recording = self.tools.store.record_command(command.clone(), announce);
+        let store = &self.tools.store;
+        let recording = store.record_command_from(command.clone(), announce, from.clone());
         match tokio::time::timeout(RECORD_WITHIN, recording).await {
             Ok(Ok(true)) => {}
             Ok(Ok(false)) => return Ok(self.recall(requested).await),
             Ok(Err(error)) => {
                 tracing::warn!(error = error.chain(), "a command is begun unrecorded");
-                self.tools.events.file(Event::Command(command.clone()));
+                let events = &self.tools.events;
+                events.file_from(Event::Command(command.clone()), from);
             }
             Err(_) => tracing::warn!("a command is begun before the disk has recorded it"),
         }

@@ -2,10 +2,11 @@
 //! pruning behind the anchor, and the check of the whole chain. What an entry is and what its hash
 //! covers is `riser_model::audit`.
 
+mod breaks;
 mod verify;
 
+use verify::is_unfit;
 pub(crate) use verify::verify;
-use verify::{is_unfit, report_break};
 
 use crate::error::Doing;
 use crate::state::StateTx;
@@ -71,6 +72,15 @@ impl Note {
     pub fn with(self, detail: Value) -> Self {
         Self { detail, ..self }
     }
+
+    /// From a place that is known more closely.
+    #[must_use]
+    pub(crate) fn coming_from(mut self, place: Option<&str>) -> Self {
+        if let Some(place) = place {
+            place.clone_into(&mut self.trace.source);
+        }
+        self
+    }
 }
 
 /// Which entries to list; the newest come first.
@@ -82,8 +92,36 @@ pub struct AuditFilter {
     pub action: Option<String>,
     /// Only those with this text in actor, source, object or detail.
     pub search: Option<String>,
+    /// Only those made at or after this.
+    pub from: Option<Timestamp>,
+    /// Only those made before this.
+    pub to: Option<Timestamp>,
     /// At most this many.
     pub limit: usize,
+}
+
+/// Who acknowledged a break.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakTaken {
+    /// Number of the entry that says so.
+    pub entry: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+    /// What they wrote.
+    pub comment: String,
+}
+
+/// One break of the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditBreak {
+    /// What is wrong, and where.
+    pub broken: ChainBreak,
+    /// Tells it from another break at the same entry.
+    pub mark: String,
+    /// Who knows of it.
+    pub acknowledged: Option<BreakTaken>,
 }
 
 /// What the check of the chain found.
@@ -93,12 +131,14 @@ pub struct AuditReport {
     pub chain: Uuid,
     /// Entries up to this number have been pruned.
     pub pruned: u64,
-    /// The newest entry.
+    /// The newest entry that was looked at.
     pub last: u64,
     /// Entries that were read and are sound.
     pub sound: u64,
-    /// The first thing that is wrong.
+    /// The first break nobody has acknowledged.
     pub broken: Option<ChainBreak>,
+    /// Every break that was found, acknowledged ones too; bounded.
+    pub breaks: Vec<AuditBreak>,
 }
 
 struct Anchor {
@@ -122,15 +162,31 @@ fn anchor(conn: &Connection, file: &Path) -> Result<Anchor, StoreError> {
         .doing("read the anchor of the audit log", file)
 }
 
+/// The highest number the file ever gave, of entries that are gone, too.
+fn given(conn: &Connection, file: &Path) -> Result<u64, StoreError> {
+    let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'audit'";
+    conn.prepare_cached(sql)
+        .and_then(|mut q| q.query_row([], |r| r.get(0)))
+        .doing("find the newest audit number", file)
+}
+
 /// Appends an entry and puts it on the event stream.
 pub(crate) fn append(tx: &mut StateTx<'_>, note: Note) -> Result<(), StoreError> {
     let anchor = anchor(tx.conn(), tx.file())?;
     let newest = tx.row(
         "find the newest audit entry",
         "SELECT no, hash FROM audit ORDER BY no DESC LIMIT 1",
-        |r| Ok((r.get::<_, u64>(0)?, AuditHash(r.get(1)?))),
+        // A hash that cannot be read must not keep people from working; the check names it.
+        |r| {
+            Ok((
+                r.get::<_, u64>(0)?,
+                r.get(1).map_or(AuditHash::ZERO, AuditHash),
+            ))
+        },
     )?;
-    let (no, previous) = newest.unwrap_or((anchor.no, anchor.hash));
+    let (newest, previous) = newest.unwrap_or((anchor.no, anchor.hash));
+    // A number is never given twice: an end that was cut off stays visible as a gap.
+    let no = newest.max(given(tx.conn(), tx.file())?);
     let detail = match note.detail {
         Value::Null => String::new(),
         detail => detail.to_string(),
@@ -207,16 +263,21 @@ fn list(
     let sql = format!(
         "SELECT {COLUMNS} FROM audit WHERE no < ?1 AND (?2 IS NULL OR action = ?2) \
          AND (?3 IS NULL OR instr(lower(actor || ' ' || source || ' ' || object || ' ' || detail), ?3) > 0) \
-         ORDER BY no DESC LIMIT ?4"
+         AND at >= ?4 AND at < ?5 ORDER BY no DESC LIMIT ?6"
     );
     let before = filter
         .before
         .map_or(i64::MAX, |no| i64::try_from(no).unwrap_or(i64::MAX));
     let search = filter.search.as_ref().map(|text| text.to_lowercase());
+    let from = filter.from.map_or(i64::MIN, |at| at.0);
+    let to = filter.to.map_or(i64::MAX, |at| at.0);
     let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
     let mut query = conn.prepare_cached(&sql).doing(doing, file)?;
     let rows = query
-        .query_map(params![before, filter.action, search, limit], entry_of)
+        .query_map(
+            params![before, filter.action, search, from, to, limit],
+            entry_of,
+        )
         .doing(doing, file)?;
     // One that cannot be read is named by the check; the others are shown all the same.
     rows.filter(|row| !row.as_ref().is_err_and(is_unfit))
@@ -305,23 +366,6 @@ impl Store {
             list(r.state()?, &file, &filter)
         })
         .await
-    }
-
-    /// Checks the whole chain. A break is written into the log once, so that the cloud hears of it.
-    ///
-    /// # Errors
-    /// The disk refused, or too many questions wait.
-    pub async fn verify_audit(&self) -> Result<AuditReport, StoreError> {
-        let report = self
-            .read(|r| {
-                let file = r.state_file();
-                verify(r.state()?, &file)
-            })
-            .await?;
-        if let Some(broken) = report.broken.clone() {
-            self.write(move |tx| report_break(tx, &broken)).await?;
-        }
-        Ok(report)
     }
 
     /// Drops entries older than a time, and the oldest above a number. Answers with how many.

@@ -3,7 +3,7 @@
 
 use super::Writer;
 use crate::StoreError;
-use crate::intake::{EventReply, Reply, Urgent};
+use crate::intake::{EventReply, Filed, Reply, Urgent};
 use crate::marks::Numbering;
 use crate::ranges::RangeSet;
 use crate::shared::Shared;
@@ -17,7 +17,7 @@ use std::time::Instant;
 
 /// What waits for the commit.
 enum Done {
-    Event(Box<Event>, EventReply, u64),
+    Event(Box<Filed>, EventReply, u64),
     Task(Reply),
 }
 
@@ -172,14 +172,16 @@ impl Done {
 /// fails by itself is answered by itself.
 fn one(tx: &mut StateTx<'_>, urgent: Urgent, done: &mut Vec<Done>) -> Result<(), StoreError> {
     match urgent {
-        Urgent::Event(event, reply) => match tx.nested(|tx| tx.record(&event)) {
-            Ok(seq) => done.push(Done::Event(event, reply, seq)),
-            Err(error @ StoreError::Database { .. }) => {
-                done.push(Done::Event(event, reply, 0));
-                return Err(error);
+        Urgent::Event(event, reply) => {
+            match tx.nested(|tx| tx.record(&event.event, event.from.as_deref())) {
+                Ok(seq) => done.push(Done::Event(event, reply, seq)),
+                Err(error @ StoreError::Database { .. }) => {
+                    done.push(Done::Event(event, reply, 0));
+                    return Err(error);
+                }
+                Err(error) => reply(Err(error)),
             }
-            Err(error) => reply(Err(error)),
-        },
+        }
         Urgent::Task(task) => {
             done.push(Done::Task(task(tx)));
             if tx.is_broken() {
