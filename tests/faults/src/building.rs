@@ -47,6 +47,14 @@ impl Building {
             .to_vec()
     }
 
+    /// Every point of a device, the two plain ones too.
+    #[must_use]
+    pub fn all(&self, device: usize) -> Vec<Point> {
+        let numbered = (0..self.points).map(|point| format!("num{device}/n{point}"));
+        let plain = ["relay", "door"].map(|key| format!("num{device}/{key}"));
+        numbered.chain(plain).collect()
+    }
+
     /// Starts the devices.
     pub async fn devices(&self) -> Vec<Numbered> {
         let mut devices = Vec::new();

@@ -4,14 +4,20 @@
 
 pub mod account;
 pub mod building;
+pub mod clock;
 pub mod disk;
+pub mod fleet;
+pub mod hours;
 pub mod link;
 pub mod proc;
 pub mod rig;
 
 pub use account::{Account, Outage};
 pub use building::{Building, Point};
+pub use clock::Clock;
 pub use disk::Disk;
+pub use fleet::Fleet;
+pub use hours::Tally;
 pub use rig::Rig;
 
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};

@@ -15,6 +15,25 @@ pub fn resident(process: &Process) -> u64 {
         .expect("a running process has a size")
 }
 
+/// Processor time used so far, in seconds.
+///
+/// # Panics
+/// When the process does not run.
+#[must_use]
+pub fn processor(process: &Process) -> f64 {
+    let id = process.id().expect("a running process has an id");
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    // Fields 14 and 15, counted behind the name, in hundredths of a second (proc(5)).
+    let behind = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let fields: Vec<f64> = behind
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|f| f.parse().ok())
+        .collect();
+    fields.iter().sum::<f64>() / 100.0
+}
+
 /// Freezes a process: its connections stay open and nobody answers on them.
 pub async fn freeze(process: &Process) {
     signal(process, "-STOP").await;

@@ -5,5 +5,7 @@ mod damage;
 mod failing;
 mod full;
 mod kill;
+mod ledger;
 mod link;
+mod mass;
 mod power;
