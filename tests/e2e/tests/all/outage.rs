@@ -182,17 +182,20 @@ async fn a_minute_without_the_cloud_loses_and_doubles_nothing() {
     assert_eq!(raised[0]["id"], alarm["id"]);
 }
 
+/// The newest day's file.
+fn newest_day(lab: &Lab) -> Option<rusqlite::Connection> {
+    let newest = std::fs::read_dir(lab.folder.join("gateway/history"))
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == "db"))
+        .max()?;
+    rusqlite::Connection::open(newest).ok()
+}
+
 /// Turns one octet in the middle of a frame that has not gone up, as failing flash would; answers
 /// the moment of its first sample.
 fn damage_one_frame(lab: &Lab) -> i64 {
-    let history = lab.folder.join("gateway/history");
-    let newest = std::fs::read_dir(&history)
-        .expect("the history folder")
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|e| e == "db"))
-        .max()
-        .expect("a day's file");
-    let file = rusqlite::Connection::open(newest).expect("the day's file");
+    let file = newest_day(lab).expect("the day's file");
     let (row, at, mut frame): (i64, i64, Vec<u8>) = file
         .query_row(
             "SELECT id, first_at, frame FROM batch ORDER BY id DESC LIMIT 1 OFFSET 1",
@@ -218,11 +221,13 @@ async fn a_batch_damaged_on_the_disk_holds_up_no_other() {
     lab.gateway.start();
     let local = lab.technician().await;
     until(
-        "some batches wait for the cloud",
+        "some batches of samples wait for the cloud",
         Duration::from_secs(20),
         || async {
-            let link = local.get("/api/v1/overview").await.1["link"].clone();
-            (link["backlog_batches"].as_u64()? > 5).then_some(())
+            let file = newest_day(&lab)?;
+            let count = "SELECT count(*) FROM batch";
+            let batches: i64 = file.query_row(count, [], |row| row.get(0)).ok()?;
+            (batches > 5).then_some(())
         },
     )
     .await;
