@@ -34,6 +34,22 @@ impl HealthBoard {
         });
     }
 
+    /// Forgets devices, and the lanes only they hang on.
+    pub fn forget_devices(&self, gone: impl Fn(&Key) -> bool) {
+        self.with(|b| {
+            let mut lanes: Vec<String> = Vec::new();
+            b.devices.retain(|key, d| {
+                let keep = !gone(key);
+                if !keep {
+                    lanes.push(d.lane.clone());
+                }
+                keep
+            });
+            lanes.retain(|lane| b.devices.values().all(|d| d.lane != *lane));
+            b.lanes.retain(|lane, _| !lanes.contains(lane));
+        });
+    }
+
     /// Every lane, by name.
     #[must_use]
     pub fn lanes(&self) -> Vec<LaneHealth> {

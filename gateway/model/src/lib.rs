@@ -5,6 +5,7 @@
 pub mod alarm;
 pub mod audit;
 pub mod command;
+pub mod configuration;
 pub mod event;
 pub mod health;
 pub mod id;
@@ -23,6 +24,10 @@ pub use alarm::{Acknowledgement, Alarm, AlarmId, AlarmPriority, AlarmState};
 pub use audit::{AUDIT_TEXT_MAX, AuditEntry, AuditHash, ChainBreak};
 pub use command::{
     Author, AuthorKind, Command, CommandId, CommandRecord, CommandState, HeldBy, Outcome, Priority,
+};
+pub use configuration::{
+    ConfigurationAnswer, ConfigurationAsk, ConfigurationDifference, ConfigurationEffects,
+    ConfigurationRefusal, ConfigurationRefusalKind, ConfigurationState, ConfigurationVersion,
 };
 pub use event::{Event, PointDirectory};
 pub use health::{

@@ -95,22 +95,57 @@ impl RuleEngine {
     #[must_use]
     pub fn new(rules: Vec<Rule>, new_id: Box<dyn FnMut() -> AlarmId + Send>) -> Self {
         let enabled = rules.into_iter().filter(|r| r.enabled);
-        let mut rules: Vec<Running> = enabled.map(Running::new).collect();
-        let mut heads = HashMap::new();
-        for (index, running) in rules.iter_mut().enumerate().rev() {
-            let index = u32::try_from(index).unwrap_or(NONE);
-            let head = heads.insert(running.rule.point.clone(), index);
-            running.next = head.unwrap_or(NONE);
-        }
-        Self {
-            rules,
-            heads,
+        let mut engine = Self {
+            rules: enabled.map(Running::new).collect(),
+            heads: HashMap::new(),
             first: Vec::new(),
             orphans: Vec::new(),
             own: OwnAlarms::default(),
             due: None,
             new_id,
+        };
+        engine.line_up();
+        engine
+    }
+
+    /// Puts the rules of each point in a line.
+    fn line_up(&mut self) {
+        self.heads.clear();
+        for (index, running) in self.rules.iter_mut().enumerate().rev() {
+            let index = u32::try_from(index).unwrap_or(NONE);
+            let head = self.heads.insert(running.rule.point.clone(), index);
+            running.next = head.unwrap_or(NONE);
         }
+    }
+
+    /// Takes other rules. One that stays as it was keeps its state, delays and alarm; alarms and
+    /// held levels of the others are taken over as after a restart (see [`Self::seed`]). Every slot
+    /// has to be bound again afterwards.
+    pub fn replace(&mut self, rules: Vec<Rule>, holding: &[Key], at: Timestamp) -> Vec<Effect> {
+        let mut old = std::mem::take(&mut self.rules);
+        let mut kept = Vec::new();
+        for rule in rules.into_iter().filter(|r| r.enabled) {
+            let same = old.iter().position(|running| running.rule == rule);
+            self.rules.push(match same {
+                Some(index) => {
+                    kept.push(rule.key);
+                    old.swap_remove(index)
+                }
+                None => Running::new(rule),
+            });
+        }
+        self.line_up();
+        self.first.clear();
+        // Looked at with the next tick, whatever is due then.
+        self.due = Some(Tick(i64::MIN));
+        let mut open: Vec<Alarm> = old.iter().filter_map(Running::open).cloned().collect();
+        open.append(&mut self.orphans);
+        let holding: Vec<Key> = holding
+            .iter()
+            .filter(|k| !kept.contains(k))
+            .cloned()
+            .collect();
+        self.seed(open, &holding, at)
     }
 
     /// Tells the engine the slot of a point. Returns whether any rule looks at it.

@@ -44,6 +44,25 @@ impl Directory {
         Ok(())
     }
 
+    /// Removes every point of an adapter; answers with their slots.
+    pub(crate) fn remove(&mut self, adapter: &str) -> Vec<Slot> {
+        let theirs = |entry: &Option<Entry>| {
+            let entry = entry.as_ref();
+            entry.is_some_and(|entry| *entry.adapter == *adapter)
+        };
+        let mut removed = Vec::new();
+        for (slot, entry) in (0..).map(Slot).zip(&mut self.entries) {
+            if theirs(entry)
+                && let Some(entry) = entry.take()
+            {
+                self.by_path.remove(&entry.point.path);
+                self.texts[slot.index()] = Box::default();
+                removed.push(slot);
+            }
+        }
+        removed
+    }
+
     pub(crate) fn slot(&self, path: &PointPath) -> Option<Slot> {
         self.by_path.get(path).copied()
     }
@@ -117,6 +136,20 @@ mod tests {
             ..PointFilter::default()
         });
         assert_eq!(of_device, vec![Slot(0)]);
+    }
+
+    #[test]
+    fn the_points_of_an_adapter_go_with_it_and_may_come_back() {
+        let mut directory = directory(&["a/one", "a/two"]);
+        assert_eq!(directory.remove("b"), vec![]);
+        assert_eq!(directory.remove("a"), vec![Slot(0), Slot(1)]);
+        assert_eq!(directory.matching(&PointFilter::default()), vec![]);
+        let entry = Entry {
+            point: Arc::new(point("a/two")),
+            adapter: "b".into(),
+        };
+        directory.add(Slot(1), entry).unwrap();
+        assert_eq!(directory.matching(&PointFilter::default()), vec![Slot(1)]);
     }
 
     #[test]

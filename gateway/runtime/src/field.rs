@@ -7,8 +7,8 @@
 use crate::directory::{Directory, Entry};
 use crate::leases::Leases;
 use crate::table::Table;
-use riser_model::{Point, PointView, Slot};
-use riser_rules::{RuleEngine, Tick};
+use riser_model::{Key, Point, PointPath, PointView, Slot, Timestamp};
+use riser_rules::{Effect, Rule, RuleEngine, Tick};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use tokio::time::Instant;
 
@@ -69,6 +69,55 @@ impl Field {
             state.engine.bind(&entry.point.path, slot);
         }
         Ok(())
+    }
+
+    /// Exchanges the points of some adapters for others. What is declared again keeps its value.
+    /// Answers with the slots that are no longer there; `Err` is a point another adapter owns.
+    pub(crate) fn exchange(
+        &self,
+        gone: &[String],
+        declared: Vec<(Slot, Entry)>,
+    ) -> Result<Vec<Slot>, Entry> {
+        let mut removed: Vec<Slot> = Vec::new();
+        {
+            let mut directory = self
+                .directory
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            for adapter in gone {
+                removed.append(&mut directory.remove(adapter));
+            }
+            for (slot, entry) in &declared {
+                directory.add(*slot, entry.clone())?;
+            }
+            removed.retain(|slot| directory.entry(*slot).is_none());
+        }
+        let mut state = self.lock();
+        removed.iter().for_each(|slot| state.table.retire(*slot));
+        drop(state);
+        self.declare(declared)?;
+        Ok(removed)
+    }
+
+    /// Exchanges the rules; answers with what follows from it.
+    pub(crate) fn exchange_rules(
+        &self,
+        rules: Vec<Rule>,
+        holding: &[Key],
+        at: Timestamp,
+    ) -> Vec<Effect> {
+        let paths: Vec<(PointPath, Slot)> = {
+            let directory = self.directory();
+            let all = directory.iter();
+            all.map(|(slot, entry)| (entry.point.path.clone(), slot))
+                .collect()
+        };
+        let mut state = self.lock();
+        let effects = state.engine.replace(rules, holding, at);
+        for (path, slot) in &paths {
+            state.engine.bind(path, *slot);
+        }
+        effects
     }
 
     /// A point with its present value.

@@ -15,6 +15,7 @@ mod admit;
 mod alarms;
 mod backoff;
 mod batch;
+mod change;
 mod commands;
 mod config;
 mod directory;
@@ -34,6 +35,7 @@ mod table;
 mod tasks;
 mod views;
 
+pub use change::Change;
 pub use config::{AdapterSpec, BuildFn, RuntimeConfig, StartError};
 pub use questions::ReadError;
 pub use riser_adapter::{Clock, HealthBoard, SystemClock};

@@ -6,7 +6,7 @@ use crate::commands::Commander;
 use crate::field::Field;
 use crate::stats::{Counters, RuntimeStats, add};
 use crate::supervisor::Seat;
-use crate::tasks::Tasks;
+use crate::tasks::{Hiring, Tasks};
 use crate::views::{
     AdapterView, CommandRefused, LevelView, PointFilter, PointPage, QualityCounts, RefusedKind,
     ShutdownReport,
@@ -37,7 +37,8 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) counters: Arc<Counters>,
     pub(crate) health: HealthBoard,
-    pub(crate) seats: Vec<Arc<Seat>>,
+    pub(crate) seats: Mutex<Vec<Arc<Seat>>>,
+    pub(crate) hiring: Hiring,
     pub(crate) live: broadcast::Sender<Arc<ScanBatch>>,
     pub(crate) watch: mpsc::Sender<ScanBatch>,
     pub(crate) watch_feed: Mutex<Option<mpsc::Receiver<ScanBatch>>>,
@@ -47,7 +48,7 @@ pub(crate) struct Inner {
 impl std::fmt::Debug for Runtime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Runtime")
-            .field("adapters", &self.inner.seats.len())
+            .field("adapters", &self.seats().len())
             .finish_non_exhaustive()
     }
 }
@@ -60,6 +61,11 @@ impl Runtime {
             Some(tasks) => tasks.end(grace).await,
             None => ShutdownReport::default(),
         }
+    }
+
+    fn seats(&self) -> Vec<Arc<Seat>> {
+        let seats = self.inner.seats.lock();
+        seats.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Points with their present values, in order of paths.
@@ -238,14 +244,14 @@ impl Runtime {
             view.points = points.get(view.name.as_str()).copied().unwrap_or_default();
             view
         };
-        self.inner.seats.iter().map(with_points).collect()
+        self.seats().iter().map(with_points).collect()
     }
 
     /// Figures since start.
     #[must_use]
     pub fn stats(&self) -> RuntimeStats {
         let mut stats = self.inner.counters.snapshot();
-        stats.intake_waits = self.inner.seats.iter().map(|s| s.samples.waits()).sum();
+        stats.intake_waits = self.seats().iter().map(|s| s.samples.waits()).sum();
         stats.alarm_changes_suppressed = self.inner.field.lock().engine.suppressed();
         stats
     }

@@ -61,7 +61,7 @@ impl Runtime {
 }
 
 /// Builds every adapter once and checks names and points against each other.
-fn build_all(specs: Vec<AdapterSpec>) -> Result<Vec<(AdapterSpec, Built)>, StartError> {
+pub(crate) fn build_all(specs: Vec<AdapterSpec>) -> Result<Vec<(AdapterSpec, Built)>, StartError> {
     let mut names = HashSet::new();
     let mut all = Vec::with_capacity(specs.len());
     for spec in specs {
@@ -79,7 +79,7 @@ fn build_all(specs: Vec<AdapterSpec>) -> Result<Vec<(AdapterSpec, Built)>, Start
 }
 
 /// No path is there twice.
-fn one_owner(adapters: &[(AdapterSpec, Built)]) -> Result<(), StartError> {
+pub(crate) fn one_owner(adapters: &[(AdapterSpec, Built)]) -> Result<(), StartError> {
     let mut owners: HashMap<&PointPath, &str> = HashMap::new();
     for (spec, built) in adapters {
         for point in &built.points {
@@ -95,8 +95,10 @@ fn one_owner(adapters: &[(AdapterSpec, Built)]) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Declares the points of every adapter at once: one change of the directory, not one each.
-async fn declare(tools: &Tools, adapters: &mut [(AdapterSpec, Built)]) -> Result<(), StartError> {
+/// The points of built adapters with their owners, and the lane each device names itself.
+pub(crate) fn entries_of(
+    adapters: &mut [(AdapterSpec, Built)],
+) -> (Vec<Entry>, HashMap<Key, Arc<str>>) {
     let mut entries = Vec::new();
     let mut lanes: HashMap<Key, Arc<str>> = HashMap::new();
     for (spec, built) in adapters {
@@ -109,6 +111,12 @@ async fn declare(tools: &Tools, adapters: &mut [(AdapterSpec, Built)]) -> Result
             adapter: Arc::clone(&owner),
         }));
     }
+    (entries, lanes)
+}
+
+/// Declares the points of every adapter at once: one change of the directory, not one each.
+async fn declare(tools: &Tools, adapters: &mut [(AdapterSpec, Built)]) -> Result<(), StartError> {
+    let (entries, lanes) = entries_of(adapters);
     let points: Vec<_> = entries.iter().map(|e| Arc::clone(&e.point)).collect();
     let declared = tools.store.declare_points(points).await;
     let declared = declared.map_err(store_error("declare the points"))?;
@@ -171,6 +179,6 @@ async fn recover(
     Ok(())
 }
 
-fn store_error(doing: &'static str) -> impl FnOnce(StoreError) -> StartError {
+pub(crate) fn store_error(doing: &'static str) -> impl FnOnce(StoreError) -> StartError {
     move |source| StartError::Store { doing, source }
 }

@@ -32,7 +32,19 @@ const STEADY: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub(crate) struct Seat {
     view: Mutex<AdapterView>,
+    leaving: Mutex<Leaving>,
     pub(crate) samples: SampleSink,
+}
+
+/// Why an adapter is told to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// The gateway is going down.
+    GoingDown,
+    /// Another one takes its place; its commands wait.
+    Replaced,
+    /// It is no longer in the configuration.
+    Removed,
 }
 
 impl Seat {
@@ -47,8 +59,28 @@ impl Seat {
                 points: 0,
                 last_error: None,
             }),
+            leaving: Mutex::new(Leaving::GoingDown),
             samples,
         }
+    }
+
+    /// Says why the adapter will be told to end.
+    pub(crate) fn leaves(&self, why: Leaving) {
+        *self.leaving.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    fn leaving(&self) -> Leaving {
+        *self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another adapter takes its place under the same name.
+    pub(crate) fn replaced(&self, kind: &str) {
+        self.leaves(Leaving::GoingDown);
+        self.change(|view| {
+            view.kind = kind.to_owned();
+            view.restarts += 1;
+            view.last_error = None;
+        });
     }
 
     pub(crate) fn view(&self) -> AdapterView {
@@ -76,7 +108,7 @@ pub(crate) struct Surroundings {
 pub(crate) struct Supervisor {
     spec: AdapterSpec,
     seat: Arc<Seat>,
-    inbox: watch::Sender<Inbox>,
+    inbox: Arc<watch::Sender<Inbox>>,
     around: Surroundings,
     backoff: Backoff,
     /// Panics and fatal errors since it last ran steadily.
@@ -99,7 +131,7 @@ impl Supervisor {
     pub(crate) fn new(
         spec: AdapterSpec,
         seat: Arc<Seat>,
-        inbox: watch::Sender<Inbox>,
+        inbox: Arc<watch::Sender<Inbox>>,
         around: Surroundings,
     ) -> Self {
         let (first, cap) = (around.config.restart_first, around.config.restart_cap);
@@ -134,7 +166,14 @@ impl Supervisor {
                 None => break,
             };
         }
-        self.close(GOING_DOWN.to_owned());
+        match self.seat.leaving() {
+            Leaving::GoingDown => self.close(GOING_DOWN.to_owned()),
+            Leaving::Replaced => drop(self.inbox.send_replace(Inbox::Down)),
+            Leaving::Removed => self.close(format!(
+                "adapter '{}' is no longer in the configuration",
+                self.spec.name
+            )),
+        }
         self.state(AdapterState::Stopped, None);
     }
 

@@ -105,6 +105,15 @@ impl Table {
         }
     }
 
+    /// Forgets a point that is no longer there: what is still read of it is dropped.
+    pub(crate) fn retire(&mut self, slot: Slot) {
+        if let Some(row) = self.rows.get_mut(slot.index()) {
+            *row = UNDECLARED;
+            self.deadlines[slot.index()] = NEVER;
+            self.deadbands.remove(&slot);
+        }
+    }
+
     /// Takes one scan in: readings are made to fit, undeclared ones removed, the present values
     /// replaced.
     pub(crate) fn admit(&mut self, now: Tick, scan: &mut ScanBatch) -> Admitted {

@@ -11,7 +11,7 @@ use crate::registry::Registry;
 use crate::runtime::{Inner, Runtime};
 use crate::supervisor::{Seat, Supervisor, Surroundings};
 use crate::views::ShutdownReport;
-use riser_adapter::{Built, HealthBoard, SampleSink};
+use riser_adapter::{Adapter, Built, HealthBoard, SampleSink};
 use riser_model::ScanBatch;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -33,10 +33,89 @@ pub(crate) struct Tasks {
     cancel: CancellationToken,
     /// Cancelled once the adapters have ended.
     stop: CancellationToken,
-    adapters: Vec<(String, JoinHandle<()>)>,
+    pub(crate) adapters: Vec<Post>,
     parts: Vec<(&'static str, JoinHandle<()>)>,
     recorder: JoinHandle<()>,
     record_stop: CancellationToken,
+}
+
+/// One adapter with the tasks around it.
+pub(crate) struct Post {
+    pub(crate) name: String,
+    pub(crate) seat: Arc<Seat>,
+    pub(crate) inbox: Arc<watch::Sender<Inbox>>,
+    /// Ends the adapter and its supervisor.
+    pub(crate) cancel: CancellationToken,
+    pub(crate) running: JoinHandle<()>,
+    /// Ends the waiting line of its commands.
+    pub(crate) line: CancellationToken,
+    pub(crate) dispatching: JoinHandle<()>,
+}
+
+/// What it takes to put an adapter on its post, also while the others run.
+pub(crate) struct Hiring {
+    samples: mpsc::Sender<ScanBatch>,
+    commander: Arc<Commander>,
+    around: Surroundings,
+}
+
+impl Hiring {
+    /// A new adapter.
+    pub(crate) fn start(&self, spec: AdapterSpec, adapter: Box<dyn Adapter>) -> Post {
+        let sink = SampleSink::new(self.samples.clone());
+        let kind = adapter.kind();
+        let clock = &*self.commander.tools.clock;
+        let seat = Arc::new(Seat::new(&spec.name, kind, sink, clock));
+        let (inbox, dispatcher) = self.connect(&spec.name);
+        let inbox = Arc::new(inbox);
+        let line = self.around.cancel.child_token();
+        let (name, cancel) = (spec.name.clone(), self.around.cancel.child_token());
+        Post {
+            running: self.run((spec, adapter), &seat, &inbox, &cancel),
+            dispatching: tokio::spawn(dispatcher.run(line.clone())),
+            name,
+            seat,
+            inbox,
+            cancel,
+            line,
+        }
+    }
+
+    /// Another adapter on the post of one that has ended; its commands have waited.
+    pub(crate) fn replace(&self, post: &mut Post, spec: AdapterSpec, adapter: Box<dyn Adapter>) {
+        post.seat.replaced(adapter.kind());
+        post.cancel = self.around.cancel.child_token();
+        post.running = self.run((spec, adapter), &post.seat, &post.inbox, &post.cancel);
+    }
+
+    fn run(
+        &self,
+        (spec, adapter): (AdapterSpec, Box<dyn Adapter>),
+        seat: &Arc<Seat>,
+        inbox: &Arc<watch::Sender<Inbox>>,
+        cancel: &CancellationToken,
+    ) -> JoinHandle<()> {
+        let around = Surroundings {
+            cancel: cancel.clone(),
+            ..self.around.clone()
+        };
+        let supervisor = Supervisor::new(spec, Arc::clone(seat), Arc::clone(inbox), around);
+        tokio::spawn(supervisor.run(adapter))
+    }
+
+    /// Makes the waiting line of one adapter.
+    fn connect(&self, adapter: &str) -> (watch::Sender<Inbox>, Dispatcher) {
+        let (jobs, waiting) = mpsc::channel(JOBS);
+        let (inbox, outlet) = watch::channel(Inbox::Down);
+        let port = Port {
+            jobs,
+            inbox: outlet.clone(),
+        };
+        self.commander.connect(adapter.into(), port);
+        let commander = Arc::clone(&self.commander);
+        let within = self.around.config.reply_timeout;
+        (inbox, Dispatcher::new(commander, waiting, outlet, within))
+    }
 }
 
 /// Everything needed to spawn the tasks.
@@ -80,28 +159,23 @@ impl Assembly {
             recorder: tokio::spawn(recorder),
             record_stop,
         };
-        let around = self.surroundings();
-        let mut seats = Vec::new();
+        let hiring = Hiring {
+            samples,
+            commander: Arc::clone(&self.commander),
+            around: self.surroundings(),
+        };
         for (spec, built) in adapters {
-            let sink = SampleSink::new(samples.clone());
-            let kind = built.adapter.kind();
-            let seat = Arc::new(Seat::new(&spec.name, kind, sink, &*tools.clock));
-            seats.push(Arc::clone(&seat));
-            let (inbox, dispatcher) = self.connect(&spec.name);
-            let dispatching = tokio::spawn(dispatcher.run(self.cancel.clone()));
-            tasks.parts.push(("commands", dispatching));
-            let name = spec.name.clone();
-            let supervisor = Supervisor::new(spec, seat, inbox, around.clone());
-            let running = tokio::spawn(supervisor.run(built.adapter));
-            tasks.adapters.push((name, running));
+            tasks.adapters.push(hiring.start(spec, built.adapter));
         }
+        let seats = tasks.adapters.iter().map(|p| Arc::clone(&p.seat));
         let inner = Inner {
             field: Arc::clone(&tools.field),
             store: tools.store.clone(),
             counters: Arc::clone(&tools.counters),
             alarms: self.alarms,
-            health: around.health,
-            seats,
+            health: hiring.around.health.clone(),
+            seats: Mutex::new(seats.collect()),
+            hiring,
             live,
             watch,
             watch_feed: Mutex::new(Some(watch_feed)),
@@ -151,20 +225,6 @@ impl Assembly {
             cancel: self.cancel.clone(),
         }
     }
-
-    /// Makes the waiting line of one adapter.
-    fn connect(&self, adapter: &str) -> (watch::Sender<Inbox>, Dispatcher) {
-        let (jobs, waiting) = mpsc::channel(JOBS);
-        let (inbox, outlet) = watch::channel(Inbox::Down);
-        let port = Port {
-            jobs,
-            inbox: outlet.clone(),
-        };
-        self.commander.connect(adapter.into(), port);
-        let commander = Arc::clone(&self.commander);
-        let within = self.config.reply_timeout;
-        (inbox, Dispatcher::new(commander, waiting, outlet, within))
-    }
 }
 
 impl Tasks {
@@ -173,15 +233,17 @@ impl Tasks {
         let deadline = Instant::now() + grace;
         let mut late = Vec::new();
         self.cancel.cancel();
-        for (name, task) in self.adapters {
-            if !ended(task, deadline).await {
-                late.push(name);
+        let mut parts = self.parts;
+        for post in self.adapters {
+            parts.push(("commands", post.dispatching));
+            if !ended(post.running, deadline).await {
+                late.push(post.name);
             }
         }
         self.stop.cancel();
         let deadline = deadline.max(Instant::now() + LAST_GRACE);
         let mut slow: BTreeMap<&str, usize> = BTreeMap::new();
-        for (name, task) in self.parts {
+        for (name, task) in parts {
             if !ended(task, deadline).await {
                 *slow.entry(name).or_default() += 1;
             }
@@ -199,7 +261,7 @@ impl Tasks {
 }
 
 /// Waits for a task; cuts it off at the deadline. A task that panicked has ended.
-async fn ended(mut task: JoinHandle<()>, deadline: Instant) -> bool {
+pub(crate) async fn ended(mut task: JoinHandle<()>, deadline: Instant) -> bool {
     if tokio::time::timeout_at(deadline, &mut task).await.is_ok() {
         return true;
     }

@@ -223,3 +223,22 @@ CREATE TABLE ledger_head (
   cloud      INTEGER NOT NULL
 );
 INSERT INTO ledger_head VALUES (1, 0, 0, NULL, NULL, 0);
+
+-- What became of each configuration document: `state` 0 waits to be confirmed until `until`, 1 counts,
+-- 2 was taken back. The newest that was not taken back is the one to run. `starts` is how often it
+-- was started and did not end in order since it last ran steadily (`proven`); `before` says how the
+-- field was doing before it, as JSON.
+CREATE TABLE configuration_fate (
+  version  INTEGER PRIMARY KEY,
+  actor    TEXT NOT NULL,
+  source   TEXT NOT NULL,
+  note     TEXT NOT NULL,
+  state    INTEGER NOT NULL,
+  until    INTEGER,
+  ended_at INTEGER,
+  ended_by TEXT NOT NULL DEFAULT '',
+  reason   TEXT NOT NULL DEFAULT '',
+  proven   INTEGER NOT NULL DEFAULT 0,
+  starts   INTEGER NOT NULL DEFAULT 0,
+  before   TEXT NOT NULL DEFAULT ''
+);

@@ -27,6 +27,7 @@ mod claim;
 mod coarse;
 mod compact;
 mod config;
+mod configurations;
 mod dayfile;
 mod documents;
 mod epoch;
@@ -62,7 +63,9 @@ pub use audit::{
 };
 pub use check::{CheckReport, check};
 pub use config::{FreeSpace, Now, StoreConfig};
-pub use documents::ConfigurationDocument;
+pub use configurations::{
+    ConfigurationDocument, ConfigurationStanding, Deed, NewConfiguration, read_configurations,
+};
 pub use error::{StoreError, StoreFull};
 pub use export::{ExportAsk, ExportFormat, ExportReport, export};
 pub use files::SetAside;

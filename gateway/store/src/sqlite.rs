@@ -47,6 +47,7 @@ pub(crate) const STATE: Schema = Schema {
         include_str!("../migrations/state-1.sql"),
         include_str!("../migrations/state-2.sql"),
         include_str!("../migrations/state-3.sql"),
+        include_str!("../migrations/state-4.sql"),
     ],
 };
 

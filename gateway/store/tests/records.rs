@@ -335,43 +335,18 @@ async fn sessions_end_by_time_and_by_a_new_password() {
 }
 
 #[tokio::test]
-async fn values_and_configurations_are_kept() {
+async fn values_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let hands = Hands::new(NOON);
     let (store, _) = open(dir.path(), &hands);
     assert_eq!(store.value("claim").await.unwrap(), None);
     store.set_value("claim", b"one".to_vec()).await.unwrap();
     store.set_value("claim", b"two".to_vec()).await.unwrap();
-    assert_eq!(store.configuration().await.unwrap(), None);
-    assert_eq!(
-        store
-            .record_configuration("a = 1".to_owned(), by())
-            .await
-            .unwrap(),
-        1
-    );
-    assert_eq!(
-        store
-            .record_configuration("a = 1".to_owned(), by())
-            .await
-            .unwrap(),
-        1,
-        "no change"
-    );
-    assert_eq!(
-        store
-            .record_configuration("a = 2".to_owned(), by())
-            .await
-            .unwrap(),
-        2
-    );
     close(store).await;
     let (store, _) = open(dir.path(), &hands);
     assert_eq!(store.value("claim").await.unwrap(), Some(b"two".to_vec()));
     store.remove_value("claim").await.unwrap();
     assert_eq!(store.value("claim").await.unwrap(), None);
-    let found = store.configuration().await.unwrap().unwrap();
-    assert_eq!((found.version, found.body.as_str()), (2, "a = 2"));
     close(store).await;
     let closed = open(dir.path(), &hands).0;
     close(closed.clone()).await;

@@ -7,6 +7,7 @@ use crate::config::{Audit, Config};
 use riser_adapter::Clock;
 use riser_model::{ClockState, Timestamp};
 use riser_store::{Store, Trace};
+use sha2::Digest;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +87,15 @@ async fn record_configuration(store: &Store, file: &Path) {
             return;
         }
     };
-    match store.record_configuration(text, Trace::gateway()).await {
+    let new = riser_store::NewConfiguration {
+        sha256: riser_model::AuditHash(sha2::Sha256::digest(text.as_bytes()).into()),
+        body: text,
+        note: String::new(),
+        until: None,
+        before: String::new(),
+    };
+    let deed = riser_store::Deed::by(Trace::gateway());
+    match store.add_configuration(new, deed).await {
         Ok(version) => tracing::debug!(version, "the configuration is recorded"),
         Err(error) => {
             tracing::warn!(

@@ -102,6 +102,11 @@ impl Commander {
         self.books().ports.insert(adapter, port);
     }
 
+    /// Commands for this adapter are refused from now on.
+    pub(crate) fn disconnect(&self, adapter: &str) {
+        self.books().ports.remove(adapter);
+    }
+
     pub(crate) fn feed(&self) -> broadcast::Receiver<CommandRecord> {
         self.feed.subscribe()
     }

@@ -251,9 +251,19 @@ impl Commander {
     /// Takes over the arrays from before a restart, for the writable points declared by now.
     /// Levels of rules that no longer write them are given back.
     pub(crate) async fn restore(&self, rules: &[Rule]) -> Result<(), StoreError> {
+        self.restore_points(|_| true).await?;
+        self.end_levels_of_gone_rules(rules);
+        Ok(())
+    }
+
+    /// Takes over the arrays of some points, for those declared by now.
+    pub(crate) async fn restore_points(
+        &self,
+        wanted: impl Fn(Slot) -> bool,
+    ) -> Result<(), StoreError> {
         let mut devices: BTreeMap<Key, BTreeMap<Key, Slot>> = BTreeMap::new();
         for (slot, entry) in self.tools.field.directory().iter() {
-            if entry.point.access.writable() {
+            if entry.point.access.writable() && wanted(slot) {
                 let PointPath { device, point } = entry.point.path.clone();
                 devices.entry(device).or_default().insert(point, slot);
             }
@@ -277,11 +287,10 @@ impl Commander {
                 }
             }
         }
-        self.end_levels_of_gone_rules(rules);
         Ok(())
     }
 
-    fn end_levels_of_gone_rules(&self, rules: &[Rule]) {
+    pub(crate) fn end_levels_of_gone_rules(&self, rules: &[Rule]) {
         let paths: BTreeMap<Slot, PointPath> = {
             let books = self.books();
             let directory = self.tools.field.directory();

@@ -2,10 +2,10 @@
 #![expect(dead_code, reason = "each test binary uses its own part")]
 
 use riser_model::{
-    Access, Alarm, AlarmId, AlarmPriority, AlarmState, ClockState, Event, Limits, Point, Quality,
-    Reading, ScanBatch, Slot, Timestamp, Value, ValueKind,
+    Access, Alarm, AlarmId, AlarmPriority, AlarmState, AuditHash, ClockState, Event, Limits, Point,
+    Quality, Reading, ScanBatch, Slot, Timestamp, Value, ValueKind,
 };
-use riser_store::{Now, OutboxBatch, Position, Recovery, Store, StoreConfig};
+use riser_store::{NewConfiguration, Now, OutboxBatch, Position, Recovery, Store, StoreConfig};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -131,4 +131,15 @@ pub(crate) async fn events_waiting(store: &Store) -> Vec<(u64, Event)> {
 pub(crate) async fn data_waiting(store: &Store) -> u64 {
     let events = events_waiting(store).await.len() as u64;
     store.outbox().occupancy().batches - events
+}
+
+/// A document that counts at once; its hash is made of its first octet.
+pub(crate) fn document(body: &str) -> NewConfiguration {
+    NewConfiguration {
+        sha256: AuditHash([body.as_bytes()[0]; 32]),
+        body: body.to_owned(),
+        note: String::new(),
+        until: None,
+        before: String::new(),
+    }
 }
