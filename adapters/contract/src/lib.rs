@@ -14,7 +14,7 @@ pub mod health;
 pub use catalog::{
     Browse, BrowseNode, Built, Discover, DiscoverRequest, Found, Kind, Snapshot, SnapshotImage,
 };
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, ClockStep, SystemClock};
 pub use config::{BuildContext, ConfigError};
 pub use context::{
     AdapterCommand, AdapterContext, Declared, PointRegistry, RegistryError, SampleSink, WriteResult,

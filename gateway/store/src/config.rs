@@ -30,6 +30,10 @@ pub struct StoreConfig {
     /// Whether batches the cloud has not called durable hold their day file against its age.
     /// False on a gateway without a cloud: nothing there ever becomes durable.
     pub keep_unsent: bool,
+    /// Name of the assumed line of time the stamps are on, while the time is not known: what is
+    /// appended waits for [`crate::Store::release`] and is not sent. The same name after a restart
+    /// goes on waiting.
+    pub hold_back: Option<String>,
     /// Samples that may wait for the disk; beyond, the oldest go and are counted as lost.
     pub queue_samples: usize,
     /// Events and small writes that may wait for the disk; beyond, callers are told to try later.
@@ -53,6 +57,7 @@ impl StoreConfig {
             compact: true,
             min_free_bytes: 256 << 20,
             keep_unsent: true,
+            hold_back: None,
             queue_samples: 500_000,
             queue_events: 4_096,
             recent_bytes: 8 << 20,
@@ -63,6 +68,10 @@ impl StoreConfig {
 
     pub(crate) fn history_dir(&self) -> PathBuf {
         self.dir.join("history")
+    }
+
+    pub(crate) fn held_file(&self) -> PathBuf {
+        self.dir.join("held.db")
     }
 
     pub(crate) fn state_file(&self) -> PathBuf {

@@ -2,6 +2,7 @@
 //! the rule for overflow: the oldest samples go and are counted, events never.
 
 use crate::compact::Adopt;
+use crate::held::Correction;
 use crate::state::StateTx;
 use crate::{StoreError, StoreFull};
 use riser_model::{ClockState, Event, ScanBatch};
@@ -28,6 +29,8 @@ pub(crate) enum Urgent {
     Event(Box<Filed>, EventReply),
     /// A small write; tried once, whoever asked hears of a failure.
     Task(Task),
+    /// The time is known, or nobody waits for it any more: what is held back may go.
+    Release(Correction),
     /// Do all housekeeping now, then answer.
     Settle(Reply),
     /// Put a rewritten day file in the place of the old one, then answer.
@@ -43,6 +46,8 @@ pub(crate) struct Append {
     pub(crate) clock: ClockState,
     pub(crate) dictionary: u32,
     pub(crate) samples: u64,
+    /// Whether its stamps wait for the time to be known.
+    pub(crate) held: bool,
 }
 
 #[derive(Default)]

@@ -34,6 +34,7 @@ mod epoch;
 mod error;
 mod export;
 mod files;
+mod held;
 mod intake;
 mod ledger;
 mod marks;
@@ -69,6 +70,7 @@ pub use configurations::{
 pub use error::{StoreError, StoreFull};
 pub use export::{ExportAsk, ExportFormat, ExportReport, export};
 pub use files::SetAside;
+pub use held::Correction;
 pub use ledger::{LedgerFilter, read_ledger};
 pub use outbox::{DurableRanges, Occupancy, Outbox, OutboxBatch};
 pub use people::{Lockout, NewUser, Session, User};

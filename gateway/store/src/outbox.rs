@@ -8,6 +8,7 @@ use riser_model::Timestamp;
 use riser_wire::{Epoch, Stream};
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 
 /// One batch or event as it goes up the link.
@@ -160,7 +161,9 @@ impl Outbox {
             {
                 let marks = self.shared.marks();
                 let settled = |p: Position| marks.covers((p.epoch, stream), p.seq, p.seq);
-                found.retain(|b| !settled(b.position));
+                let gate = self.shared.event_gate.load(Ordering::Acquire);
+                let held = |p: Position| stream == Stream::Event && p.seq > gate;
+                found.retain(|b| !settled(b.position) && !held(b.position));
             }
             if !found.is_empty() {
                 return Ok(found);

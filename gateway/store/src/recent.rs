@@ -63,6 +63,13 @@ impl Recent {
         }
     }
 
+    /// Forgets the batches of a stream; they are asked from the disk.
+    pub(crate) fn forget(&mut self, stream: Stream) {
+        let ring = self.ring(stream);
+        ring.batches.clear();
+        ring.bytes = 0;
+    }
+
     /// Batches after a position; `None` when the disk has to be asked.
     pub(crate) fn after(
         &mut self,

@@ -11,7 +11,7 @@ use crate::recent::Recent;
 use crate::stats::{Counters, DiskState};
 use crate::{Now, Position, Recovery, StoreConfig, StoreError, StoreStats};
 use riser_wire::{Epoch, Stream};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -35,6 +35,12 @@ pub(crate) struct Shared {
     data_head: watch::Sender<Position>,
     directory: AtomicU32,
     generation: AtomicU64,
+    /// Whether what is appended waits until the time is known.
+    pub(crate) holding: AtomicBool,
+    /// Events after this number wait, too.
+    pub(crate) event_gate: AtomicU64,
+    pub(crate) held_samples: AtomicU64,
+    pub(crate) held_bytes: AtomicU64,
     ended: watch::Sender<bool>,
 }
 
@@ -143,6 +149,10 @@ impl Shared {
             data_head: head(data_head),
             directory: AtomicU32::new(directory),
             generation: AtomicU64::new(1),
+            holding: AtomicBool::new(config.hold_back.is_some()),
+            event_gate: AtomicU64::new(u64::MAX),
+            held_samples: AtomicU64::new(0),
+            held_bytes: AtomicU64::new(0),
             ended: watch::Sender::new(false),
             config,
             now,
@@ -260,6 +270,8 @@ impl Shared {
             event_head: event.seq,
             data_head: data.seq,
             queued_samples,
+            held_samples: self.held_samples.load(Ordering::Relaxed),
+            held_bytes: self.held_bytes.load(Ordering::Relaxed),
             queue_limit: self.config.queue_samples as u64,
             queued_events,
             history_files,

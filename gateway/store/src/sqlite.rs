@@ -68,6 +68,13 @@ pub(crate) const ROLLUP: Schema = Schema {
     steps: &[include_str!("../migrations/rollup-1.sql")],
 };
 
+/// `held.db` ("RisW").
+pub(crate) const HELD: Schema = Schema {
+    application: 0x5269_7357,
+    current: include_str!("../schema/held.sql"),
+    steps: &[include_str!("../migrations/held-1.sql")],
+};
+
 /// Above this a version number is damage, not a newer Riser.
 const PLAUSIBLE: i64 = 1_000;
 

@@ -49,6 +49,10 @@ pub struct StoreStats {
     pub queued_samples: u64,
     /// How many may wait.
     pub queue_limit: u64,
+    /// Samples that wait for the time to be known.
+    pub held_samples: u64,
+    /// Octets of their frames.
+    pub held_bytes: u64,
     /// Events and small writes waiting.
     pub queued_events: u64,
     /// Transactions committed.

@@ -6,11 +6,12 @@ use crate::ledger::QUEUE_FULL;
 use crate::readers::Reader;
 use crate::shared::Shared;
 use crate::state::StateTx;
-use crate::{Outbox, Position, Recovery, StoreConfig, StoreError, StoreFull, StoreStats};
+use crate::{Correction, Outbox, Position, Recovery, StoreConfig, StoreError, StoreFull, StoreStats};
 use riser_model::{ClockState, Event, ScanBatch};
 use riser_wire::{Epoch, Stream};
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
@@ -73,6 +74,7 @@ impl Store {
             clock,
             dictionary,
             samples,
+            held: self.is_holding(),
         };
         let queued = self.shared.intake.append(append);
         let ledger = &self.shared.ledger;
@@ -89,9 +91,31 @@ impl Store {
     /// Enters a scan in the loss ledger as collected. To be called once for every scan that is
     /// to be recorded, before it waits anywhere; never waits for the disk.
     pub fn collected(&self, scan: &ScanBatch) {
-        if !scan.readings.is_empty() {
+        // What is held back is counted when it goes, by its right hour.
+        if !scan.readings.is_empty() && !self.is_holding() {
             self.shared.ledger.collected(scan);
         }
+    }
+
+    /// Whether what is appended waits until the time is known.
+    #[must_use]
+    pub fn is_holding(&self) -> bool {
+        self.shared.holding.load(Ordering::Acquire)
+    }
+
+    /// The time is known, or nobody waits for it any more: everything appended and filed until now
+    /// is put right and goes its usual way, the oldest first. What is appended from now on does so
+    /// at once.
+    ///
+    /// # Errors
+    /// Too much waits, or the store is closed; it is held back as before.
+    pub fn release(&self, correction: Correction) -> Result<(), StoreError> {
+        if !self.is_holding() {
+            return Ok(());
+        }
+        self.shared.intake.urgent(Urgent::Release(correction))?;
+        self.shared.holding.store(false, Ordering::Release);
+        Ok(())
     }
 
     /// Queues an event at once, before any samples; the future answers with its sequence number

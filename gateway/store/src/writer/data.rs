@@ -25,8 +25,18 @@ impl Writer {
             return;
         }
         let begun = Instant::now();
-        let appends: Vec<Append> = appends.into_iter().flat_map(split).collect();
-        match self.try_append(&appends) {
+        let mut appends: Vec<Append> = appends.into_iter().flat_map(split).collect();
+        // What is held back was appended before what is not.
+        let held = appends.iter().take_while(|a| a.held).count();
+        let written = match held {
+            0 => Ok(()),
+            n => self.hold(&appends[..n]).map(|()| drop(appends.drain(..n))),
+        };
+        let written = written.and_then(|()| match appends.is_empty() {
+            true => Ok(()),
+            false => self.try_append(&appends),
+        });
+        match written {
             Ok(()) => {
                 self.shared.counters.commit_took(begun.elapsed());
                 self.shared.intake.settle(Vec::new());
@@ -43,7 +53,7 @@ impl Writer {
 
     /// After a failed write the file is opened anew, so that nothing rests on what the operating
     /// system believes to have written.
-    pub(super) fn history_failed(&mut self, error: StoreError) {
+    pub(crate) fn history_failed(&mut self, error: StoreError) {
         let open = self.day.take().map(|day| day.name);
         if error.is_damage() && error.is_of(&self.shared.config.state_file()) {
             self.state_is_damaged(&error);
@@ -55,7 +65,7 @@ impl Writer {
         self.history_retry.failed(error);
     }
 
-    fn try_append(&mut self, appends: &[Append]) -> Result<(), StoreError> {
+    pub(crate) fn try_append(&mut self, appends: &[Append]) -> Result<(), StoreError> {
         let now = (self.shared.now)();
         self.change_over(now)?;
         let epoch = self.shared.head(Stream::Data).borrow().epoch;
@@ -158,7 +168,7 @@ impl Writer {
     }
 
     /// The last batch known to be committed.
-    pub(super) fn committed_head(&self) -> Position {
+    pub(crate) fn committed_head(&self) -> Position {
         Position {
             epoch: self.shared.head(Stream::Data).borrow().epoch,
             seq: self.data_head,
@@ -233,7 +243,7 @@ fn text_len(reading: &Reading) -> usize {
 }
 
 /// Cuts an append into batches that fit a frame; nearly always it is one already.
-fn split(append: Append) -> Vec<Append> {
+pub(crate) fn split(append: Append) -> Vec<Append> {
     let text: usize = append
         .scans
         .iter()
@@ -247,6 +257,7 @@ fn split(append: Append) -> Vec<Append> {
         scans,
         clock,
         dictionary,
+        held,
         ..
     } = append;
     let mut parts: Vec<Append> = Vec::new();
@@ -261,6 +272,7 @@ fn split(append: Append) -> Vec<Append> {
                     clock,
                     dictionary,
                     samples: 0,
+                    held,
                 });
                 (room, text_room) = (MAX_SAMPLES, MAX_TEXT.max(text));
             }
@@ -316,6 +328,7 @@ mod tests {
             clock: ClockState::Synchronised,
             dictionary: 1,
             samples,
+            held: false,
         }
     }
 

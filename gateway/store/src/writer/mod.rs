@@ -9,10 +9,12 @@ mod urgent;
 
 use crate::StoreError;
 use crate::dayfile::DayWriter;
+use crate::held::HeldFile;
 use crate::intake::{Ready, Reply};
 use crate::shared::Shared;
 use crate::state::State;
 use crate::stats::DiskState;
+pub(crate) use data::split;
 use retry::Retry;
 use std::fs::File;
 use std::sync::Arc;
@@ -25,6 +27,10 @@ pub(crate) struct Writer {
     /// `None` only between losing the file and opening another.
     state: Option<State>,
     day: Option<DayWriter>,
+    /// What waits until the time is known, where anything ever did.
+    pub(crate) held: Option<HeldFile>,
+    /// Whether some of it may go.
+    pub(crate) moving: bool,
     /// Last number given to a batch.
     data_head: u64,
     state_retry: Retry,
@@ -51,10 +57,12 @@ pub(crate) fn start(shared: Arc<Shared>, state: State, lock: File) -> Result<(),
     readers.push(started.doing("start the thread that compacts", &dir)?);
     readers.push(crate::ledger::start_journal(Arc::clone(&shared))?);
     let data_head = shared.head(riser_wire::Stream::Data).borrow().seq;
-    let writer = Writer {
+    let mut writer = Writer {
         shared,
         state: Some(state),
         day: None,
+        held: None,
+        moving: false,
         data_head,
         state_retry: Retry::default(),
         history_retry: Retry::default(),
@@ -62,6 +70,7 @@ pub(crate) fn start(shared: Arc<Shared>, state: State, lock: File) -> Result<(),
         readers,
         _lock: lock,
     };
+    writer.take_up_held()?;
     std::thread::Builder::new()
         .name("riser-write".to_owned())
         .spawn(move || writer.run())
@@ -82,6 +91,7 @@ impl Writer {
             }
             let settles = self.serve(work.urgent);
             self.append(work.data);
+            self.move_some();
             self.look_after(settles);
         }
     }
@@ -94,6 +104,9 @@ impl Writer {
             Duration::from_secs(1)
         };
         let now = Instant::now();
+        if self.moves() {
+            return now;
+        }
         let retries = [self.state_retry.due_at(), self.history_retry.due_at()];
         let due = retries.into_iter().flatten().filter(|at| *at > now).min();
         let pause = now + pause;
@@ -103,6 +116,11 @@ impl Writer {
     /// The connection to `state.db`, where it is open.
     pub(crate) fn state_mut(&mut self) -> Option<&mut State> {
         self.state.as_mut()
+    }
+
+    /// Whether the disk is not known to refuse.
+    pub(crate) fn can_append(&self) -> bool {
+        self.history_retry.is_due()
     }
 
     fn is_idle(&self) -> bool {
@@ -145,6 +163,7 @@ impl Writer {
         }
         // Connections fold their logs in when they close; the folder is free after that.
         self.day = None;
+        self.held = None;
         self.state = None;
         let shared = Arc::clone(&self.shared);
         drop(self);

@@ -85,7 +85,7 @@ impl Writer {
     }
 
     /// Writes all samples that are queued.
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         loop {
             let ready = Ready {
                 state: false,

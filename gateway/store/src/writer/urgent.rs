@@ -40,19 +40,39 @@ impl Writer {
     /// housekeeping is done.
     pub(super) fn serve(&mut self, urgent: Vec<Urgent>) -> Vec<Reply> {
         let mut settles = Vec::new();
-        let mut work = Vec::new();
+        let (mut work, mut releases) = (Vec::new(), Vec::new());
         for u in urgent {
             match u {
                 Urgent::Settle(done) => settles.push(done),
                 Urgent::Damaged(name, error) => self.day_is_damaged(&name, &error),
                 Urgent::Adopt(adopt, reply) => reply(self.adopt(&adopt)),
+                Urgent::Release(correction) => releases.push(correction),
                 other => work.push(other),
             }
         }
         if !work.is_empty() {
             self.transact(work);
         }
+        for correction in releases {
+            self.let_go(correction);
+        }
         settles
+    }
+
+    /// Everything appended before it is written first, so that all of it is put right.
+    fn let_go(&mut self, correction: crate::Correction) {
+        self.drain();
+        let refused = self.history_retry.error().or(self.state_retry.error());
+        let released = match refused.cloned() {
+            Some(error) => Err(error),
+            None => self.release(&correction),
+        };
+        if let Err(error) = released {
+            tracing::warn!(error = error.chain(), "what is held back cannot go yet");
+            // A disk that refuses is tried again with whatever comes next.
+            drop(self.shared.intake.urgent(Urgent::Release(correction)));
+            self.state_retry.failed(error);
+        }
     }
 
     /// Writes marks and losses though no event takes them along.
@@ -188,7 +208,7 @@ fn one(tx: &mut StateTx<'_>, urgent: Urgent, done: &mut Vec<Done>) -> Result<(),
                 return Err(tx.broken());
             }
         }
-        Urgent::Settle(_) | Urgent::Damaged(..) | Urgent::Adopt(..) => {}
+        Urgent::Settle(_) | Urgent::Damaged(..) | Urgent::Adopt(..) | Urgent::Release(_) => {}
     }
     Ok(())
 }

@@ -1,0 +1,28 @@
+-- held.db: what was collected while the time was not known, until it is. Small or absent. Exists
+-- only where the gateway has once waited for the time; batches leave it for the day files.
+
+-- Batches as they would go up the link, but for their stamps and their number.
+CREATE TABLE batch (
+  id      INTEGER PRIMARY KEY AUTOINCREMENT,
+  line    TEXT NOT NULL,    -- the assumed line of time the stamps are on
+  samples INTEGER NOT NULL,
+  frame   BLOB NOT NULL
+);
+
+-- What became of a line: by how much its stamps are wrong (milliseconds). Written before the first
+-- batch of it leaves.
+CREATE TABLE outcome (
+  line         TEXT PRIMARY KEY,
+  since        INTEGER NOT NULL, -- stamps from here
+  until        INTEGER NOT NULL, -- to here, inclusive, are corrected
+  by_ms        INTEGER NOT NULL,
+  synchronised INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- The batches just being moved, so that a crash in between moves none of them twice.
+CREATE TABLE moving (
+  one   INTEGER PRIMARY KEY CHECK (one = 1),
+  epoch BLOB NOT NULL,    -- numbering,
+  seq   INTEGER NOT NULL, -- last number they get
+  ids   TEXT NOT NULL     -- and which they are: JSON
+);
