@@ -1,5 +1,6 @@
 //! What every route can reach. Owns nothing but the handles; cheap to clone.
 
+use crate::audit::AuditWatch;
 use crate::auth::{Accounts, AuthSettings, ClaimCode};
 use crate::shape::{GatewayFacts, GatewayName};
 use riser_model::{GatewayId, LinkStatus, TenantId, Timestamp};
@@ -8,7 +9,7 @@ use riser_store::{Store, StoreError};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Live sockets at once.
@@ -43,6 +44,10 @@ pub struct Counter {
 pub struct BackupHealth {
     /// Whether the last one was made, restored and compared; absent before the first.
     pub ok: Option<bool>,
+    /// Hours between two.
+    pub every_hours: u32,
+    /// Whether one is being made now.
+    pub running: bool,
     /// When the last one was begun.
     #[schema(value_type = Option<i64>)]
     pub at: Option<Timestamp>,
@@ -71,6 +76,8 @@ pub struct FaceParts {
     pub link: watch::Receiver<LinkStatus>,
     /// The scheduled backups; `None` inside where none are configured.
     pub backup: watch::Receiver<Option<BackupHealth>>,
+    /// Told when somebody wants a backup now.
+    pub backup_now: Arc<Notify>,
     /// Limits of logging in.
     pub auth: AuthSettings,
     /// The code that claims this unit; nobody can claim it without.
@@ -90,6 +97,7 @@ pub struct Face(Arc<Inner>);
 struct Inner {
     parts: FaceParts,
     accounts: Accounts,
+    audit: AuditWatch,
     metrics_token: Option<[u8; 32]>,
     started_at: Timestamp,
     live_sockets: Arc<Semaphore>,
@@ -109,12 +117,18 @@ impl Face {
             parts.claim_code.take(),
         )
         .await?;
+        let audit = AuditWatch::new(
+            parts.store.clone(),
+            parts.runtime.clone(),
+            Arc::clone(&parts.clock),
+        );
         let metrics_token = parts.metrics_token.take().filter(|token| !token.is_empty());
         Ok(Self(Arc::new(Inner {
             started_at: parts.clock.now(),
             metrics_token: metrics_token.map(|token| digest(&token)),
             live_sockets: Arc::new(Semaphore::new(LIVE_SOCKETS)),
             accounts,
+            audit,
             parts,
         })))
     }
@@ -132,6 +146,10 @@ impl Face {
 
     pub(crate) fn accounts(&self) -> &Accounts {
         &self.0.accounts
+    }
+
+    pub(crate) fn audit(&self) -> &AuditWatch {
+        &self.0.audit
     }
 
     pub(crate) fn runtime(&self) -> &Runtime {
@@ -152,6 +170,10 @@ impl Face {
 
     pub(crate) fn backup(&self) -> Option<BackupHealth> {
         self.0.parts.backup.borrow().clone()
+    }
+
+    pub(crate) fn backup_now(&self) {
+        self.0.parts.backup_now.notify_one();
     }
 
     pub(crate) fn stop(&self) -> CancellationToken {

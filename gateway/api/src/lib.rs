@@ -4,6 +4,7 @@
 //! the whole contract). Reading, writing and storing are done by `riser-runtime` and
 //! `riser-store`; nothing here knows a protocol, a database or the cloud.
 
+mod audit;
 mod auth;
 mod door;
 mod edge;
@@ -16,6 +17,7 @@ mod server;
 mod shape;
 mod ui;
 
+pub use audit::{AUDIT_SUBJECT, audit_condition};
 pub use auth::{AuthError, AuthSettings, ClaimCode, Passwords};
 pub use face::{BackupHealth, Counter, Face, FaceParts, Identity};
 pub use live::{LiveMessage, LiveRequest, LiveValue};

@@ -3,6 +3,7 @@
 
 mod alarms;
 mod audit;
+mod backups;
 mod commands;
 mod export;
 mod extract;
@@ -81,6 +82,9 @@ fn doors() -> Doors {
         .needs(P::Write, routes!(commands::write))
         .needs(P::Acknowledge, routes!(alarms::acknowledge))
         .needs(P::Administer, routes!(audit::audit))
+        .needs(P::Administer, routes!(audit::audit_csv))
+        .needs(P::Administer, routes!(audit::acknowledge))
+        .needs(P::Administer, routes!(backups::make))
 }
 
 fn reading(doors: Doors) -> Doors {

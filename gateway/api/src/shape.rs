@@ -1,10 +1,14 @@
 //! The JSON of requests and answers that exist only on the local HTTP face. Owns their shape;
 //! points, trends, alarms, commands and health travel as their model types.
 
+mod audit;
+
+pub(crate) use audit::{AuditAcknowledgeRequest, AuditChain, AuditList};
+
 use crate::face::BackupHealth;
 use riser_model::{
-    Alarm, AuditEntry, Author, ClockState, CommandRecord, DeviceHealth, GatewayId, LaneHealth,
-    LinkStatus, PointView, Priority, Role, TenantId, Timestamp, Value,
+    Alarm, Author, ClockState, CommandRecord, DeviceHealth, GatewayId, LaneHealth, LinkStatus,
+    PointView, Priority, Role, TenantId, Timestamp, Value,
 };
 use riser_runtime::{AdapterView, LevelView, QualityCounts};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -306,28 +310,4 @@ pub struct HealthReport {
     pub collecting: bool,
     /// Why not, in words.
     pub reasons: Vec<String>,
-}
-
-/// Whether the audit log is whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct AuditChain {
-    /// Every entry that is kept continues the one before it.
-    pub ok: bool,
-    /// Number of the first entry that does not.
-    pub broken_at: Option<u64>,
-    /// What is wrong with it.
-    pub reason: Option<String>,
-    /// Entries up to this number were dropped by age or number.
-    pub pruned: u64,
-    /// The newest sound entry.
-    pub last: u64,
-}
-
-/// Entries of the audit log, the newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct AuditList {
-    /// Whether the log is whole.
-    pub chain: AuditChain,
-    /// The entries.
-    pub entries: Vec<AuditEntry>,
 }

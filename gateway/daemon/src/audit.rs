@@ -36,9 +36,11 @@ pub(crate) struct ListArgs {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AuditError {
     /// The chain is broken.
-    #[error("the audit log was tampered with or damaged after {sound} sound entries: {broken}")]
+    #[error(
+        "the audit log was tampered with or damaged: {broken}; {sound} other entries are sound"
+    )]
     Broken {
-        /// Entries before it.
+        /// Entries that are sound.
         sound: u64,
         /// Where.
         broken: ChainBreak,
@@ -59,23 +61,36 @@ pub(crate) fn run(config: &Config, command: &AuditCommand) -> Result<(), AuditEr
 
 fn verify(store: &StoreConfig) -> Result<(), AuditError> {
     let report = riser_store::verify_audit(store)?;
+    for known in &report.breaks {
+        let more = known.acknowledged.as_ref().map_or(String::new(), |taken| {
+            let at = print::time(taken.at);
+            format!(" (acknowledged by {} on {at}: {})", taken.by, taken.comment)
+        });
+        print::line(&format!("{}{more}", known.broken));
+    }
     if let Some(broken) = report.broken {
         let sound = report.sound;
         return Err(AuditError::Broken { sound, broken });
     }
     print::line(&format!(
-        "the audit log is whole: {} entries, up to number {}",
-        report.sound, report.last
+        "the audit log is whole{}: {} entries, up to number {}",
+        if report.breaks.is_empty() {
+            ""
+        } else {
+            " but for what is acknowledged"
+        },
+        report.sound,
+        report.last
     ));
     Ok(())
 }
 
 fn list(store: &StoreConfig, args: &ListArgs) -> Result<(), AuditError> {
     let filter = AuditFilter {
-        before: None,
         action: args.action.clone(),
         search: args.search.clone(),
         limit: args.limit,
+        ..AuditFilter::default()
     };
     for entry in riser_store::list_audit(store, &filter)? {
         if args.json {

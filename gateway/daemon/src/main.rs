@@ -11,6 +11,7 @@ mod certificate;
 mod cli;
 mod clock;
 mod config;
+mod deeds;
 mod doctor;
 mod history;
 mod ledger;

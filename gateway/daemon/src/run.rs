@@ -229,7 +229,7 @@ impl Gateway {
         let claim_code = unclaimed(store, &config.gateway.data_dir).await?;
         let runtime = start_runtime(&config, store, clock).await?;
         let link = CloudLink::start(&config, store, &runtime, now);
-        let chores = Chores::start(&config, store, clock);
+        let chores = Chores::start(&config, (store, &runtime), clock);
         let stop_pages = CancellationToken::new();
         let parts = FaceParts {
             identity: Identity {
@@ -243,6 +243,7 @@ impl Gateway {
             clock: clock.clone(),
             link: link.status.clone(),
             backup: chores.backup.clone(),
+            backup_now: Arc::clone(&chores.backup_now),
             auth: AuthSettings {
                 idle: Duration::from_secs(60 * u64::from(config.http.session_idle_minutes)),
                 absolute: Duration::from_secs(86_400 * u64::from(config.http.session_days)),

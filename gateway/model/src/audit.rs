@@ -7,6 +7,8 @@
 //! detail, each as its length in octets (u32) and its UTF-8, then the hash before (32). An entry's
 //! hash is SHA-256 (FIPS 180-4) over them.
 
+mod csv;
+
 use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -230,7 +232,7 @@ impl AuditEntry {
 mod tests {
     use super::*;
 
-    fn entry(no: u64, previous: AuditHash) -> AuditEntry {
+    pub(super) fn entry(no: u64, previous: AuditHash) -> AuditEntry {
         AuditEntry {
             chain: Uuid::from_u128(7),
             no,

@@ -1,6 +1,6 @@
 //! Alarms: seeing and taking them. Owns the routes; the states are `riser_rules::alarm`.
 
-use super::extract::{AtId, Body, Params};
+use super::extract::{AtId, Body, From, Params};
 use crate::auth::Caller;
 use crate::face::Face;
 use crate::refusal::Refusal;
@@ -74,6 +74,7 @@ pub(super) async fn acknowledge(
     State(face): State<Face>,
     caller: Caller,
     AtId(id): AtId,
+    From(address): From,
     Body(request): Body<AcknowledgeRequest>,
 ) -> Result<Json<Alarm>, Refusal> {
     if request.comment.chars().count() > COMMENT_MAX {
@@ -89,6 +90,8 @@ pub(super) async fn acknowledge(
         at: face.now(),
         comment: request.comment,
     };
-    let alarm = face.runtime().acknowledge(AlarmId(id), acknowledgement)?;
+    let from = Some(address.to_string());
+    let runtime = face.runtime();
+    let alarm = runtime.acknowledge_from(AlarmId(id), acknowledgement, from)?;
     Ok(Json(alarm))
 }

@@ -1,7 +1,7 @@
 //! Writing points and seeing what became of it. Owns the routes and the defaults of a write;
 //! whether it is allowed and what happens is the runtime's.
 
-use super::extract::{AtId, AtPoint, Body, Params};
+use super::extract::{AtId, AtPoint, Body, From, Params};
 use super::points::known;
 use crate::auth::Caller;
 use crate::face::Face;
@@ -37,13 +37,15 @@ pub(super) async fn write(
     State(face): State<Face>,
     caller: Caller,
     AtPoint(path): AtPoint,
+    From(address): From,
     Body(request): Body<WriteRequest>,
 ) -> Result<(StatusCode, Json<CommandRecord>), Refusal> {
     known(&face, &path)?;
     let command = command_of(request, path, caller.user, face.now())?;
     tracing::info!(path = %command.path, user = %command.author.name, value = ?command.value,
         priority = command.priority.level(), "a write was asked for");
-    let record = face.runtime().write(command).await?;
+    let from = Some(address.to_string());
+    let record = face.runtime().write_from(command, from).await?;
     Ok((StatusCode::ACCEPTED, Json(record)))
 }
 

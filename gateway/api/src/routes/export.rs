@@ -138,7 +138,7 @@ fn row(text: &mut String, sample: &Sample) {
 }
 
 /// ISO 8601, for people and spreadsheets.
-fn utc(at: Timestamp) -> String {
+pub(super) fn utc(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.0)
         .map_or_else(|_| String::new(), |time| format!("{time:.3}"))
 }

@@ -381,6 +381,7 @@ fn parts(
         clock: clock.clone(),
         link,
         backup: watch::channel(None).1,
+        backup_now: Arc::default(),
         auth: AuthSettings {
             recheck: Duration::from_millis(50),
             ..AuthSettings::default()

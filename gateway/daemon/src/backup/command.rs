@@ -68,6 +68,15 @@ pub(crate) fn run(config: &Config, args: &CreateArgs) -> Result<(), BackupError>
             file.display()
         ));
     }
+    let detail = serde_json::json!({
+        "ok": true, "octets": made.octets, "with_history": args.with_history,
+        "with_identity": args.with_identity,
+    });
+    let object = args.out.display().to_string();
+    // The backup is good whatever becomes of the note.
+    if let Err(error) = crate::deeds::leave_backup(&config.gateway.data_dir, object, detail) {
+        print::error_line(&format!("the audit log will not say of it: {error}"));
+    }
     print::line(&format!(
         "{}: {} octets, read back and compared",
         args.out.display(),

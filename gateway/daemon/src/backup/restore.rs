@@ -158,7 +158,12 @@ impl Prepared {
             "gateway": self.manifest.gateway, "made_at": self.manifest.made_at,
             "version": self.manifest.version, "audit_last": self.manifest.state.audit_last,
         });
-        let note = Note::new(Trace::new("root", "console"), action::RESTORED, "store").with(detail);
+        let note = Note::new(
+            Trace::new(crate::deeds::person(), "console"),
+            action::RESTORED,
+            "store",
+        )
+        .with(detail);
         riser_store::adopt(&self.staging.data(), note, now)?;
         let data = self.target.data();
         let aside = data.join(format!("before-restore-{}", now.0));

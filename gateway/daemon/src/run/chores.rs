@@ -1,41 +1,63 @@
 //! What the daemon does beside the flow of samples: it records the configuration it runs, keeps the
-//! audit log bounded and checked, and makes backups. Owns when.
+//! audit log bounded and checked, enters what was done at the console, and makes backups. Owns when.
 
 use crate::backup::{Health, Source, start_drills};
 use crate::clock::GatewayClock;
 use crate::config::{Audit, Config};
 use riser_adapter::Clock;
+use riser_api::{AUDIT_SUBJECT, audit_condition};
 use riser_model::{ClockState, Timestamp};
+use riser_runtime::Runtime;
 use riser_store::{Store, Trace};
 use sha2::Digest;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// How often the whole audit chain is checked and old entries go.
 const LOOK: Duration = Duration::from_secs(6 * 3600);
+/// How often it is looked for what was done at the console.
+const LOOK_FOR_DEEDS: Duration = Duration::from_secs(10);
 
 /// The tasks, until [`Chores::stop`].
 pub(super) struct Chores {
     /// How the scheduled backups are doing.
     pub(super) backup: Health,
+    /// Told when somebody wants a backup now.
+    pub(super) backup_now: Arc<Notify>,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Chores {
     /// Starts them.
-    pub(super) fn start(config: &Config, store: &Store, clock: &Arc<GatewayClock>) -> Self {
+    pub(super) fn start(
+        config: &Config,
+        (store, runtime): (&Store, &Runtime),
+        clock: &Arc<GatewayClock>,
+    ) -> Self {
         let source = Source::of(config);
-        let (backup, drills) = start_drills(config.backup.clone(), source, store.clone());
+        let backup_now = Arc::new(Notify::new());
+        let whole = (store.clone(), runtime.clone());
+        let asked = Arc::clone(&backup_now);
+        let (backup, drills) = start_drills(config.backup.clone(), source, whole.clone(), asked);
         let records = tokio::spawn(keep_records(
-            store.clone(),
+            whole,
             Arc::clone(clock),
             (config.file.clone(), config.audit.clone()),
         ));
-        let tasks = drills.into_iter().chain([records]).collect();
-        Self { backup, tasks }
+        let deeds = tokio::spawn(take_up_deeds(
+            store.clone(),
+            config.gateway.data_dir.clone(),
+        ));
+        let tasks = drills.into_iter().chain([records, deeds]).collect();
+        Self {
+            backup,
+            backup_now,
+            tasks,
+        }
     }
 
     /// Ends them; nothing of theirs is half done.
@@ -44,8 +66,18 @@ impl Chores {
     }
 }
 
+/// Enters what was done at the console.
+async fn take_up_deeds(store: Store, data_dir: std::path::PathBuf) {
+    let mut look = interval(LOOK_FOR_DEEDS);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        look.tick().await;
+        crate::deeds::take_up(&store, &data_dir).await;
+    }
+}
+
 async fn keep_records(
-    store: Store,
+    (store, runtime): (Store, Runtime),
     clock: Arc<GatewayClock>,
     (file, settings): (std::path::PathBuf, Audit),
 ) {
@@ -54,9 +86,12 @@ async fn keep_records(
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         look.tick().await;
-        // The log itself tells of a break; what else fails here fails at the next look, too.
-        if let Err(error) = store.verify_audit().await {
-            tracing::warn!(error = error.chain(), "the audit log could not be checked");
+        // What fails here fails at the next look, too.
+        match store.verify_audit().await {
+            Ok(report) => runtime.condition(AUDIT_SUBJECT, audit_condition(&report)),
+            Err(error) => {
+                tracing::warn!(error = error.chain(), "the audit log could not be checked");
+            }
         }
         let most = u64::from(settings.max_entries);
         let pruned = store
