@@ -79,6 +79,8 @@ pub struct Mqtt {
     pub listen: SocketAddr,
     connections_max: Option<usize>,
     pending_max: Option<usize>,
+    handshakes_per_s: Option<u32>,
+    sessions_per_s: Option<u32>,
     receive_max: Option<u16>,
     keep_alive_max_s: Option<u16>,
 }
@@ -91,6 +93,8 @@ impl Mqtt {
         IngestLimits {
             connections_max: self.connections_max.unwrap_or(usual.connections_max),
             pending_max: self.pending_max.unwrap_or(usual.pending_max),
+            handshakes_per_s: self.handshakes_per_s.unwrap_or(usual.handshakes_per_s),
+            sessions_per_s: self.sessions_per_s.unwrap_or(usual.sessions_per_s),
             receive_max: self.receive_max.unwrap_or(usual.receive_max),
             keep_alive_max_s: self.keep_alive_max_s.unwrap_or(usual.keep_alive_max_s),
         }
@@ -216,6 +220,8 @@ impl Config {
             let zero = [
                 ("connections_max", limits.connections_max),
                 ("pending_max", limits.pending_max),
+                ("handshakes_per_s", limits.handshakes_per_s as usize),
+                ("sessions_per_s", limits.sessions_per_s as usize),
                 ("receive_max", limits.receive_max.into()),
                 ("keep_alive_max_s", limits.keep_alive_max_s.into()),
             ]

@@ -1,12 +1,64 @@
-//! How long to wait before the next attempt: decorrelated jitter. Pure; owns no clock. A whole
-//! fleet that loses its cloud at once must not come back at once, and one gateway that loses it
-//! for a moment must be back in a moment.
+//! How long to wait before the next attempt: as long as the cloud asks, else decorrelated jitter.
+//! Pure; owns no clock. A whole fleet that loses its cloud at once must not come back at once, and
+//! one gateway that loses it for a moment must be back in a moment.
 
-use rand::RngExt;
+use crate::config::Timings;
+use rand::{Rng, RngExt};
 use std::time::Duration;
 
 /// How long a connection must have lived to count as a good one.
 const STEADY: Duration = Duration::from_secs(10);
+
+/// What is added to an asked wait at most: a share of it, and this.
+const SPREAD: Duration = Duration::from_millis(500);
+
+/// How a connection, or the attempt at one, ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Parting {
+    /// It had worked end to end for this long.
+    pub worked: Option<Duration>,
+    /// The cloud was reached and does not want this gateway as it is.
+    pub turned_away: bool,
+    /// When the cloud has asked it to come back.
+    pub retry_after: Option<Duration>,
+}
+
+/// Decides how long a gateway waits after each parting.
+#[derive(Debug, Clone)]
+pub struct Patience {
+    timings: Timings,
+    backoff: Backoff,
+}
+
+impl Patience {
+    /// Of a gateway that has not tried yet.
+    #[must_use]
+    pub fn new(timings: Timings) -> Self {
+        Self {
+            timings,
+            backoff: Backoff::new(timings.retry_first),
+        }
+    }
+
+    /// The wait before the next attempt. What the cloud asks for is obeyed and a little added, so
+    /// that those who were asked the same do not come back together; it does not make the waits of
+    /// a broken network any longer.
+    pub fn wait(&mut self, parting: Parting, random: &mut impl Rng) -> Duration {
+        if let Some(lived) = parting.worked {
+            self.backoff.worked(lived);
+        }
+        if let Some(asked) = parting.retry_after {
+            let asked = asked.min(riser_wire::retry::MOST);
+            return asked + random.random_range(Duration::ZERO..=asked / 4 + SPREAD);
+        }
+        let cap = if parting.turned_away {
+            self.timings.turned_away_cap
+        } else {
+            self.timings.retry_cap
+        };
+        self.backoff.next(cap, random)
+    }
+}
 
 /// Waits that grow from a short first one to a cap, each drawn at random.
 #[derive(Debug, Clone)]
@@ -104,6 +156,31 @@ mod tests {
             .filter(|w| **w > Duration::from_secs(35))
             .count();
         assert!(early > 40 && late > 40, "{early} early, {late} late of 400");
+    }
+
+    #[test]
+    fn an_asked_wait_is_obeyed_with_jitter_and_bounded() {
+        let mut random = StdRng::seed_from_u64(11);
+        let mut patience = Patience::new(Timings::default());
+        let asked = |seconds| Parting {
+            retry_after: Some(Duration::from_secs(seconds)),
+            ..Parting::default()
+        };
+        let waits: Vec<Duration> = (0..500)
+            .map(|_| patience.wait(asked(20), &mut random))
+            .collect();
+        let (least, most) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
+        assert!(*least >= Duration::from_secs(20), "{least:?}");
+        assert!(*most <= Duration::from_millis(25_500), "{most:?}");
+        assert!(
+            *most - *least > Duration::from_secs(4),
+            "{least:?} {most:?}"
+        );
+        let ages = patience.wait(asked(1_000_000), &mut random);
+        assert!(ages <= Duration::from_secs(760), "{ages:?}");
+        // Obeying is no failure: the first wait of its own is as short as ever.
+        let own = patience.wait(Parting::default(), &mut random);
+        assert!(own <= Timings::default().retry_first, "{own:?}");
     }
 
     #[test]

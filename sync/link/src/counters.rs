@@ -17,6 +17,8 @@ pub struct LinkCounts {
     pub resent: u64,
     /// PUBACKs that said the message was not taken.
     pub refused: u64,
+    /// Times the cloud has asked this gateway to come back later.
+    pub postponed: u64,
 }
 
 /// The counters behind [`LinkCounts`].
@@ -28,6 +30,7 @@ pub(crate) struct Counters {
     pub(crate) watch_sent: AtomicU64,
     pub(crate) resent: AtomicU64,
     pub(crate) refused: AtomicU64,
+    pub(crate) postponed: AtomicU64,
 }
 
 impl Counters {
@@ -41,6 +44,7 @@ impl Counters {
             watch_sent: read(&self.watch_sent),
             resent: read(&self.resent),
             refused: read(&self.refused),
+            postponed: read(&self.postponed),
         }
     }
 }

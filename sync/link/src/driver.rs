@@ -7,6 +7,7 @@ use crate::trouble;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use riser_wire::limits::MAX_FRAME;
+use riser_wire::retry;
 use rumqttc::v5::mqttbytes::v5::{ConnectProperties, Packet, PubAckReason, SubscribeReasonCode};
 use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
 use rumqttc::{NetworkOptions, Outgoing, TlsConfiguration, Transport};
@@ -35,6 +36,8 @@ pub(crate) enum Heard {
         receive_maximum: u16,
         /// Longest packet the broker takes.
         packet_maximum: Option<u32>,
+        /// It is not: the cloud has no room, and asks for another attempt after this long.
+        retry_after: Option<Duration>,
     },
     /// A publication got its packet id and left; 0 with QoS 0.
     Left(u16),
@@ -62,6 +65,8 @@ pub(crate) enum Heard {
         reason: String,
         /// The other side does not want this gateway as it is: hurrying back would be no use.
         turned_away: bool,
+        /// When the cloud wants to see this gateway again.
+        retry_after: Option<Duration>,
     },
 }
 
@@ -124,6 +129,7 @@ async fn drive(mut event_loop: EventLoop, reports: mpsc::Sender<Heard>, host: St
             Ok(Err(error)) => Some(Heard::Ended {
                 reason: trouble::describe(&error, &host),
                 turned_away: trouble::turned_away(&error),
+                retry_after: farewell(&event_loop),
             }),
             Err(_) => Some(ended("the MQTT client failed: connecting anew")),
         };
@@ -139,7 +145,19 @@ fn ended(reason: &str) -> Heard {
     Heard::Ended {
         reason: reason.to_owned(),
         turned_away: false,
+        retry_after: None,
     }
+}
+
+/// The wait asked for by the DISCONNECT that ended the connection, if one did. The error for it has
+/// lost its properties, but the client notes every packet before it judges it.
+fn farewell(event_loop: &EventLoop) -> Option<Duration> {
+    let packets = event_loop.state.events.iter().rev();
+    let properties = packets.into_iter().find_map(|event| match event {
+        Event::Incoming(Packet::Disconnect(disconnect)) => disconnect.properties.as_ref(),
+        _ => None,
+    })?;
+    retry::asked(&properties.user_properties)
 }
 
 fn translate(event: Event) -> Option<Heard> {
@@ -157,7 +175,8 @@ fn translate(event: Event) -> Option<Heard> {
                     .as_ref()
                     .and_then(|p| p.receive_max)
                     .unwrap_or(u16::MAX),
-                packet_maximum: properties.and_then(|p| p.max_packet_size),
+                packet_maximum: properties.as_ref().and_then(|p| p.max_packet_size),
+                retry_after: properties.and_then(|p| retry::asked(&p.user_properties)),
             }
         }
         Event::Incoming(Packet::PubAck(ack)) => {

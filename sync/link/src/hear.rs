@@ -19,7 +19,15 @@ impl Session<'_> {
             Heard::Connected {
                 receive_maximum,
                 packet_maximum,
+                retry_after,
             } => {
+                if let Some(wait) = retry_after {
+                    (self.turned_away, self.retry_after) = (true, retry_after);
+                    let s = wait.as_secs().max(1);
+                    return Err(format!(
+                        "the cloud is busy with other gateways and asked this one to come back in {s} s"
+                    ));
+                }
                 self.window.limit(receive_maximum);
                 let most = packet_maximum.and_then(|most| usize::try_from(most).ok());
                 self.packet_maximum = most.unwrap_or(usize::MAX);
@@ -37,8 +45,9 @@ impl Session<'_> {
             Heard::Ended {
                 reason,
                 turned_away,
+                retry_after,
             } => {
-                self.turned_away = turned_away;
+                (self.turned_away, self.retry_after) = (turned_away, retry_after);
                 return Err(reason);
             }
         }

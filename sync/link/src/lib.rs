@@ -33,6 +33,7 @@ mod uplink;
 mod vitals;
 mod window;
 
+pub use backoff::{Parting, Patience};
 pub use config::{LinkConfig, Timings};
 pub use counters::LinkCounts;
 pub use downlink::Downlink;

@@ -45,6 +45,8 @@ pub(crate) struct Ended {
     pub(crate) proven: bool,
     /// The cloud was reached and does not want this gateway as it is.
     pub(crate) turned_away: bool,
+    /// When the cloud has asked this gateway to come back.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 enum Step {
@@ -76,6 +78,7 @@ pub(crate) struct Session<'a> {
     pub(crate) subscribed: bool,
     pub(crate) packet_maximum: usize,
     pub(crate) turned_away: bool,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// Runs one connection to its end.
@@ -87,6 +90,7 @@ pub(crate) async fn run(link: &mut Link, stop: &CancellationToken) -> Ended {
                 reason: Some(chain(&error)),
                 proven: false,
                 turned_away: false,
+                retry_after: None,
             };
         }
     };
@@ -98,6 +102,7 @@ pub(crate) async fn run(link: &mut Link, stop: &CancellationToken) -> Ended {
         reason,
         proven: session.vitals.proven() && !session.turned_away,
         turned_away: session.turned_away,
+        retry_after: session.retry_after,
     }
 }
 
@@ -130,6 +135,7 @@ impl<'a> Session<'a> {
             subscribed: false,
             packet_maximum: usize::MAX,
             turned_away: false,
+            retry_after: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Keeps one connection going after the other. Owns the task, its channels and the waits between
 //! attempts; what happens within a connection is `session`'s.
 
-use crate::backoff::Backoff;
+use crate::backoff::{Parting, Patience};
 use crate::config::LinkConfig;
 use crate::counters::{Counters, LinkCounts, count};
 use crate::downlink::Downlink;
@@ -100,8 +100,7 @@ impl Uplink {
 }
 
 async fn keep(mut link: Link, cancel: CancellationToken) {
-    let timings = link.config.timings;
-    let mut backoff = Backoff::new(timings.retry_first);
+    let mut patience = Patience::new(link.config.timings);
     loop {
         link.reporter.state(LinkState::Connecting);
         link.reporter.publish();
@@ -110,6 +109,7 @@ async fn keep(mut link: Link, cancel: CancellationToken) {
             reason,
             proven,
             turned_away,
+            retry_after,
         } = guarded(&mut link, &cancel).await;
         link.reporter.state(LinkState::Offline);
         if let Some(reason) = &reason {
@@ -119,17 +119,17 @@ async fn keep(mut link: Link, cancel: CancellationToken) {
         if reason.is_none() {
             return;
         }
-        // Only an answered heartbeat shows that the cloud is well; a broker in between may accept
-        // connections while nobody is behind it.
-        if proven {
-            backoff.worked(began.elapsed());
-        }
-        let cap = if turned_away {
-            timings.turned_away_cap
-        } else {
-            timings.retry_cap
+        let parting = Parting {
+            // Only an answered heartbeat shows that the cloud is well; a broker in between may
+            // accept connections while nobody is behind it.
+            worked: proven.then(|| began.elapsed()),
+            turned_away,
+            retry_after,
         };
-        let wait = backoff.next(cap, &mut rand::rng());
+        if retry_after.is_some() {
+            count(&link.counters.postponed, 1);
+        }
+        let wait = patience.wait(parting, &mut rand::rng());
         if !rest(&mut link, wait, &cancel).await {
             link.reporter.publish();
             return;
@@ -144,6 +144,7 @@ async fn guarded(link: &mut Link, cancel: &CancellationToken) -> Ended {
         reason: Some("the link failed by a defect of its own: connecting anew".to_owned()),
         proven: false,
         turned_away: false,
+        retry_after: None,
     })
 }
 

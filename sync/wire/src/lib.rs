@@ -18,6 +18,7 @@ pub mod limits;
 mod message;
 mod plane;
 mod proto;
+pub mod retry;
 mod to_proto;
 pub mod topic;
 mod varint;

@@ -163,6 +163,16 @@ impl App {
                 &ingest.pending_dropped,
             ),
             (
+                "riser_handshakes_put_off_total",
+                "Connections let go before their handshake: too many came at once.",
+                &ingest.handshakes_put_off,
+            ),
+            (
+                "riser_sessions_put_off_total",
+                "Gateways asked to come back later: too many came at once.",
+                &ingest.sessions_put_off,
+            ),
+            (
                 "riser_refused_total",
                 "Connects, publishes and subscriptions refused.",
                 &ingest.refused,

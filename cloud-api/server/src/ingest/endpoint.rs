@@ -11,6 +11,7 @@ use super::session::{End, Opening, Outside, Session};
 use super::sessions::Way;
 use super::socket::{Socket, Turn};
 use super::tls::{SHOWN, explain};
+use super::turnstile::Turnstile;
 use super::{SESSION_QUEUE, rights};
 use crate::pki::{Identity, Revoked};
 use futures_util::FutureExt;
@@ -26,7 +27,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +37,10 @@ use tokio_util::task::TaskTracker;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// When the system has no descriptor left, accepting pauses this long.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long a gateway that is put off may take to close its side.
+const LEAVING: Duration = Duration::from_secs(2);
+/// When to come back while as many are connected as may be.
+const FULL: Duration = Duration::from_secs(30);
 /// How long sessions may take to end.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -51,6 +56,7 @@ struct Gate {
     acceptor: TlsAcceptor,
     revoked: Revoked,
     pending: Pending,
+    turnstile: Turnstile,
     places: Semaphore,
 }
 
@@ -86,6 +92,11 @@ impl Endpoint {
             acceptor: TlsAcceptor::from(tls),
             revoked,
             pending: Pending::new(limits.pending_max),
+            turnstile: Turnstile::new(
+                limits.handshakes_per_s,
+                limits.sessions_per_s,
+                Instant::now(),
+            ),
             places: Semaphore::new(limits.connections_max),
         };
         Self {
@@ -107,8 +118,10 @@ impl Endpoint {
                 Ok((stream, peer)) => {
                     let gate = Arc::clone(&self.gate);
                     let sessions = tasks.clone();
+                    let stop = stop.clone();
                     tasks.spawn(async move {
-                        if let Some(entered) = gate.admit(stream, peer).await {
+                        let admitted = stop.run_until_cancelled(gate.admit(stream, peer)).await;
+                        if let Some(entered) = admitted.flatten() {
                             // A task of its own: what the handshake needed is given back.
                             sessions.spawn(gate.session(entered));
                         }
@@ -121,7 +134,8 @@ impl Endpoint {
             }
         }
         drop(self.listener);
-        self.gate.ingest.sessions.end_all();
+        let sessions = &self.gate.ingest.sessions;
+        sessions.end_all(self.gate.turnstile.farewells(sessions.count()));
         tasks.close();
         if timeout(GRACE, tasks.wait()).await.is_err() {
             tracing::warn!(late = tasks.len(), "some MQTT sessions did not end in time");
@@ -145,11 +159,23 @@ async fn end_revoked(gate: Arc<Gate>, stop: CancellationToken) {
 impl Gate {
     /// Finds out who a connection is from; says why in the log if that fails.
     async fn admit(&self, stream: TcpStream, peer: SocketAddr) -> Option<Entered> {
-        let (mut place, gave_way) = self.pending.enter(peer.ip());
         let figures = &self.ingest.pipeline.figures;
-        if gave_way {
-            figures.pending_dropped.fetch_add(1, Ordering::Relaxed);
+        let (mut place, mut first) = (self.place(peer), [0]);
+        // Only who has something to say gets a turn, and while it waits for it, it need not give
+        // way to those behind it.
+        tokio::select! {
+            () = place.lost() => return None,
+            spoke = timeout(PATIENCE, stream.peek(&mut first)) => {
+                spoke.ok()?.ok().filter(|octets| *octets > 0)?;
+            }
         }
+        drop(place);
+        let Some(turn) = self.turnstile.handshake(Instant::now()) else {
+            figures.handshakes_put_off.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        sleep_until(turn).await;
+        let mut place = self.place(peer);
         match self.open(stream, peer, &mut place).await {
             Ok(entered) => Some(entered),
             Err(Refused::Quiet) => None,
@@ -159,6 +185,16 @@ impl Gate {
                 None
             }
         }
+    }
+
+    /// A place among those who have not shown who they are.
+    fn place(&self, peer: SocketAddr) -> Place {
+        let (place, gave_way) = self.pending.enter(peer.ip());
+        if gave_way {
+            let dropped = &self.ingest.pipeline.figures.pending_dropped;
+            dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        place
     }
 
     /// TCP, TLS, name, CONNECT.
@@ -241,21 +277,26 @@ impl Gate {
             peer,
         } = entered;
         let origin = Arc::new(identity.origin.clone());
-        let full = || {
-            Reason::new(
-                Reason::SERVER_BUSY,
-                "as many gateways are connected as may be",
-            )
+        if let Err(reason) = rights::connect(&origin, &connect) {
+            tracing::warn!(%peer, %origin, why = %reason, "a CONNECT was refused");
+            return self.refuse(opening, &reason).await;
+        }
+        let Ok(_permit) = self.places.try_acquire() else {
+            tracing::warn!(%peer, %origin, "a gateway was put off: as many are connected as may be");
+            let text = "as many gateways are connected as may be";
+            let reason = Reason::new(Reason::SERVER_BUSY, text).after(FULL);
+            return self.put_off(opening, &reason).await;
         };
-        let permit = rights::connect(&origin, &connect)
-            .and_then(|()| self.places.try_acquire().map_err(|_| full()));
-        let _permit = match permit {
-            Ok(permit) => permit,
-            Err(reason) => {
-                tracing::warn!(%peer, %origin, why = %reason, "a CONNECT was refused");
-                return self.refuse(opening, &reason).await;
-            }
-        };
+        if let Err(wait) = self.turnstile.session(Instant::now()) {
+            // A line for each would be a stampede of its own: the figures tell.
+            tracing::debug!(%peer, %origin, ?wait, "a gateway was put off");
+            let text = format!(
+                "many gateways are coming in at once; connect again in {} s",
+                wait.as_secs()
+            );
+            let reason = Reason::new(Reason::SERVER_BUSY, text).after(wait);
+            return self.put_off(opening, &reason).await;
+        }
         let (sender, down) = mpsc::channel(SESSION_QUEUE);
         let (end, ended) = oneshot::channel();
         let way = Way::Session {
@@ -282,6 +323,15 @@ impl Gate {
                 tracing::info!(%peer, %origin, why = %reason, "disconnected by this service");
             }
         }
+    }
+
+    /// Tells a gateway when to come back. It has cost a handshake; it gets no row and no task.
+    async fn put_off(&self, mut opening: Box<Opening<TlsStream<TcpStream>>>, reason: &Reason) {
+        let put_off = &self.ingest.pipeline.figures.sessions_put_off;
+        put_off.fetch_add(1, Ordering::Relaxed);
+        opening.mqtt.put_off(reason, opening.socket.out());
+        // The peer may be gone; then there is nobody to tell.
+        let _ = timeout(LEAVING, opening.socket.finish_heard()).await;
     }
 
     async fn refuse(&self, mut opening: Box<Opening<TlsStream<TcpStream>>>, reason: &Reason) {

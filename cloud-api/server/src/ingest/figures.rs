@@ -9,6 +9,10 @@ pub struct Figures {
     pub handshakes_failed: AtomicU64,
     /// Connections dropped before their handshake was done because too many were waiting.
     pub pending_dropped: AtomicU64,
+    /// Connections let go before their handshake because too many came at once.
+    pub handshakes_put_off: AtomicU64,
+    /// Gateways asked to come back later because too many came at once.
+    pub sessions_put_off: AtomicU64,
     /// CONNECTs, publishes and subscriptions refused.
     pub refused: AtomicU64,
     /// Watched values passed on.

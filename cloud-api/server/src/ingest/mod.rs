@@ -17,6 +17,7 @@ mod session;
 mod sessions;
 mod socket;
 pub mod tls;
+mod turnstile;
 
 pub use broker::{BrokerAddress, BrokerClient};
 pub use downlink::{Downlink, DownlinkError};
@@ -44,6 +45,10 @@ pub struct IngestLimits {
     pub connections_max: usize,
     /// Connections at a time that have not shown who they are.
     pub pending_max: usize,
+    /// TLS handshakes begun per second; the surplus waits a moment or is let go.
+    pub handshakes_per_s: u32,
+    /// Gateways let in per second; the surplus is asked to come back later.
+    pub sessions_per_s: u32,
     /// Messages of one gateway that may wait for their commit.
     pub receive_max: u16,
     /// Longest keep-alive in seconds; gateways that want longer are told this one.
@@ -55,6 +60,8 @@ impl Default for IngestLimits {
         Self {
             connections_max: 20_000,
             pending_max: 2048,
+            handshakes_per_s: 400,
+            sessions_per_s: 200,
             receive_max: 64,
             keep_alive_max_s: 300,
         }

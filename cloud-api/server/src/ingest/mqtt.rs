@@ -17,6 +17,7 @@ use mqtt_protocol_core::mqtt::result_code::{
     SubackReasonCode, SubackReturnCode, UnsubackReasonCode,
 };
 use mqtt_protocol_core::mqtt::{ArcPayload, Connection, Version, role};
+use riser_wire::retry;
 use std::collections::VecDeque;
 
 /// Longest text put into a reason string.
@@ -220,6 +221,22 @@ impl Mqtt {
         self.send(connack.map(Into::into), out);
     }
 
+    /// Sends a client away that is welcome later. Version 5 hears when, by a CONNACK that takes it
+    /// in and a DISCONNECT behind it: common clients show nothing of a refusing CONNACK but its
+    /// code (`docs/adr/0009-mqtt-client.md`).
+    pub(super) fn put_off(&mut self, reason: &Reason, out: &mut Vec<u8>) {
+        if !self.is_v5() {
+            return self.refuse(reason, out);
+        }
+        let connack = v5_0::Connack::builder()
+            .session_present(false)
+            .reason_code(ConnectReasonCode::Success)
+            .props(later(reason))
+            .build();
+        self.send(connack.map(Into::into), out);
+        self.disconnect(reason, out);
+    }
+
     /// Answers a PUBLISH. Version 3.1.1 can only say yes: then the caller closes instead.
     pub(super) fn puback(&mut self, id: u16, refused: Option<&Reason>, out: &mut Vec<u8>) {
         if !self.is_v5() {
@@ -316,7 +333,7 @@ impl Mqtt {
             .unwrap_or(DisconnectReasonCode::UnspecifiedError);
         let disconnect = v5_0::Disconnect::builder()
             .reason_code(code)
-            .props(why(Some(&reason.text)))
+            .props([why(Some(&reason.text)), later(reason)].concat())
             .build();
         self.send(disconnect.map(Into::into), out);
     }
@@ -359,6 +376,13 @@ fn why(text: Option<&str>) -> Vec<Property> {
     packet::ReasonString::new(text.as_str())
         .map(|r| vec![r.into()])
         .unwrap_or_default()
+}
+
+/// When to come back, as a user property.
+fn later(reason: &Reason) -> Vec<Property> {
+    let value = reason.retry_after.map(retry::value);
+    let property = value.and_then(|v| packet::UserProperty::new(retry::PROPERTY, v).ok());
+    property.map(Into::into).into_iter().collect()
 }
 
 fn describe(error: MqttError) -> String {

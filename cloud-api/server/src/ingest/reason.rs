@@ -3,11 +3,15 @@
 //!
 //! source: MQTT Version 5.0, clause 2.4.
 
+use std::time::Duration;
+
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reason {
     pub(super) code: u8,
     pub(super) text: String,
+    /// When the gateway shall come back, where it is to.
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Reason {
@@ -31,6 +35,15 @@ impl Reason {
         Self {
             code,
             text: text.into(),
+            retry_after: None,
+        }
+    }
+
+    /// The same, with when to come back.
+    pub(super) fn after(self, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..self
         }
     }
 }

@@ -28,7 +28,7 @@ use tokio::time::{Instant, sleep_until};
 const OUT_HIGH: usize = 128 * 1024;
 /// A peer that takes nothing for this long is gone.
 const STUCK: Duration = Duration::from_secs(30);
-/// Grace to answer what is being committed when the service ends.
+/// Grace to answer what is being committed when the service ends, and to be back after it.
 const GRACE: Duration = Duration::from_secs(3);
 /// Refused publishes after which a session is ended: such a gateway is misconfigured.
 const REFUSALS_MAX: u32 = 100;
@@ -164,7 +164,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         });
         tokio::select! {
             biased;
-            ending = &mut outside.end => Some(ended(ending.unwrap_or(Ending::ShuttingDown))),
+            ending = &mut outside.end => Some(ended(ending.unwrap_or(Ending::ShuttingDown(GRACE)))),
             Some((id, answer)) = settling.next(), if !settling.is_empty() => self.answer(id, answer).await,
             Some(down) = outside.down.recv(), if room => { self.down(*down); None }
             turn = turn => match turn {
@@ -392,9 +392,10 @@ fn ended(ending: Ending) -> End {
             Reason::NOT_AUTHORIZED,
             "the certificate of this gateway was revoked",
         ),
-        Ending::ShuttingDown => Reason::new(
+        Ending::ShuttingDown(wait) => Reason::new(
             Reason::SHUTTING_DOWN,
-            "the service ends; connect again in a moment",
-        ),
+            format!("the service ends; connect again in {} s", wait.as_secs()),
+        )
+        .after(wait),
     })
 }

@@ -6,6 +6,7 @@ use crate::pki::{Identity, Revoked};
 use riser_wire::Down;
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// Why a session is ended from outside.
@@ -15,8 +16,8 @@ pub(super) enum Ending {
     TakenOver,
     /// Its certificate counts no more.
     Revoked,
-    /// The service ends.
-    ShuttingDown,
+    /// The service ends, and wants to see the gateway again after so long.
+    ShuttingDown(Duration),
 }
 
 /// How a message gets to a gateway.
@@ -88,15 +89,16 @@ impl Sessions {
 
     /// Ends every session whose certificate counts no more.
     pub(super) fn end_revoked(&self, revoked: &Revoked) {
-        self.end_if(Ending::Revoked, |identity| revoked.contains(identity));
+        let revoked = |identity: &Identity| revoked.contains(identity);
+        self.end_if(revoked, std::iter::repeat(Ending::Revoked));
     }
 
-    /// Ends every session.
-    pub(super) fn end_all(&self) {
-        self.end_if(Ending::ShuttingDown, |_| true);
+    /// Ends every session; each is asked to come back after another wait.
+    pub(super) fn end_all(&self, waits: impl Iterator<Item = Duration>) {
+        self.end_if(|_| true, waits.map(Ending::ShuttingDown));
     }
 
-    fn end_if(&self, ending: Ending, condition: impl Fn(&Identity) -> bool) {
+    fn end_if(&self, condition: impl Fn(&Identity) -> bool, endings: impl Iterator<Item = Ending>) {
         let mut table = self.lock();
         let ended: Vec<_> = table
             .routes
@@ -105,7 +107,7 @@ impl Sessions {
             )
             .collect();
         drop(table);
-        for (_, (_, way)) in ended {
+        for ((_, (_, way)), ending) in ended.into_iter().zip(endings) {
             if let Way::Session { end, .. } = way {
                 let _ = end.send(ending);
             }

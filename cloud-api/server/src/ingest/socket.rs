@@ -130,6 +130,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// Writes what waits and closes the sending side.
     pub(super) async fn finish(mut self) -> io::Result<()> {
+        self.close().await
+    }
+
+    /// The same, and waits for the peer to close its side too: octets of it that nobody reads
+    /// would reset the connection and could take with them what it has just been told.
+    pub(super) async fn finish_heard(mut self) -> io::Result<()> {
+        self.close().await?;
+        while self.turn(true, |_, _| ()).await? != Turn::Ended {}
+        Ok(())
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.poll_write(cx)).await?;
         poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await
     }

@@ -120,6 +120,11 @@ impl CloudLink {
                     counts.refused,
                 ),
                 counter(
+                    "link_postponed",
+                    "Times the cloud was busy and asked to come back later.",
+                    counts.postponed,
+                ),
+                counter(
                     "link_watch_wire_dropped",
                     "Watched scans dropped before the link: it was busy.",
                     wire.load(Ordering::Relaxed),
