@@ -8,7 +8,7 @@ mod problem;
 
 pub(crate) use problem::Problems;
 
-use crate::clock::SYNCHRONISED;
+use crate::clock::{ClockSettings, SYNCHRONISED, Wait};
 use riser_adapter::{BuildContext, Kind};
 use riser_api::TlsFiles;
 use riser_model::{GatewayId, Point, TenantId};
@@ -93,6 +93,27 @@ pub(crate) struct Gateway {
     /// The file whose existence says that the clock has been set.
     #[serde(default = "clock_marker")]
     pub(crate) clock_synchronised_file: PathBuf,
+    /// Whether values are held back until the time is known.
+    #[serde(default)]
+    pub(crate) clock_wait: Wait,
+    /// Longest time they are held back.
+    #[serde(default = "hold_hours")]
+    pub(crate) clock_hold_hours: u32,
+}
+
+impl Gateway {
+    /// How the clock is looked at; it remembers the time in the data folder.
+    pub(crate) fn clock(&self) -> ClockSettings {
+        ClockSettings {
+            marker: self.clock_synchronised_file.clone(),
+            wait: self.clock_wait,
+            dir: Some(self.data_dir.clone()),
+        }
+    }
+}
+
+fn hold_hours() -> u32 {
+    24
 }
 
 fn local_tenant() -> TenantId {
@@ -161,6 +182,8 @@ pub(crate) struct Storage {
     pub(crate) history_max_mb: Option<u32>,
     /// Megabytes to leave free on the disk.
     pub(crate) min_free_mb: u32,
+    /// Samples kept in memory while the disk does not take them.
+    pub(crate) queue_samples: u32,
 }
 
 impl Default for Storage {
@@ -170,6 +193,7 @@ impl Default for Storage {
             retention_days: 90,
             history_max_mb: None,
             min_free_mb: 256,
+            queue_samples: 500_000,
         }
     }
 }

@@ -4,6 +4,7 @@
 mod chores;
 mod cloud;
 mod notify;
+mod time;
 
 use crate::clock::GatewayClock;
 use crate::config::Config;
@@ -17,6 +18,7 @@ use riser_store::{Now, Recovery, Store, StoreConfig, StoreError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use time::Waiting;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
@@ -89,9 +91,8 @@ pub(crate) fn daemon(config: Config) -> Result<(), RunError> {
 
 async fn run(mut config: Config) -> Result<(), RunError> {
     let mut told = Told::listen()?;
-    let clock = Arc::new(GatewayClock::new(
-        config.gateway.clock_synchronised_file.clone(),
-    ));
+    let clock = Arc::new(GatewayClock::open(config.gateway.clock()));
+    let (hold_hours, alone) = (config.gateway.clock_hold_hours, config.adapters.is_empty());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), gateway = %config.gateway.id,
         "{}", config.summary());
     // They were for checking; the adapters bring their own.
@@ -101,7 +102,7 @@ async fn run(mut config: Config) -> Result<(), RunError> {
     }
     let now_clock = Arc::clone(&clock);
     let now: Now = Arc::new(move || now_clock.now());
-    let store = open_store(&config, &now)?;
+    let store = open_store(&config, &clock, &now)?;
     let started = Gateway::start(config, &store, &clock, &now).await;
     let gateway = match started {
         Ok(gateway) => gateway,
@@ -112,12 +113,14 @@ async fn run(mut config: Config) -> Result<(), RunError> {
     };
     notify::ready(&gateway.url);
     let watchdog = notify::watchdog(gateway.runtime.clone());
+    let link = gateway.link.status.clone();
+    let mut waiting = Waiting::new((&clock, &store), link, hold_hours, alone);
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let signal = loop {
         tokio::select! {
             signal = told.stop() => break signal,
-            _ = look.tick() => clock.look(),
+            _ = look.tick() => waiting.look(),
         }
     };
     tracing::info!(signal, "stopping");
@@ -127,6 +130,7 @@ async fn run(mut config: Config) -> Result<(), RunError> {
         again = told.stop() => vec![format!("everything, by a second {again}")],
     };
     drop(watchdog);
+    clock.keep();
     if late.is_empty() {
         tracing::info!("stopped");
         Ok(())
@@ -139,14 +143,17 @@ fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> RunError {
     move |source| RunError::System { doing, source }
 }
 
-fn open_store(config: &Config, now: &Now) -> Result<Store, RunError> {
+fn open_store(config: &Config, clock: &GatewayClock, now: &Now) -> Result<Store, RunError> {
     let dir = &config.gateway.data_dir;
     let mut settings = StoreConfig::new(dir);
     settings.retention_days = config.storage.retention_days;
     let most = config.storage.history_max_mb;
     settings.history_max_bytes = most.map(|mb| u64::from(mb) << 20);
     settings.min_free_bytes = u64::from(config.storage.min_free_mb) << 20;
+    settings.queue_samples = config.storage.queue_samples as usize;
     settings.keep_unsent = config.cloud.is_some();
+    let waits = config.gateway.clock_hold_hours > 0 && !config.adapters.is_empty();
+    settings.hold_back = clock.line().filter(|_| waits);
     let (store, recovery) = Store::open(settings, Arc::clone(now)).map_err(store_error(dir))?;
     report(&recovery);
     Ok(store)

@@ -111,6 +111,8 @@ pub mod action {
     pub const CLAIM: &str = "claim";
     /// Somebody tried to claim with a wrong code.
     pub const CLAIM_FAILED: &str = "claim_failed";
+    /// The clock of the gateway was set, by a time service or by hand.
+    pub const CLOCK_SET: &str = "clock_set";
     /// Somebody logged in.
     pub const LOGIN: &str = "login";
     /// A wrong name or password.

@@ -14,7 +14,7 @@
 //!
 //! So a rule has at most one open occurrence at any time.
 
-use riser_model::{Acknowledgement, Alarm, AlarmState, Timestamp, Value};
+use riser_model::{Acknowledgement, Alarm, AlarmState, AuthorKind, Timestamp, Value};
 
 /// What can happen to an occurrence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,5 +84,16 @@ pub fn acknowledge(alarm: &mut Alarm, acknowledgement: Acknowledgement) -> bool 
             true
         }
         _ => false,
+    }
+}
+
+/// Changes the stamps of an alarm, but not of what a person did elsewhere, by another clock.
+pub fn restamp(alarm: &mut Alarm, put: &dyn Fn(Timestamp) -> Timestamp) {
+    alarm.raised_at = put(alarm.raised_at);
+    alarm.cleared_at = alarm.cleared_at.map(put);
+    if let Some(taken) = &mut alarm.acknowledged
+        && taken.by.kind != AuthorKind::Cloud
+    {
+        taken.at = put(taken.at);
     }
 }

@@ -121,6 +121,13 @@ impl Detector {
         Some(change)
     }
 
+    /// Changes the stamp of a change that waits.
+    pub(crate) fn restamp(&mut self, put: &dyn Fn(Timestamp) -> Timestamp) {
+        if let Some(pending) = &mut self.pending {
+            pending.change.at = put(pending.change.at);
+        }
+    }
+
     /// When the running delay ends.
     pub(crate) fn deadline(&self) -> Option<Tick> {
         let p = self.pending.as_ref()?;

@@ -282,6 +282,13 @@ impl RuleEngine {
         Some(Effect::Alarm { alarm, notify })
     }
 
+    /// Changes the stamps of what is told later: the time was not known when they were made.
+    pub fn restamp(&mut self, put: &dyn Fn(Timestamp) -> Timestamp) {
+        self.rules.iter_mut().for_each(|rule| rule.restamp(put));
+        let others = self.orphans.iter_mut().chain(self.own.open_mut());
+        others.for_each(|open| alarm::restamp(open, put));
+    }
+
     /// Every running rule as it stands.
     pub fn views(&self) -> impl Iterator<Item = RuleView> {
         self.rules.iter().map(Running::view)

@@ -40,6 +40,10 @@ impl OwnAlarms {
         self.0.iter()
     }
 
+    pub(crate) fn open_mut(&mut self) -> impl Iterator<Item = &mut Alarm> {
+        self.0.iter_mut()
+    }
+
     pub(crate) fn seed(&mut self, alarm: Alarm) {
         self.0.push(alarm);
     }

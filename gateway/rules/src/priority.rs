@@ -53,6 +53,16 @@ impl PriorityArray {
             .collect()
     }
 
+    /// Changes when the levels were written and end; what each answers is put in their place.
+    pub fn restamp(
+        &mut self,
+        put: &dyn Fn(Timestamp, Option<Timestamp>) -> (Timestamp, Option<Timestamp>),
+    ) {
+        for held in self.levels.values_mut() {
+            (held.since, held.until) = put(held.since, held.until);
+        }
+    }
+
     /// The level that wins.
     #[must_use]
     pub fn winner(&self) -> Option<(Priority, &Held)> {

@@ -78,6 +78,13 @@ impl Running {
         self.open.as_ref()
     }
 
+    /// Changes the stamps it will tell of later.
+    pub(crate) fn restamp(&mut self, put: &dyn Fn(Timestamp) -> Timestamp) {
+        self.open.iter_mut().for_each(|open| alarm::restamp(open, put));
+        self.detector.restamp(put);
+        self.ended_at = put(self.ended_at);
+    }
+
     pub(crate) fn suppressed(&self) -> u64 {
         self.flap.as_ref().map_or(0, Flap::suppressed)
     }

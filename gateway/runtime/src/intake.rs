@@ -93,6 +93,7 @@ impl Intake {
 
     /// Takes one scan in.
     pub(crate) fn take(&mut self, mut scan: ScanBatch) {
+        scan.at = self.clock.settled(scan.at);
         let now = self.field.tick();
         count(&self.counters.scans);
         add(&self.counters.readings, scan.readings.len() as u64);
@@ -110,7 +111,10 @@ impl Intake {
     /// Shows a scan to whoever looks, then batches it for the store.
     fn pass_on(&mut self, state: &mut FieldState, now: Tick, mut scan: ScanBatch) {
         self.alarms.tell(&self.effects);
-        if let Some(watched) = state.leases.select(now, &scan) {
+        if let Some(watched) = state.leases.select(now, &scan)
+            // Nothing leaves with a stamp that is only assumed.
+            && !self.store.is_holding()
+        {
             self.send_watched(watched);
         }
         if self.live.receiver_count() > 0 {
@@ -149,6 +153,7 @@ impl Intake {
 
     /// The chores of time.
     fn look(&mut self) {
+        self.follow_clock();
         let now = self.field.tick();
         let field = Arc::clone(&self.field);
         let mut state = field.lock();
@@ -173,7 +178,7 @@ impl Intake {
         self.tell_loss(false);
     }
 
-    fn hand_over_all(&mut self) {
+    pub(crate) fn hand_over_all(&mut self) {
         let scans = self.batcher.take();
         if !scans.is_empty() {
             self.hand_over(scans);

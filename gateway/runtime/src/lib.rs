@@ -16,6 +16,7 @@ mod alarms;
 mod backoff;
 mod batch;
 mod change;
+mod clock;
 mod commands;
 mod config;
 mod directory;

@@ -184,6 +184,13 @@ impl Table {
         }
     }
 
+    /// Changes the source times of what is present.
+    pub(crate) fn restamp(&mut self, put: impl Fn(Timestamp) -> Timestamp) {
+        for row in &mut self.rows {
+            row.at = row.at.map(&put);
+        }
+    }
+
     /// The present value of a point.
     pub(crate) fn present(&self, slot: Slot) -> Present {
         let row = self.rows.get(slot.index()).unwrap_or(&UNDECLARED);

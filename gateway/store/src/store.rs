@@ -6,7 +6,9 @@ use crate::ledger::QUEUE_FULL;
 use crate::readers::Reader;
 use crate::shared::Shared;
 use crate::state::StateTx;
-use crate::{Correction, Outbox, Position, Recovery, StoreConfig, StoreError, StoreFull, StoreStats};
+use crate::{
+    Correction, Outbox, Position, Recovery, StoreConfig, StoreError, StoreFull, StoreStats,
+};
 use riser_model::{ClockState, Event, ScanBatch};
 use riser_wire::{Epoch, Stream};
 use std::future::Future;

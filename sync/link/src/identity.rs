@@ -3,12 +3,15 @@
 //! certificate needs no restart.
 
 use crate::config::LinkConfig;
+use riser_store::Now;
 use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::time_provider::TimeProvider;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why there is no TLS configuration.
 #[derive(Debug, thiserror::Error)]
@@ -109,12 +112,30 @@ fn build(
         source,
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ClientConfig::builder_with_provider(provider)
+    let time = Arc::new(WallClock(Arc::clone(&config.now)));
+    ClientConfig::builder_with_details(provider, time)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(pair)?
         .with_root_certificates(roots)
         .with_client_auth_cert(chain, key)
         .map_err(pair)
+}
+
+/// The gateway's clock, for the validity of certificates: on a box without a battery clock the
+/// system's may be decades wrong, and no connection would ever be made.
+struct WallClock(Now);
+
+impl std::fmt::Debug for WallClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WallClock")
+    }
+}
+
+impl TimeProvider for WallClock {
+    fn current_time(&self) -> Option<UnixTime> {
+        let now = u64::try_from((self.0)().0).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_millis(now)))
+    }
 }
 
 fn certificates(

@@ -59,6 +59,18 @@ fn ranges(reading: &mut Reading, config: &Config, top: &Place) {
             100_000_000,
         ),
         ("storage.min_free_mb", storage.min_free_mb, 16, 1_000_000),
+        (
+            "gateway.clock_hold_hours",
+            config.gateway.clock_hold_hours,
+            0,
+            720,
+        ),
+        (
+            "storage.queue_samples",
+            storage.queue_samples,
+            10_000,
+            50_000_000,
+        ),
     ] {
         if !(least..=most).contains(&value) {
             let text = format!("{value} is not between {least} and {most}");

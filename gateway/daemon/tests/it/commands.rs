@@ -28,6 +28,8 @@ fn the_sample_names_every_key_the_daemon_knows() {
         "data_dir",
         "profile_dir",
         "clock_synchronised_file",
+        "clock_wait",
+        "clock_hold_hours",
         "listen",
         "tls",
         "session_idle_minutes",

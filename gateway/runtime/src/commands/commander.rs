@@ -4,6 +4,7 @@
 use super::dispatcher::{GOING_DOWN, Inbox, Job};
 use super::levels::{Levels, Verdict};
 use super::recent::Recent;
+use super::time::Lag;
 use super::words::join;
 use crate::events::EventLog;
 use crate::field::Field;
@@ -51,8 +52,10 @@ pub(crate) struct Unsettled {
 
 #[derive(Default)]
 pub(crate) struct Books {
-    recent: Recent,
+    pub(super) recent: Recent,
     pub(crate) levels: Levels,
+    /// The wall clock the times of the levels are meant by.
+    pub(super) lag: Lag,
     pub(crate) unsettled: FxHashMap<Slot, Unsettled>,
     ports: FxHashMap<Arc<str>, Port>,
     /// Devices whose arrays, or what is not settled of them, changed and are not recorded yet.
@@ -86,8 +89,12 @@ pub(crate) struct Commander {
 
 impl Commander {
     pub(crate) fn new(tools: Tools, feed: broadcast::Sender<CommandRecord>) -> Self {
+        let books = Books {
+            lag: Lag::of(&*tools.clock),
+            ..Books::default()
+        };
         Self {
-            books: Mutex::default(),
+            books: Mutex::new(books),
             tools,
             feed,
             arrays_changed: Notify::new(),
@@ -244,8 +251,8 @@ impl Commander {
     ) -> Result<CommandRecord, CommandRefused> {
         // Nobody listening is fine.
         let _ = self.feed.send(requested.clone());
-        let command = requested.command.clone();
-        let now = self.tools.clock.now();
+        let command = self.by_own_clock(requested.command.clone());
+        let (now, lag) = (self.tools.clock.now(), Lag::of(&*self.tools.clock));
         if command.expires_at <= now {
             return Ok(self.expired(&command, &why));
         }
@@ -256,6 +263,7 @@ impl Commander {
         let job = Job {
             slot,
             command,
+            lag,
             repeat,
             why,
         };

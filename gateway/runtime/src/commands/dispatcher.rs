@@ -4,6 +4,7 @@
 
 use super::commander::Commander;
 use super::levels::{Step, Verdict};
+use super::time::Lag;
 use crate::views::RefusedKind;
 use riser_adapter::{AdapterCommand, WriteResult};
 use riser_model::{Command, CommandState, Slot};
@@ -30,6 +31,8 @@ pub(crate) const GOING_DOWN: &str = "the gateway is going down; issue it again w
 pub(crate) struct Job {
     pub(crate) slot: Slot,
     pub(crate) command: Command,
+    /// The wall clock its times are meant by.
+    pub(crate) lag: Lag,
     /// Writes the winning value again and changes no level.
     pub(crate) repeat: bool,
     /// Why the gateway issued it itself; empty for a person's or a rule's.
@@ -128,12 +131,11 @@ impl Dispatcher {
     fn sweep(&mut self) {
         let closed = self.inbox.borrow().closed();
         let away = self.open().is_none();
-        let now = self.commander.tools.clock.now();
         let mut seen: FxHashSet<Slot> = self.under_way.clone();
         let waiting = std::mem::take(&mut self.waiting);
         for job in waiting {
             let first = seen.insert(job.slot);
-            if job.command.expires_at <= now {
+            if self.commander.is_over(&job) {
                 self.commander.expire(&job);
             } else if away && first && !self.commander.needs_device(&job) {
                 // Ends here, unless the level it was measured against has just ended.
@@ -223,16 +225,15 @@ impl Dispatcher {
         self.commander.conclude(&job, step, result);
     }
 
-    /// How long nothing needs to be looked at, by the wall clock that expiry runs on.
+    /// How long nothing needs to be looked at.
     fn patience(&self) -> Duration {
-        let now = self.commander.tools.clock.now();
         let soonest = self
             .waiting
             .iter()
-            .map(|job| job.command.expires_at.since(now))
+            .map(|job| self.commander.left(job))
             .min()
             .unwrap_or(1000);
-        // The wall clock may be set; look again every second.
+        // An injected clock may run on by itself; look again every second.
         Duration::from_millis(u64::try_from(soonest.clamp(10, 1000)).unwrap_or(1000))
     }
 

@@ -55,8 +55,11 @@ pub(crate) async fn record(commander: Arc<Commander>, cancel: CancellationToken)
 impl Commander {
     /// Ends holds whose time is over and repeats what is due.
     pub(crate) fn look(&self) {
-        let now = self.tools.clock.now();
-        let ended = self.books().levels.expire(now);
+        let ended = {
+            let mut books = self.books();
+            let now = self.time_of(&mut books);
+            books.levels.expire(now)
+        };
         self.ended(ended, "its time is over");
         let tick = self.tools.field.tick();
         for (slot, unsettled) in self.due(tick) {

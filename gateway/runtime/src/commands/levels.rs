@@ -82,6 +82,11 @@ impl Levels {
         }
     }
 
+    /// Every array, to change its times.
+    pub(crate) fn arrays_mut(&mut self) -> impl Iterator<Item = (Slot, &mut PriorityArray)> {
+        self.arrays.iter_mut().map(|(slot, array)| (*slot, array))
+    }
+
     pub(crate) fn array(&self, slot: Slot) -> Option<&PriorityArray> {
         self.arrays.get(&slot)
     }

@@ -20,6 +20,7 @@ pub(crate) mod keeper;
 pub(crate) mod levels;
 mod progress;
 mod recent;
+mod time;
 mod words;
 
 pub(crate) use commander::{Commander, Port};

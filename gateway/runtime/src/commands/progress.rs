@@ -19,8 +19,7 @@ impl Commander {
 
     /// Begins a command, at the moment the adapter would be called. `None` when it ended here.
     pub(crate) fn begin(&self, job: &Job) -> Option<Step> {
-        let now = self.tools.clock.now();
-        if job.command.expires_at <= now {
+        if self.is_over(job) {
             self.expire(job);
             return None;
         }
@@ -29,7 +28,9 @@ impl Commander {
             if job.repeat {
                 books.levels.plan_repeat(job.slot, &job.command)
             } else {
-                let plan = books.levels.plan(job.slot, &job.command, now);
+                let now = self.time_of(&mut books);
+                let command = self.as_meant(&books, job);
+                let plan = books.levels.plan(job.slot, &command, now);
                 // What a person wants counts once the device has answered: a crash before that
                 // must leave the array as it was, as the command is then told to have failed.
                 let wish = job.command.author.kind == AuthorKind::Rule;
@@ -97,9 +98,9 @@ impl Commander {
         }
         let slot = self.tools.field.directory().slot(&command.path);
         let Some(slot) = slot else { return };
-        let now = self.tools.clock.now();
         let changed = {
             let mut books = self.books();
+            let now = self.time_of(&mut books);
             books.unrecorded.insert(command.path.device.clone());
             books.levels.wish(slot, command, now)
         };

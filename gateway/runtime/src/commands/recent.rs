@@ -19,6 +19,11 @@ impl Recent {
         self.records.get(&id)
     }
 
+    /// Every record remembered.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut CommandRecord> {
+        self.records.values_mut()
+    }
+
     /// Remembers a record, or replaces the one with the same id.
     pub(crate) fn put(&mut self, record: CommandRecord) {
         let id = record.command.id;

@@ -40,11 +40,7 @@ impl HeldFile {
     }
 
     /// Lets batches wait; all of them or none.
-    pub(crate) fn push(
-        &mut self,
-        line: &str,
-        frames: &[(u64, Vec<u8>)],
-    ) -> Result<(), StoreError> {
+    pub(crate) fn push(&mut self, line: &str, frames: &[(u64, Vec<u8>)]) -> Result<(), StoreError> {
         let tx = self.conn.transaction();
         let tx = tx.doing("begin a transaction", &self.file)?;
         for (samples, frame) in frames {
