@@ -31,6 +31,12 @@ impl Building {
         points: 5,
         interval: 200,
     };
+    /// 500 samples a second from ten devices, for a day without the cloud.
+    pub const STEADY: Self = Self {
+        devices: 10,
+        points: 50,
+        interval: 1_000,
+    };
     /// 24,000 samples a second, to fill what is bounded.
     pub const FLOOD: Self = Self {
         devices: 4,

@@ -3,6 +3,7 @@
 //! scenarios are in `tests/`.
 
 pub mod account;
+pub mod backlog;
 pub mod building;
 pub mod clock;
 pub mod disk;

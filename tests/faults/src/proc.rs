@@ -9,6 +9,16 @@ use riser_e2e::Process;
 #[must_use]
 pub fn resident(process: &Process) -> u64 {
     let id = process.id().expect("a running process has an id");
+    of(&id.to_string())
+}
+
+/// Resident memory of this process in kilobytes.
+#[must_use]
+pub fn own() -> u64 {
+    of("self")
+}
+
+fn of(id: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
     line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok())

@@ -2,11 +2,15 @@
 //! mosquitto is not installed the tests say so and pass, except under CI.
 
 #[cfg(test)]
+mod asked;
+#[cfg(test)]
 mod cloud;
 #[cfg(test)]
 mod delivery;
 #[cfg(test)]
 mod downlink;
+#[cfg(test)]
+mod endpoint;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]

@@ -151,57 +151,41 @@ impl Drop for Broker {
     }
 }
 
-/// Everything one test needs.
-pub(crate) struct Rig {
+/// Certificates and a store: a gateway without anybody to talk to.
+pub(crate) struct Yard {
     pub(crate) dir: TempDir,
-    broker: Broker,
-    pub(crate) proxy: Proxy,
-    pub(crate) cloud: Cloud,
     pub(crate) store: Store,
     pub(crate) authority: Authority,
     clock: Arc<AtomicI64>,
 }
 
-impl Rig {
-    /// Starts everything but the link; `None` where mosquitto is missing.
-    pub(crate) async fn start() -> Option<Self> {
-        Self::start_with("").await
-    }
-
-    /// The same with further lines for the gateways' listener.
-    pub(crate) async fn start_with(extra: &str) -> Option<Self> {
-        let program = mosquitto()?;
+impl Yard {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::new("Test CA");
         fs::write(dir.path().join("ca.crt"), &authority.pem).unwrap();
         authority.sign(dir.path(), "server", 2090);
         authority.sign(dir.path(), "gw-001", 2090);
-        let broker = Broker::start(&program, dir.path(), extra).await;
-        let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], broker.tls))).await;
-        let cloud = Cloud::start(broker.plain).await;
         let mut config = StoreConfig::new(dir.path().join("store"));
         config.min_free_bytes = 0;
         let clock = Arc::new(AtomicI64::new(NOON));
         let own = Arc::clone(&clock);
         let now = Arc::new(move || Timestamp(own.load(Ordering::Relaxed)));
         let (store, _) = Store::open(config, now).unwrap();
-        Some(Self {
+        Self {
             dir,
-            broker,
-            proxy,
-            cloud,
             store,
             authority,
             clock,
-        })
+        }
     }
 
     /// Settings for the field, except that tests do not wait that long.
-    pub(crate) fn config(&self) -> LinkConfig {
+    pub(crate) fn config(&self, port: u16) -> LinkConfig {
         let file = |name: &str| self.dir.path().join(name);
         LinkConfig {
             host: "localhost".into(),
-            port: self.proxy.port,
+            port,
             ca: file("ca.crt"),
             cert: file("gw-001.crt"),
             key: file("gw-001.key"),
@@ -248,6 +232,49 @@ impl Rig {
             .append(vec![scan], ClockState::Synchronised, 1)
             .unwrap();
         self.store.settle().await.unwrap();
+    }
+}
+
+/// Everything a test with a real broker needs.
+pub(crate) struct Rig {
+    yard: Yard,
+    broker: Broker,
+    pub(crate) proxy: Proxy,
+    pub(crate) cloud: Cloud,
+}
+
+impl std::ops::Deref for Rig {
+    type Target = Yard;
+
+    fn deref(&self) -> &Yard {
+        &self.yard
+    }
+}
+
+impl Rig {
+    /// Starts everything but the link; `None` where mosquitto is missing.
+    pub(crate) async fn start() -> Option<Self> {
+        Self::start_with("").await
+    }
+
+    /// The same with further lines for the gateways' listener.
+    pub(crate) async fn start_with(extra: &str) -> Option<Self> {
+        let program = mosquitto()?;
+        let yard = Yard::new();
+        let broker = Broker::start(&program, yard.dir.path(), extra).await;
+        let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], broker.tls))).await;
+        let cloud = Cloud::start(broker.plain).await;
+        Some(Self {
+            yard,
+            broker,
+            proxy,
+            cloud,
+        })
+    }
+
+    /// Settings of a link through the broker.
+    pub(crate) fn config(&self) -> LinkConfig {
+        self.yard.config(self.proxy.port)
     }
 
     /// Lets the gateway publish data, on a broker that was started with `acl_file ACL`.

@@ -19,7 +19,13 @@ async fn said(rig: &Rig, what: &str) {
     let Some((_, took)) = said.await else {
         rig.give_up(&format!("{what}: not called degraded within {SAID:?}"));
     };
-    eprintln!("{what}: called degraded after {took:.1?}");
+    let metrics = rig.local.text("/metrics").await;
+    let metric = "riser_link_state{state=\"degraded\"} 1";
+    assert!(metrics.lines().any(|line| line == metric), "{metrics}");
+    let health = rig.local.get("/healthz").await.1;
+    assert_eq!(health["link"], "degraded", "{health}");
+    assert_eq!(health["collecting"], true, "{health}");
+    eprintln!("{what}: called degraded after {took:.1?}, in health and metrics too");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,6 +2,7 @@
 
 mod consumer;
 mod damage;
+mod day;
 mod failing;
 mod full;
 mod kill;
@@ -9,3 +10,4 @@ mod ledger;
 mod link;
 mod mass;
 mod power;
+mod reconnect;
