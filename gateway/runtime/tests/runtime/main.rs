@@ -5,6 +5,7 @@
 
 mod alarms;
 mod change;
+mod clock;
 mod commands;
 mod fake;
 mod intake;

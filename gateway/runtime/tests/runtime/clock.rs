@@ -1,0 +1,284 @@
+//! A wall clock that is set while things run on it: holds and waiting commands keep the time they
+//! have left, alarms from a time that was not known are put right, and one entry tells of it.
+
+use crate::fake::Device;
+use crate::support::{alarm_rule, anna, eventually, path, two_points, within};
+use riser_adapter::{Clock, ClockStep};
+use riser_model::{
+    Author, AuthorKind, ClockState, Command, CommandId, CommandState, Priority, Quality, Reading,
+    ScanBatch, Timestamp, Value, audit::action,
+};
+use riser_runtime::{Runtime, RuntimeConfig};
+use riser_store::{AuditFilter, Store, StoreConfig};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// 2026-11-21T12:00:00Z
+const NOON: i64 = 1_795_262_400_000;
+const HOUR: i64 = 3_600_000;
+
+/// A clock that is moved and set by hand.
+struct Hands(Mutex<State>);
+
+#[derive(Clone, Copy)]
+struct State {
+    wall: i64,
+    steady: i64,
+    assumed: Option<i64>,
+    step: Option<ClockStep>,
+}
+
+impl Hands {
+    fn at(wall: i64, assumed: bool) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State {
+            wall,
+            steady: wall,
+            assumed: assumed.then_some(wall),
+            step: None,
+        })))
+    }
+
+    fn state(&self) -> State {
+        *self.0.lock().unwrap()
+    }
+
+    /// Time passes.
+    fn forward(&self, ms: i64) {
+        let mut state = self.0.lock().unwrap();
+        state.wall += ms;
+        state.steady += ms;
+    }
+
+    /// The wall clock is set; seen at the next look.
+    fn set(&self, to: i64) {
+        let mut state = self.0.lock().unwrap();
+        state.step = Some(ClockStep {
+            from: Timestamp(state.wall),
+            to: Timestamp(to),
+            assumed_since: state.assumed.map(Timestamp),
+            state: ClockState::Synchronised,
+        });
+    }
+}
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.state().wall)
+    }
+    fn steady(&self) -> Timestamp {
+        Timestamp(self.state().steady)
+    }
+    fn is_assumed(&self) -> bool {
+        self.state().assumed.is_some()
+    }
+    fn look(&self) -> Option<ClockStep> {
+        let mut state = self.0.lock().unwrap();
+        let step = state.step.take()?;
+        state.wall += step.by_ms();
+        state.assumed = None;
+        Some(step)
+    }
+}
+
+struct Site {
+    _dir: TempDir,
+    clock: Arc<Hands>,
+    store: Store,
+    runtime: Runtime,
+    device: Arc<Device>,
+}
+
+async fn site(clock: Arc<Hands>) -> Site {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = StoreConfig::new(dir.path());
+    config.hold_back = clock.is_assumed().then(|| "boot/1".to_owned());
+    let now = Arc::clone(&clock);
+    let (store, _) = Store::open(config, Arc::new(move || now.now())).unwrap();
+    let device = Device::new("fake", two_points());
+    let runtime = Runtime::start(
+        RuntimeConfig::default(),
+        store.clone(),
+        vec![device.spec()],
+        vec![alarm_rule(0)],
+        clock.clone(),
+    );
+    let runtime = runtime.await.unwrap();
+    Site {
+        _dir: dir,
+        clock,
+        store,
+        runtime,
+        device,
+    }
+}
+
+impl Site {
+    fn command(&self, author: Author, hold: i64) -> Command {
+        let now = self.clock.now();
+        Command {
+            id: CommandId(Uuid::new_v4()),
+            path: path("d/valve"),
+            value: Some(Value::Float(21.0)),
+            priority: Priority::MANUAL_OPERATOR,
+            issued_at: now,
+            expires_at: Timestamp(now.0 + 60_000),
+            hold_until: Some(Timestamp(now.0 + hold)),
+            author,
+        }
+    }
+
+    async fn write(&self, command: Command) -> CommandState {
+        let id = command.id;
+        let mut feed = self.runtime.command_feed();
+        let first = self.runtime.write(command).await.unwrap();
+        if first.outcome.state.is_final() {
+            return first.outcome.state;
+        }
+        crate::support::outcome(&mut feed, id).await.outcome.state
+    }
+
+    /// When the hold of `d/valve` ends, as people see it.
+    fn until(&self) -> Option<Timestamp> {
+        self.runtime.priority_array(&path("d/valve")).first()?.until
+    }
+
+    async fn steps_told(&self) -> usize {
+        let entries = self
+            .store
+            .audit(AuditFilter {
+                limit: 100,
+                ..AuditFilter::default()
+            })
+            .await
+            .unwrap();
+        entries
+            .iter()
+            .filter(|e| e.action == action::CLOCK_SET)
+            .count()
+    }
+
+    /// Waits until the clock was looked at.
+    async fn seen(&self) {
+        eventually("the step is seen", || self.clock.state().step.is_none()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_step_of_three_hours_neither_ends_nor_prolongs_a_hold() {
+    for by in [3 * HOUR, -3 * HOUR] {
+        let site = site(Hands::at(NOON, false)).await;
+        site.device.up().await;
+        let held = site.write(site.command(anna(), HOUR)).await;
+        assert_eq!(held, CommandState::Applied);
+        site.clock.forward(HOUR / 2);
+        site.clock.set(site.clock.now().0 + by);
+        site.seen().await;
+        let end = Timestamp(NOON + HOUR + by);
+        eventually("the end is shown by the new time", || {
+            site.until() == Some(end)
+        })
+        .await;
+        // Shortly before its end it holds, shortly after it does not.
+        site.clock.forward(HOUR / 2 - 1_000);
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        assert_eq!(site.until(), Some(end), "step of {by}");
+        site.clock.forward(2_000);
+        eventually("its time is over", || site.until().is_none()).await;
+        assert_eq!(site.steps_told().await, 1, "one entry");
+    }
+}
+
+#[tokio::test]
+async fn a_waiting_command_keeps_the_time_it_has_left() {
+    for by in [3 * HOUR, -3 * HOUR] {
+        let site = site(Hands::at(NOON, false)).await;
+        site.device.up().await;
+        // Two writes of a point that does not answer: the second waits.
+        site.device.answer(crate::fake::Answer::Silence);
+        let (first, second) = (site.command(anna(), HOUR), site.command(anna(), HOUR));
+        let id = second.id;
+        site.runtime.write(first).await.unwrap();
+        let mut feed = site.runtime.command_feed();
+        site.runtime.write(second).await.unwrap();
+        site.clock.set(NOON + by);
+        site.seen().await;
+        // Not over by the step, however far the wall clock went.
+        site.clock.forward(30_000);
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        let record = site.runtime.command(id).await.unwrap().unwrap();
+        assert_eq!(
+            record.outcome.state,
+            CommandState::Requested,
+            "step of {by}"
+        );
+        // Over when its minute is over, however far back the wall clock is.
+        site.clock.forward(31_000);
+        let over = within(crate::support::outcome(&mut feed, id)).await;
+        assert_eq!(over.outcome.state, CommandState::Expired, "step of {by}");
+    }
+}
+
+#[tokio::test]
+async fn a_time_that_becomes_known_puts_right_what_was_told_and_what_is_shown() {
+    let truth = NOON + 3 * 24 * HOUR;
+    let site = site(Hands::at(NOON, true)).await;
+    let (sink, slots) = site.device.up().await;
+    let reading = |value| Reading {
+        slot: slots[0],
+        value: Some(Value::Float(value)),
+        quality: Quality::GOOD,
+    };
+    let scan = |at, value| ScanBatch {
+        at: Timestamp(at),
+        readings: vec![reading(value)],
+    };
+    assert!(sink.send(scan(NOON + 500, 90.0)).await);
+    eventually("the alarm is raised", || !site.runtime.alarms().is_empty()).await;
+    // A command of the cloud, which knows the time: days ahead, and good for a minute all the same.
+    let mut command = site.command(
+        Author {
+            kind: AuthorKind::Cloud,
+            name: "olga".into(),
+        },
+        HOUR,
+    );
+    command.issued_at = Timestamp(truth);
+    command.expires_at = Timestamp(truth + 60_000);
+    command.hold_until = Some(Timestamp(truth + HOUR));
+    assert_eq!(site.write(command).await, CommandState::Applied);
+    assert_eq!(
+        site.until(),
+        Some(Timestamp(NOON + HOUR)),
+        "an hour from now"
+    );
+
+    site.clock.forward(1_000);
+    site.clock.set(truth + 1_000);
+    site.seen().await;
+    let right = Timestamp(truth + 500);
+    eventually("the alarm is put right", || {
+        site.runtime.alarms()[0].raised_at == right
+    })
+    .await;
+    eventually("the value is put right", || {
+        site.runtime.point(&path("d/temp")).unwrap().at == Some(right)
+    })
+    .await;
+    eventually("the hold is put right", || {
+        site.until() == Some(Timestamp(truth + HOUR))
+    })
+    .await;
+    eventually("nothing is held back", || {
+        !site.store.is_holding() && site.store.stats().held_samples == 0
+    })
+    .await;
+    site.store.settle().await.unwrap();
+    let kept = site
+        .store
+        .samples(slots[0], Timestamp(0), Timestamp(truth + HOUR), 9);
+    let kept: Vec<Timestamp> = kept.await.unwrap().iter().map(|s| s.at).collect();
+    assert_eq!(kept, [right]);
+    assert_eq!(site.steps_told().await, 1);
+}
