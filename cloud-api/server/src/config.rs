@@ -40,6 +40,28 @@ pub struct Config {
     pub pki: Option<Pki>,
     /// A third-party broker.
     pub broker: Option<Broker>,
+    /// How long records are kept.
+    #[serde(default)]
+    pub retention: RetentionDays,
+}
+
+/// How long records of gateways are kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionDays {
+    /// Days of audit entries; 0 keeps them for ever.
+    pub audit_days: u32,
+    /// Days of the loss ledgers; 0 keeps them for ever.
+    pub ledger_days: u32,
+}
+
+impl Default for RetentionDays {
+    fn default() -> Self {
+        Self {
+            audit_days: 730,
+            ledger_days: 400,
+        }
+    }
 }
 
 /// The HTTP face.
@@ -327,6 +349,8 @@ mod tests {
     fn the_sample_is_valid_also_with_everything_switched_on() {
         let sample = parse(SAMPLE).unwrap();
         assert_eq!(sample.mqtt.unwrap().limits(), IngestLimits::default());
+        let kept = |r: &RetentionDays| (r.audit_days, r.ledger_days);
+        assert_eq!(kept(&sample.retention), kept(&RetentionDays::default()));
         let all: String = SAMPLE
             .lines()
             .map(|line| match line.strip_prefix('#') {
@@ -343,6 +367,7 @@ mod tests {
             .join("\n");
         let all = parse(&all).unwrap();
         assert_eq!(all.mqtt.as_ref().unwrap().limits(), IngestLimits::default());
+        assert_eq!(kept(&all.retention), kept(&RetentionDays::default()));
         let broker = all.broker_address().unwrap().unwrap();
         assert_eq!(
             (broker.host.as_str(), broker.port),

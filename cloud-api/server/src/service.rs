@@ -5,7 +5,7 @@
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::Db;
+use crate::db::{Db, Retention};
 use crate::http::{FaceParts, router, serve};
 use crate::ingest::tls::{ServerCertificate, server_config};
 use crate::ingest::{BrokerClient, Downlink, Endpoint, Ingest, IngestLimits};
@@ -27,6 +27,8 @@ const BACKLOG: u32 = 4096;
 const ROUND: Duration = Duration::from_secs(1);
 /// Pause between two countings of what gateways have told in their loss ledgers.
 const ACCOUNT: Duration = Duration::from_secs(60);
+/// Rounds of it between two forgettings of what is too old.
+const FORGET_EVERY: u32 = 60;
 /// How long everything may take to end.
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -99,6 +101,7 @@ pub struct Service {
     http: TcpListener,
     endpoint: Option<(Endpoint, Identity, SocketAddr)>,
     broker: Option<BrokerClient>,
+    retention: Retention,
     control: Control,
 }
 
@@ -152,6 +155,10 @@ impl Service {
             http,
             endpoint,
             broker,
+            retention: Retention {
+                audit_days: config.retention.audit_days,
+                ledger_days: config.retention.ledger_days,
+            },
             control,
         })
     }
@@ -212,7 +219,11 @@ impl Service {
             revocation,
             self.control,
         ));
-        people.spawn(account(self.db.clone(), people_stop.clone()));
+        people.spawn(account(
+            self.db.clone(),
+            self.retention,
+            people_stop.clone(),
+        ));
         let (listener, face, http_stop) = (self.http, self.face, stop.clone());
         people.spawn(serve(listener, face, http_stop));
         stop.cancelled().await;
@@ -293,10 +304,10 @@ async fn rounds(
     }
 }
 
-/// Counts what gateways have told in their loss ledgers, time and again.
-async fn account(db: Db, stop: CancellationToken) {
+/// Counts what gateways have told in their loss ledgers, time and again, and drops what is too old.
+async fn account(db: Db, retention: Retention, stop: CancellationToken) {
     let mut round = tokio::time::interval(ACCOUNT);
-    loop {
+    for n in 0_u32.. {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = round.tick() => {}
@@ -304,6 +315,21 @@ async fn account(db: Db, stop: CancellationToken) {
         if let Err(error) = db.reckon(Clock::system().now()).await {
             tracing::warn!(%error, "the loss ledgers are counted in the next round");
         }
+        if let Err(error) = db.recount(Clock::system().now()).await {
+            tracing::warn!(%error, "hours are counted again in the next round");
+        }
+        if n % FORGET_EVERY == 0 {
+            forget(&db, retention).await;
+        }
+    }
+}
+
+/// Drops audit entries and ledgers that are too old.
+async fn forget(db: &Db, retention: Retention) {
+    match db.forget(retention, Clock::system().now()).await {
+        Ok((0, 0)) => {}
+        Ok((entries, hours)) => tracing::info!(entries, hours, "old records were dropped"),
+        Err(error) => tracing::warn!(%error, "old records are dropped in the next round"),
     }
 }
 

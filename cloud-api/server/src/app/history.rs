@@ -229,6 +229,13 @@ fn words(quality: Quality) -> (&'static str, String) {
     (level, reason.unwrap_or_default().to_owned())
 }
 
+/// RFC 3339 in UTC with milliseconds.
+pub(super) fn rfc3339(at: Timestamp) -> String {
+    let mut text = String::new();
+    time(&mut text, at);
+    text
+}
+
 /// RFC 3339 in UTC with milliseconds. Days to a date after Howard Hinnant, "chrono-compatible
 /// low-level date algorithms", `civil_from_days`.
 fn time(text: &mut String, at: Timestamp) {

@@ -71,7 +71,7 @@ impl App {
             accounts: Accounts::start(db.clone(), Arc::clone(authority), clock.clone())?,
             fleet: Fleet::new(db.clone()),
             history: History::new(db.clone()),
-            audits: Audits::new(db.clone()),
+            audits: Audits::new(db.clone(), clock.clone()),
             ledgers: Ledgers::new(db.clone()),
             alarms: Alarms::new(db.clone(), downlink.clone(), clock.clone()),
             commands: Commands::new(db.clone(), downlink.clone(), clock.clone()),

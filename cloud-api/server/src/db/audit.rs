@@ -6,48 +6,18 @@ use super::commands::Place;
 use super::ledger::CLOUD_DEVICE;
 use super::scope::{self, Sought};
 use super::text::{from_json, json, signed, unsigned};
-use super::{Db, DbError};
+use super::{CloudEvent, Db, DbError};
 use crate::tenancy::TenantContext;
 use riser_model::audit::action;
 use riser_model::{
-    Alarm, AlarmId, AlarmPriority, AlarmState, AuditEntry, AuditHash, GatewayId, Key, PointPath,
-    Timestamp, Value,
+    Acknowledgement, Alarm, AlarmId, AlarmPriority, AlarmState, AuditEntry, AuditHash, GatewayId,
+    Key, PointPath, Timestamp, Value,
 };
 use rusqlite::{Connection, OptionalExtension, params};
+use std::sync::Arc;
 
-/// The first break of a gateway's audit log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditBreak {
-    /// The entry that is named.
-    pub no: u64,
-    /// What is wrong with it.
-    pub reason: String,
-    /// When it was noticed here.
-    pub noticed_at: Timestamp,
-}
-
-/// Which entries of a gateway; the newest come first.
-#[derive(Debug, Clone, Default)]
-pub struct AuditQuery {
-    /// Only entries with lower numbers.
-    pub before: Option<u64>,
-    /// At most so many.
-    pub limit: u32,
-}
-
-/// A gateway's audit log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditPage {
-    /// Where it is broken.
-    pub broken: Option<AuditBreak>,
-    /// Chains there are; more than one when the log was restored or lost.
-    pub chains: u64,
-    /// Entries that have not come between those that have.
-    pub missing: u64,
-    /// The entries.
-    pub entries: Vec<AuditEntry>,
-}
-
+/// Breaks of one gateway that are kept; more say nothing new.
+const FAULTS: u32 = 1_000;
 /// Keeps an entry and checks it. Answers with the alarm of a first break.
 pub(super) fn audit_event(
     c: &Connection,
@@ -71,7 +41,7 @@ pub(super) fn audit_event(
         ])?;
     }
     match fault(c, gateway, (entry, known))? {
-        Some((no, reason)) => broken(c, gateway, (no, reason), now),
+        Some((no, reason)) => broken(c, (gateway, entry), (no, reason), now),
         None => Ok(None),
     }
 }
@@ -110,7 +80,9 @@ fn fault(
     if entry.action == action::CHAIN_BROKEN {
         let detail: serde_json::Value = from_json("audit entry", &entry.detail).unwrap_or_default();
         let at = detail.get("no").and_then(serde_json::Value::as_u64);
-        let text = format!("the gateway found its own log broken: {}", entry.object);
+        let reason = detail.get("reason").and_then(serde_json::Value::as_str);
+        let what = reason.unwrap_or(&entry.object);
+        let text = format!("the gateway found its own log broken: {what}");
         return Ok(Some((at.unwrap_or(no), text)));
     }
     Ok(None)
@@ -131,27 +103,36 @@ fn hash_of(
     )
 }
 
-/// Writes the first break down and raises the alarm of it.
+/// Writes a break down and raises the alarm of it, unless one stands already.
 fn broken(
     c: &Connection,
-    gateway: i64,
+    (gateway, entry): (i64, &AuditEntry),
     (no, reason): (u64, String),
     now: Timestamp,
 ) -> Result<Option<Alarm>, DbError> {
     let first = c
         .prepare_cached(
-            "INSERT INTO audit_break (gateway, no, reason, noticed_at) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO audit_fault (gateway, chain, no, reason, noticed_at)
+             SELECT ?1, ?2, ?3, ?4, ?5
+             WHERE (SELECT count(*) FROM audit_fault WHERE gateway = ?1) < ?6
              ON CONFLICT DO NOTHING",
         )?
-        .execute(params![gateway, signed(no), reason, now.0])?;
-    if first == 0 {
+        .execute(params![
+            gateway,
+            entry.chain.as_bytes(),
+            signed(no),
+            reason,
+            now.0,
+            FAULTS
+        ])?;
+    if first == 0 || standing(c, gateway)?.is_some() {
         return Ok(None);
     }
     tracing::error!(gateway, no, reason, "the audit log of a gateway is broken");
     let alarm = Alarm {
         id: AlarmId(uuid::Uuid::new_v4()),
         rule: Key::slug("audit"),
-        path: PointPath::new(Key::slug(CLOUD_DEVICE), Key::slug("audit")),
+        path: path(),
         priority: AlarmPriority::Critical,
         message: format!("the audit log was tampered with or damaged: {reason}"),
         state: AlarmState::ActiveUnacknowledged,
@@ -166,55 +147,75 @@ fn broken(
     Ok(Some(alarm))
 }
 
-fn page(c: &Connection, gateway: i64, query: &AuditQuery) -> Result<AuditPage, DbError> {
-    let broken = c
-        .prepare_cached("SELECT no, reason, noticed_at FROM audit_break WHERE gateway = ?1")?
-        .query_row([gateway], |r| {
-            Ok(AuditBreak {
-                no: unsigned(r.get(0)?),
-                reason: r.get(1)?,
-                noticed_at: Timestamp(r.get(2)?),
-            })
-        })
-        .optional()?;
-    let (chains, missing): (i64, i64) = c
+fn path() -> PointPath {
+    PointPath::new(Key::slug(CLOUD_DEVICE), Key::slug("audit"))
+}
+
+/// The alarm about breaks, while it stands.
+fn standing(c: &Connection, gateway: i64) -> Result<Option<Alarm>, DbError> {
+    let body: Option<String> = c
         .prepare_cached(
-            "SELECT count(*), coalesce(sum(last - first + 1 - kept), 0) FROM (
-               SELECT min(no) AS first, max(no) AS last, count(*) AS kept
-               FROM audit WHERE gateway = ?1 GROUP BY chain)",
+            "SELECT body FROM alarm WHERE gateway = ?1 AND path = ?2 AND open = 1
+               AND state IN ('active_unacknowledged', 'active_acknowledged')",
         )?
-        .query_row([gateway], |r| Ok((r.get(0)?, r.get(1)?)))?;
-    let mut rows = c.prepare_cached(
-        "SELECT body FROM audit WHERE gateway = ?1 AND no < ?2 ORDER BY no DESC LIMIT ?3",
-    )?;
-    let before = query.before.map_or(i64::MAX, signed);
-    let rows = rows.query_map(params![gateway, before, query.limit], |r| {
-        r.get::<_, String>(0)
-    })?;
-    let entries = rows.map(|body| from_json("audit entry", &body?));
-    Ok(AuditPage {
-        broken,
-        chains: unsigned(chains),
-        missing: unsigned(missing),
-        entries: entries.collect::<Result<_, DbError>>()?,
-    })
+        .query_row(params![gateway, path().to_string()], |r| r.get(0))
+        .optional()?;
+    body.map(|body| from_json("alarm", &body)).transpose()
+}
+
+/// Somebody takes note of every break there is; the alarm about them is over.
+fn take(
+    c: &Connection,
+    gateway: i64,
+    by: Acknowledgement,
+) -> Result<(usize, Option<Alarm>), DbError> {
+    let taken = c
+        .prepare_cached(
+            "UPDATE audit_fault SET taken_at = ?2, taken_by = ?3, comment = ?4
+             WHERE gateway = ?1 AND taken_at IS NULL",
+        )?
+        .execute(params![gateway, by.at.0, by.by.name, by.comment])?;
+    let Some(mut alarm) = standing(c, gateway)?.filter(|_| taken > 0) else {
+        return Ok((taken, None));
+    };
+    alarm.cleared_at = Some(by.at);
+    alarm.state = AlarmState::Normal;
+    // Later than every word about it so far.
+    let seq = unsigned(by.at.0.max(alarm.raised_at.0 + 1));
+    alarm.acknowledged.get_or_insert(by);
+    super::alarms::alarm_event(c, gateway, &alarm, Place { epoch: 0, seq })?;
+    Ok((taken, Some(alarm)))
 }
 
 impl Db {
-    /// A gateway's audit log, the newest entries first.
+    /// Takes note of every break of a gateway's audit log. Answers with how many there were; the
+    /// alarm about them is over, and told.
     ///
     /// # Errors
-    /// When the database cannot be read.
-    pub async fn audit(
+    /// When nothing was committed.
+    pub async fn take_audit_breaks(
         &self,
         who: &TenantContext,
         gateway: GatewayId,
-        query: AuditQuery,
-    ) -> Result<Sought<AuditPage>, DbError> {
+        by: Acknowledgement,
+    ) -> Result<Sought<usize>, DbError> {
         let who = who.clone();
-        self.read(move |c| {
-            scope::gateway(c, &who, &gateway)?.and_then(|g| page(c, g.row, &query).map(Some))
+        let done = self
+            .write(move |c| {
+                scope::gateway(c, &who, &gateway)?.and_then(|found| {
+                    let (taken, alarm) = take(c, found.row, by)?;
+                    Ok(Some((taken, alarm.map(|alarm| (found.origin, alarm)))))
+                })
+            })
+            .await?;
+        done.and_then(|(taken, alarm)| {
+            if let Some((origin, alarm)) = alarm {
+                self.announce(CloudEvent::Alarm {
+                    origin: Arc::new(origin),
+                    alarm: Arc::new(alarm),
+                });
+            }
+            Ok(Some(taken))
         })
-        .await
     }
 }

@@ -76,20 +76,38 @@ pub(super) fn ledger_event(
 }
 
 /// Samples of an hour by point.row.
-type Counted = FxHashMap<i64, u64>;
+pub(super) type Counted = FxHashMap<i64, u64>;
+
+/// An hour as the gateway had told of it when the counting began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hour {
+    pub(super) gateway: i64,
+    pub(super) hour: i64,
+    pub(super) durable: i64,
+    pub(super) collected: i64,
+}
 
 /// Hours of which nothing is counted yet, oldest first.
-fn to_count(c: &Connection) -> Result<Vec<(i64, i64)>, DbError> {
+fn to_count(c: &Connection) -> Result<Vec<Hour>, DbError> {
     let mut query = c.prepare_cached(
-        "SELECT gateway, hour FROM ledger_hour INDEXED BY ledger_hour_to_count
+        "SELECT gateway, hour, durable, collected
+         FROM ledger_hour INDEXED BY ledger_hour_to_count
          WHERE received IS NULL ORDER BY gateway, hour LIMIT ?1",
     )?;
-    let rows = query.query_map([HOURS], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    let rows = query.query_map([HOURS], |r| {
+        Ok(Hour {
+            gateway: r.get(0)?,
+            hour: r.get(1)?,
+            durable: r.get(2)?,
+            collected: r.get(3)?,
+        })
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Counts an hour out of the stored frames.
-fn count(c: &Connection, gateway: i64, hour: i64) -> Result<Counted, DbError> {
+pub(super) fn count(c: &Connection, of: Hour) -> Result<Counted, DbError> {
+    let (gateway, hour) = (of.gateway, of.hour);
     let mut counted = Counted::default();
     let mut epochs = c.prepare_cached("SELECT row, longest_ms FROM epoch WHERE gateway = ?1")?;
     let epochs: Vec<(i64, i64)> = epochs
@@ -127,23 +145,34 @@ fn count(c: &Connection, gateway: i64, hour: i64) -> Result<Counted, DbError> {
     Ok(counted)
 }
 
-/// Writes a count down. One of an hour told anew meanwhile is counted again in the next round.
-fn enter(c: &Connection, (gateway, hour): (i64, i64), counted: &Counted) -> Result<(), DbError> {
+/// Writes a count down. An hour the gateway has told anew while it was counted is left for the next
+/// round: what it calls durable now may not have been here then.
+pub(super) fn enter(c: &Connection, of: Hour, counted: &Counted) -> Result<(), DbError> {
+    let all: u64 = counted.values().sum();
+    let entered = c
+        .prepare_cached(
+            "UPDATE ledger_hour SET received = ?3,
+               missing = max(durable - ?3, 0) + max(?3 - collected, 0)
+             WHERE gateway = ?1 AND hour = ?2 AND durable = ?4 AND collected = ?5",
+        )?
+        .execute(params![
+            of.gateway,
+            of.hour,
+            signed(all),
+            of.durable,
+            of.collected
+        ])?;
+    if entered == 0 {
+        return Ok(());
+    }
     c.prepare_cached("DELETE FROM received WHERE gateway = ?1 AND hour = ?2")?
-        .execute([gateway, hour])?;
+        .execute([of.gateway, of.hour])?;
     for (point, samples) in counted.iter().filter(|(point, _)| **point > 0) {
         c.prepare_cached(
             "INSERT INTO received (gateway, hour, point, samples) VALUES (?1, ?2, ?3, ?4)",
         )?
-        .execute(params![gateway, hour, point, signed(*samples)])?;
+        .execute(params![of.gateway, of.hour, point, signed(*samples)])?;
     }
-    let all: u64 = counted.values().sum();
-    c.prepare_cached(
-        "UPDATE ledger_hour SET received = ?3,
-           missing = max(durable - ?3, 0) + max(?3 - collected, 0)
-         WHERE gateway = ?1 AND hour = ?2",
-    )?
-    .execute(params![gateway, hour, signed(all)])?;
     Ok(())
 }
 
@@ -239,10 +268,9 @@ impl Db {
     /// # Errors
     /// When the database cannot be read or written; nothing is lost, the next round does it.
     pub async fn reckon(&self, now: Timestamp) -> Result<(), DbError> {
-        for (gateway, hour) in self.read(to_count).await? {
-            let counted = self.read(move |c| count(c, gateway, hour)).await?;
-            self.write(move |c| enter(c, (gateway, hour), &counted))
-                .await?;
+        for hour in self.read(to_count).await? {
+            let counted = self.read(move |c| count(c, hour)).await?;
+            self.write(move |c| enter(c, hour, &counted)).await?;
         }
         for (gateway, origin, gap) in self.read(move |c| gaps(c, now)).await? {
             let changed = self.write(move |c| alarm(c, gateway, gap, now)).await?;

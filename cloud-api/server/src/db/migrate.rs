@@ -7,7 +7,11 @@ use rusqlite::Connection;
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// Step `n` brings version `n + 1` to `n + 2`.
-const STEPS: &[&str] = &[include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
+];
 
 /// Version of the schema this program works with.
 #[expect(clippy::cast_possible_wrap, reason = "a handful of steps")]
@@ -94,12 +98,35 @@ mod tests {
         old.execute_batch(
             "DROP TABLE ledger; DROP TABLE ledger_hour; DROP TABLE ledger_lane;
              DROP TABLE received;
-             DROP TABLE audit; DROP TABLE audit_break; PRAGMA user_version = 1",
+             DROP TABLE audit; DROP TABLE audit_fault; DROP TABLE ledger_recount;
+             PRAGMA user_version = 1",
         )
         .unwrap();
         migrate(&mut old).unwrap();
         assert!(!tables(&fresh).is_empty());
         assert_eq!(tables(&old), tables(&fresh));
+    }
+
+    #[test]
+    fn a_break_that_version_3_knew_of_stays() {
+        let mut old = Connection::open_in_memory().unwrap();
+        migrate(&mut old).unwrap();
+        old.execute_batch(
+            "DROP TABLE ledger_recount; DROP TABLE audit_fault;
+             CREATE TABLE audit_break (gateway INTEGER PRIMARY KEY, no INTEGER NOT NULL,
+               reason TEXT NOT NULL, noticed_at INTEGER NOT NULL) STRICT;
+             PRAGMA foreign_keys = OFF; INSERT INTO audit_break VALUES (1, 7, 'changed', 99);
+             PRAGMA user_version = 3",
+        )
+        .unwrap();
+        migrate(&mut old).unwrap();
+        let sql = "SELECT no, reason, noticed_at, taken_at FROM audit_fault";
+        let kept: (i64, String, i64, Option<i64>) = old
+            .query_row(sql, [], |r| {
+                Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?))
+            })
+            .unwrap();
+        assert_eq!(kept, (7, "changed".to_owned(), 99, None));
     }
 
     #[test]

@@ -257,10 +257,23 @@ CREATE TABLE audit (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX audit_by_no ON audit(gateway, no);
 
--- The first break of a gateway's audit chain; it stays until somebody has looked into it.
-CREATE TABLE audit_break (
-  gateway     INTEGER PRIMARY KEY REFERENCES gateway(row),
+-- Breaks of the audit logs of gateways, with who took note of them here; they stay. `chain` is
+-- empty for those of version 3, which did not keep it.
+CREATE TABLE audit_fault (
+  gateway     INTEGER NOT NULL REFERENCES gateway(row),
+  chain       BLOB NOT NULL,               -- UUID
   no          INTEGER NOT NULL,
   reason      TEXT NOT NULL,
-  noticed_at  INTEGER NOT NULL             -- cloud clock
+  noticed_at  INTEGER NOT NULL,            -- cloud clock
+  taken_at    INTEGER,                     -- cloud clock
+  taken_by    TEXT,
+  comment     TEXT,
+  PRIMARY KEY (gateway, chain, no, reason)
+) STRICT, WITHOUT ROWID;
+
+-- How far the recount of a gateway's hours is: the last one looked at, from the newest back.
+CREATE TABLE ledger_recount (
+  gateway     INTEGER PRIMARY KEY REFERENCES gateway(row),
+  hour        INTEGER NOT NULL,
+  looked_at   INTEGER NOT NULL
 ) STRICT;

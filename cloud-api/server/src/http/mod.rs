@@ -139,6 +139,8 @@ fn table() -> Guarded {
         );
     read(guarded)
         .with(Permission::Administer, routes!(audit::audit))
+        .with(Permission::Administer, routes!(audit::audit_csv))
+        .with(Permission::Administer, routes!(audit::acknowledge))
         .with(Permission::Acknowledge, routes!(alarms::acknowledge))
         .with(Permission::Write, routes!(commands::write))
 }

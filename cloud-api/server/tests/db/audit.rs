@@ -64,7 +64,7 @@ async fn upload(db: &Db, entries: &[AuditEntry]) {
 
 async fn broken_at(db: &Db) -> Vec<i64> {
     db.read(|c| {
-        let mut query = c.prepare("SELECT no FROM audit_break")?;
+        let mut query = c.prepare("SELECT no FROM audit_fault")?;
         let rows = query.query_map([], |r| r.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     })
@@ -126,4 +126,35 @@ async fn tampering_is_named_and_raises_one_alarm() {
         }
         assert_eq!(alarms, 1, "{how}");
     }
+}
+
+#[tokio::test]
+async fn old_entries_go_from_the_front_and_what_stays_is_one_chain() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path()).unwrap();
+    let mut entries = chain(1, 30);
+    for (entry, no) in entries.iter_mut().zip(0..) {
+        // One a day; the clock was wrong at the 25th.
+        let day = if no == 24 { -900 } else { no };
+        entry.at = Timestamp(NOW.0 + day * Timestamp::DAY);
+    }
+    upload(&db, &entries).await;
+    let retention = riser_cloud::db::Retention {
+        audit_days: 10,
+        ledger_days: 0,
+    };
+    let now = Timestamp(NOW.0 + 30 * Timestamp::DAY);
+    assert_eq!(db.forget(retention, now).await.unwrap(), (20, 0));
+    assert_eq!(db.forget(retention, now).await.unwrap(), (0, 0));
+    let kept: Vec<i64> = db
+        .read(|c| {
+            let mut query = c.prepare("SELECT no FROM audit ORDER BY no")?;
+            let rows = query.query_map([], |r| r.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+        .unwrap();
+    assert_eq!(kept, (21..=30).collect::<Vec<_>>());
+    let far = Timestamp(NOW.0 + 300 * Timestamp::DAY);
+    assert_eq!(db.forget(retention, far).await.unwrap(), (10, 0));
 }

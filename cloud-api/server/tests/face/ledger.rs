@@ -111,3 +111,44 @@ async fn what_nobody_can_account_for_is_an_alarm_until_it_is_here() {
     let mut states = states.filter(|a| a["path"] == "riser-cloud/completeness");
     assert_eq!(states.next().unwrap()["state"], "cleared_unacknowledged");
 }
+
+async fn lose_a_batch(site: &Site) {
+    let gone = site.db.write(|c| {
+        Ok(c.execute("DELETE FROM batch WHERE stream = 2 AND rowid = (SELECT max(rowid) FROM batch WHERE stream = 2)", [])?)
+    });
+    assert_eq!(gone.await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_vanish_after_they_were_counted_are_noticed_and_old_ledgers_are_forgotten() {
+    let site = Site::with_gateways().await;
+    let token = site.token(Role::TenantAdmin, Some("acme"));
+    received(&site, "acme", 5).await;
+    received(&site, "acme", 4).await;
+    told(&site, "acme", (9, 9)).await;
+    for round in 0..3 {
+        site.db.reckon(Timestamp(T0 + round)).await.unwrap();
+        site.db.recount(Timestamp(T0 + round)).await.unwrap();
+    }
+    assert_eq!(open_alarms(&site, &token).await, 0);
+    lose_a_batch(&site).await;
+    site.db.recount(Timestamp(T0 + 10)).await.unwrap();
+    site.db.reckon(Timestamp(T0 + 10)).await.unwrap();
+    assert_eq!(open_alarms(&site, &token).await, 1);
+    let (_, all) = site.get(&token, COMPLETENESS).await;
+    assert!(all["days"][0]["unexplained"].as_u64().unwrap() > 0, "{all}");
+
+    let retention = riser_cloud::db::Retention {
+        audit_days: 0,
+        ledger_days: 30,
+    };
+    let soon = site.db.forget(retention, Timestamp(T0)).await;
+    assert_eq!(soon.unwrap(), (0, 0));
+    let later = Timestamp(T0 + 31 * Timestamp::DAY);
+    assert_eq!(site.db.forget(retention, later).await.unwrap(), (0, 1));
+    let range = format!("{LEDGER}?from=0&to={}", T0 + 31 * Timestamp::DAY);
+    let (_, ledger) = site.get(&token, &range).await;
+    assert_eq!(ledger["rows"].as_array().unwrap().len(), 0, "{ledger}");
+    // Nothing left to look at again is no error.
+    site.db.recount(later).await.unwrap();
+}

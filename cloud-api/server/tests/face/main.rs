@@ -8,6 +8,7 @@
 )]
 
 mod alarms;
+mod audit;
 mod commands;
 mod edge;
 mod history;

@@ -41,6 +41,14 @@ fn table() -> BTreeMap<&'static str, Gate> {
             "get /api/v1/gateways/{gateway}/audit",
             Object(Administer, 200),
         ),
+        (
+            "get /api/v1/gateways/{gateway}/audit.csv",
+            Object(Administer, 200),
+        ),
+        (
+            "post /api/v1/gateways/{gateway}/audit/acknowledge",
+            Object(Administer, 200),
+        ),
         ("get /api/v1/gateways/{gateway}/ledger", Object(Read, 200)),
         (
             "get /api/v1/gateways/{gateway}/completeness",
@@ -168,7 +176,7 @@ async fn ask(site: &Site, (method, path): (&str, &str), token: Option<&str>) -> 
     if path.ends_with("/write") || path.contains("/write?") {
         request = request.json(&json!({ "value": 21.0 }));
     } else if path.contains("/acknowledge") {
-        request = request.json(&json!({}));
+        request = request.json(&json!({ "comment": "seen" }));
     }
     answer(request).await.0
 }
