@@ -12,6 +12,7 @@ mod live;
 mod overview;
 mod people;
 mod points;
+mod quarantine;
 mod service;
 
 use crate::door::{CSRF_HEADER, Doors};
@@ -93,6 +94,8 @@ fn reading(doors: Doors) -> Doors {
         .needs(P::Read, routes!(overview::devices))
         .needs(P::Read, routes!(overview::lanes))
         .needs(P::Read, routes!(ledger::ledger))
+        .needs(P::Read, routes!(quarantine::quarantine))
+        .needs(P::Read, routes!(quarantine::quarantined_frame))
         .needs(P::Read, routes!(points::points))
         .needs(P::Read, routes!(points::point))
         .needs(P::Read, routes!(points::trend))

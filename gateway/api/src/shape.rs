@@ -7,8 +7,8 @@ pub(crate) use audit::{AuditAcknowledgeRequest, AuditChain, AuditList};
 
 use crate::face::BackupHealth;
 use riser_model::{
-    Alarm, Author, ClockState, CommandRecord, DeviceHealth, GatewayId, LaneHealth, LinkStatus,
-    PointView, Priority, Role, TenantId, Timestamp, Value,
+    Alarm, Author, ClockState, CommandRecord, DeviceHealth, GatewayId, LaneHealth, LinkState,
+    LinkStatus, PointView, Priority, Role, TenantId, Timestamp, Value,
 };
 use riser_runtime::{AdapterView, LevelView, QualityCounts};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -310,4 +310,6 @@ pub struct HealthReport {
     pub collecting: bool,
     /// Why not, in words.
     pub reasons: Vec<String>,
+    /// The link to the cloud. `degraded` is a connection over which nothing becomes durable.
+    pub link: LinkState,
 }

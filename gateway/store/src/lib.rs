@@ -17,6 +17,7 @@
 //! set aside (renamed) and a new epoch begins, so no number ever means two things; minute rollups
 //! of the last minutes are rebuilt from the batches. What was acknowledged survives a power cut.
 
+mod aside;
 mod audit;
 mod catalog;
 mod cells;
@@ -59,6 +60,7 @@ mod stats;
 mod store;
 mod writer;
 
+pub use aside::{PutAside, PutAsideList, read_put_aside, read_put_aside_frame};
 pub use audit::{
     AuditBreak, AuditFilter, AuditReport, BreakTaken, Note, Trace, list_audit, verify_audit,
 };

@@ -52,6 +52,7 @@ fn health(face: &Face) -> HealthReport {
     HealthReport {
         collecting: reasons.is_empty(),
         reasons,
+        link: face.link().borrow().state,
     }
 }
 

@@ -48,7 +48,16 @@ const TABLE: &[(&str, &str, Who)] = &[
         Needs(Acknowledge),
     ),
     ("get", "/api/v1/audit", Needs(Administer)),
+    ("get", "/api/v1/audit.csv", Needs(Administer)),
+    ("post", "/api/v1/audit/acknowledge", Needs(Administer)),
+    ("post", "/api/v1/backups", Needs(Administer)),
     ("get", "/api/v1/ledger", Needs(Read)),
+    ("get", "/api/v1/quarantine", Needs(Read)),
+    (
+        "get",
+        "/api/v1/quarantine/{epoch}/{stream}/{seq}",
+        Needs(Read),
+    ),
     ("get", "/api/v1/live", Needs(Read)),
 ];
 
@@ -59,7 +68,9 @@ fn body(path: &str, role: Option<Role>) -> Option<Value> {
         "/api/v1/claim" => Some(json!({"code": "x", "user": "x", "password": "x"})),
         "/api/v1/session" => Some(json!({"user": format!("no {role:?}"), "password": "x"})),
         "/api/v1/points/{device}/{point}/write" => Some(json!({"value": 21.0})),
-        "/api/v1/alarms/{id}/acknowledge" => Some(json!({"comment": "seen"})),
+        "/api/v1/alarms/{id}/acknowledge" | "/api/v1/audit/acknowledge" => {
+            Some(json!({"comment": "seen"}))
+        }
         _ => None,
     }
 }
@@ -95,7 +106,10 @@ async fn every_operation_lets_in_whom_the_table_says_and_nobody_else() {
             let url = path
                 .replace("{device}", "ahu-1")
                 .replace("{point}", "setpoint")
-                .replace("{id}", ID);
+                .replace("{id}", ID)
+                .replace("{epoch}", ID)
+                .replace("{stream}", "data")
+                .replace("{seq}", "1");
             let body = if method == Method::POST {
                 body(&path, role)
             } else {

@@ -58,6 +58,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The audit log as CSV, the newest first
+         * @description With chain, previous and hash, so that it can be checked by whoever gets it.
+         */
+        get: operations["audit_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that you know of the breaks there are
+         * @description A new chain begins, and the alarm ends. What is broken stays visible, with who took it.
+         */
+        post: operations["acknowledge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a backup now, restore it into a temporary folder and compare
+         * @description The result follows in the overview.
+         */
+        post: operations["make"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/claim": {
         parameters: {
             query?: never;
@@ -293,6 +353,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Batches the cloud refuses or that cannot be read, with the reasons */
+        get: operations["quarantine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/{epoch}/{stream}/{seq}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The octets of a batch in quarantine, as they are kept */
+        get: operations["quarantined_frame"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -511,19 +605,48 @@ export interface components {
          * @enum {string}
          */
         AlarmState: "active_unacknowledged" | "active_acknowledged" | "cleared_unacknowledged" | "normal";
+        /** @description Says that somebody knows of the breaks there are. */
+        AuditAcknowledgeRequest: {
+            /** @description What is known or done about them. */
+            comment: string;
+        };
+        /** @description One place where the chain is broken. */
+        AuditBreakFact: {
+            acknowledged?: components["schemas"]["AuditBreakTaken"] | null;
+            /**
+             * Format: int64
+             * @description Number of the entry that is named.
+             */
+            no: number;
+            /** @description What is wrong with it. */
+            reason: string;
+        };
+        /** @description Who knows of a break. */
+        AuditBreakTaken: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Who. */
+            by: string;
+            /** @description What they wrote. */
+            comment: string;
+        };
         /** @description Whether the audit log is whole. */
         AuditChain: {
+            /** @description Every break that was found; an acknowledged one stays. */
+            breaks: components["schemas"]["AuditBreakFact"][];
             /**
              * Format: int64
-             * @description Number of the first entry that does not.
+             * @description Number of the first entry of a break nobody has acknowledged.
              */
             broken_at?: number | null;
+            /** @description When this was checked. */
+            checked_at: components["schemas"]["Timestamp"];
             /**
              * Format: int64
-             * @description The newest sound entry.
+             * @description The newest entry.
              */
             last: number;
-            /** @description Every entry that is kept continues the one before it. */
+            /** @description There is no break, or none that nobody has acknowledged. */
             ok: boolean;
             /**
              * Format: int64
@@ -532,6 +655,11 @@ export interface components {
             pruned: number;
             /** @description What is wrong with it. */
             reason?: string | null;
+            /**
+             * Format: int64
+             * @description Entries that are kept and sound.
+             */
+            sound: number;
         };
         /** @description One entry of the audit log. */
         AuditEntry: {
@@ -593,6 +721,11 @@ export interface components {
             at?: number | null;
             /** @description Why it failed, and what to do. */
             error?: string | null;
+            /**
+             * Format: int32
+             * @description Hours between two.
+             */
+            every_hours: number;
             /** @description The file. */
             file?: string | null;
             /**
@@ -607,6 +740,8 @@ export interface components {
             octets: number;
             /** @description Whether the last one was made, restored and compared; absent before the first. */
             ok?: boolean | null;
+            /** @description Whether one is being made now. */
+            running: boolean;
         };
         /**
          * @description Circuit breaker of a device.
@@ -839,6 +974,8 @@ export interface components {
         HealthReport: {
             /** @description True while values are collected and stored. */
             collecting: boolean;
+            /** @description The link to the cloud. `degraded` is a connection over which nothing becomes durable. */
+            link: components["schemas"]["LinkState"];
             /** @description Why not, in words. */
             reasons: string[];
         };
@@ -1286,6 +1423,47 @@ export interface components {
              */
             uncertain: number;
         };
+        /** @description Batches in quarantine. */
+        Quarantine: {
+            /** @description The newest first. */
+            batches: components["schemas"]["QuarantinedBatch"][];
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            total: number;
+        };
+        /** @description A batch that will not be sent again. */
+        QuarantinedBatch: {
+            /** @description When it was put aside. */
+            at: components["schemas"]["Timestamp"];
+            /**
+             * Format: uuid
+             * @description The numbering it belongs to.
+             */
+            epoch: string;
+            first_at?: components["schemas"]["Timestamp"] | null;
+            last_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description Octets kept of it; null where there are none any more.
+             */
+            octets?: number | null;
+            /** @description Why, in words. */
+            reason: string;
+            /**
+             * Format: int32
+             * @description How many samples, where known.
+             */
+            samples?: number | null;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            seq: number;
+            /** @description Which stream. */
+            stream: components["schemas"]["StreamName"];
+        };
         /**
          * @description Why a value is not plainly good. The set is closed: every edge must handle each.
          * @enum {string}
@@ -1344,6 +1522,11 @@ export interface components {
              */
             queued_samples: number;
         };
+        /**
+         * @description One of the two streams.
+         * @enum {string}
+         */
+        StreamName: "event" | "data";
         /**
          * Format: int64
          * @description Milliseconds since 1970-01-01T00:00:00Z. In JSON a number.
@@ -1483,8 +1666,14 @@ export interface operations {
                 action?: string;
                 /** @description Only with this text in actor, source, object or detail. */
                 search?: string;
-                /** @description At most so many; 100 if absent. */
+                /** @description Only those made at or after this, in milliseconds since 1970. */
+                from?: number;
+                /** @description Only those made before this. */
+                to?: number;
+                /** @description At most so many; 100 if absent. Means nothing to the export. */
                 limit?: number;
+                /** @description True checks the chain now; else the answer may be a minute old. */
+                check?: boolean;
             };
             header?: never;
             path?: never;
@@ -1498,6 +1687,109 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    audit_csv: {
+        parameters: {
+            query?: {
+                /** @description Only entries with lower numbers, to page back. */
+                before?: number;
+                /** @description Only this action, such as `login_failed`. */
+                action?: string;
+                /** @description Only with this text in actor, source, object or detail. */
+                search?: string;
+                /** @description Only those made at or after this, in milliseconds since 1970. */
+                from?: number;
+                /** @description Only those made before this. */
+                to?: number;
+                /** @description At most so many; 100 if absent. Means nothing to the export. */
+                limit?: number;
+                /** @description True checks the chain now; else the answer may be a minute old. */
+                check?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    acknowledge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuditAcknowledgeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditChain"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    make: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupHealth"];
                 };
             };
             /** @description Not carried out; the body says why and what to do. */
@@ -1921,6 +2213,69 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandRecord"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    quarantine: {
+        parameters: {
+            query?: {
+                /** @description 100 if absent, 1000 at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quarantine"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    quarantined_frame: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                epoch: string;
+                stream: components["schemas"]["StreamName"];
+                seq: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
                 };
             };
             /** @description Not carried out; the body says why and what to do. */
