@@ -11,3 +11,4 @@ mod link;
 mod mass;
 mod power;
 mod reconnect;
+mod wrong_clock;
