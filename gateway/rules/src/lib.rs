@@ -15,6 +15,7 @@ pub mod own;
 pub mod priority;
 pub mod rule;
 mod running;
+pub mod schedule;
 
 pub use check::check;
 pub use config::{RuleError, nearest, parse_rule};
@@ -22,3 +23,4 @@ pub use engine::{AcknowledgeError, Effect, RuleEngine, RuleView, Tick};
 pub use own::Present;
 pub use priority::{Held, PriorityArray};
 pub use rule::{Action, AlarmAction, Comparison, Condition, OnEnd, Rule, WriteAction};
+pub use schedule::{Day, InForce, Schedule, Switch, Timetable, check_schedules};

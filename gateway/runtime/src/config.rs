@@ -3,7 +3,9 @@
 
 use riser_adapter::{Built, ConfigError};
 use riser_model::PointPath;
+use riser_rules::Schedule;
 use riser_store::StoreError;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Builds an adapter. Called once at start for its points, and again before every (re)start: an
@@ -60,6 +62,8 @@ pub struct RuntimeConfig {
     /// How long a quarantined adapter is left alone before it gets another chance. A defect that
     /// stops a building's field bus until somebody drives there costs more than a few restarts.
     pub quarantine_retry: Duration,
+    /// Values written at times of the week.
+    pub schedules: Arc<[Schedule]>,
 }
 
 impl Default for RuntimeConfig {
@@ -72,6 +76,7 @@ impl Default for RuntimeConfig {
             restart_cap: Duration::from_secs(60),
             quarantine_after: 3,
             quarantine_retry: Duration::from_secs(3600),
+            schedules: Arc::default(),
         }
     }
 }

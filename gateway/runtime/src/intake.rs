@@ -10,6 +10,7 @@ use crate::batch::Batcher;
 use crate::commands::Commander;
 use crate::events::EventLog;
 use crate::field::{Field, FieldState};
+use crate::schedules::Schedules;
 use crate::stats::{Counters, add, count};
 use riser_adapter::Clock;
 use riser_model::{Event, Reading, ScanBatch};
@@ -42,6 +43,7 @@ pub(crate) struct Intake {
     pub(crate) live: broadcast::Sender<Arc<ScanBatch>>,
     pub(crate) watch: mpsc::Sender<ScanBatch>,
     pub(crate) batcher: Batcher,
+    pub(crate) schedules: Schedules,
     pub(crate) effects: Vec<Effect>,
     pub(crate) loss: Loss,
 }
@@ -154,6 +156,7 @@ impl Intake {
     /// The chores of time.
     fn look(&mut self) {
         self.follow_clock();
+        self.schedules.look(&self.commander);
         let now = self.field.tick();
         let field = Arc::clone(&self.field);
         let mut state = field.lock();

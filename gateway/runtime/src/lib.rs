@@ -29,6 +29,7 @@ mod leases;
 mod questions;
 mod registry;
 mod runtime;
+mod schedules;
 mod start;
 mod stats;
 mod supervisor;

@@ -47,6 +47,7 @@ impl Runtime {
             events,
             clock,
             counters,
+            schedules: Arc::clone(&config.schedules),
         };
         declare(&tools, &mut adapters).await?;
         let commander = Arc::new(Commander::new(tools, broadcast::channel(FEED).0));

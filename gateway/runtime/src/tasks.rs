@@ -9,6 +9,7 @@ use crate::config::{AdapterSpec, RuntimeConfig};
 use crate::intake::{Intake, Loss, SCANS_WAITING};
 use crate::registry::Registry;
 use crate::runtime::{Inner, Runtime};
+use crate::schedules::Schedules;
 use crate::supervisor::{Seat, Supervisor, Surroundings};
 use crate::views::ShutdownReport;
 use riser_adapter::{Adapter, Built, HealthBoard, SampleSink};
@@ -205,6 +206,7 @@ impl Assembly {
             live,
             watch,
             batcher: Batcher::new(config.commit_interval, config.batch_samples),
+            schedules: Schedules::new(&tools.schedules),
             effects: Vec::new(),
             loss: Loss::default(),
         }

@@ -15,7 +15,7 @@ use riser_model::{
     Author, AuthorKind, Command, CommandId, CommandRecord, CommandState, Event, Key, Outcome,
     PointPath, Priority, Slot, Timestamp, Value,
 };
-use riser_rules::Tick;
+use riser_rules::{Schedule, Tick};
 use riser_store::Store;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
@@ -77,6 +77,7 @@ pub(crate) struct Tools {
     pub(crate) events: EventLog,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) schedules: Arc<[Schedule]>,
 }
 
 /// Admits commands.

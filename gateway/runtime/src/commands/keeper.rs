@@ -2,6 +2,7 @@
 //! whose time is over, writing again what is not settled, and recording the arrays.
 
 use super::commander::{Commander, Unsettled};
+use crate::schedules;
 use crate::stats::count;
 use riser_model::{Access, Author, Command, Key, Level, PointPath, Priority, Slot};
 use riser_rules::{PriorityArray, Rule, Tick};
@@ -302,12 +303,14 @@ impl Commander {
                 .filter_map(|slot| Some((slot, directory.entry(slot)?.point.path.clone())))
                 .collect()
         };
+        let schedules = &self.tools.schedules;
         let writes = |slot: Slot, rule: &str, level: Priority| {
-            rules.iter().filter(|r| r.enabled).any(|r| {
-                r.key.as_str() == rule
-                    && matches!(&r.action, riser_rules::Action::Write(w)
+            schedules::writes(schedules, (rule, level), paths.get(&slot))
+                || rules.iter().filter(|r| r.enabled).any(|r| {
+                    r.key.as_str() == rule
+                        && matches!(&r.action, riser_rules::Action::Write(w)
                         if w.priority == level && paths.get(&slot) == Some(&w.point))
-            })
+                })
         };
         let ended = self.books().levels.end_rules(writes);
         self.ended(ended, "its rule was removed or changed");

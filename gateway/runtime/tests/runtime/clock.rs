@@ -8,6 +8,7 @@ use riser_model::{
     Author, AuthorKind, ClockState, Command, CommandId, CommandState, Priority, Quality, Reading,
     ScanBatch, Timestamp, Value, audit::action,
 };
+use riser_rules::{Day, Schedule, Switch};
 use riser_runtime::{Runtime, RuntimeConfig};
 use riser_store::{AuditFilter, Store, StoreConfig};
 use std::sync::{Arc, Mutex};
@@ -91,6 +92,10 @@ struct Site {
 }
 
 async fn site(clock: Arc<Hands>) -> Site {
+    scheduled(clock, Vec::new()).await
+}
+
+async fn scheduled(clock: Arc<Hands>, schedules: Vec<Schedule>) -> Site {
     let dir = tempfile::tempdir().unwrap();
     let mut config = StoreConfig::new(dir.path());
     config.hold_back = clock.is_assumed().then(|| "boot/1".to_owned());
@@ -98,7 +103,10 @@ async fn site(clock: Arc<Hands>) -> Site {
     let (store, _) = Store::open(config, Arc::new(move || now.now())).unwrap();
     let device = Device::new("fake", two_points());
     let runtime = Runtime::start(
-        RuntimeConfig::default(),
+        RuntimeConfig {
+            schedules: schedules.into(),
+            ..RuntimeConfig::default()
+        },
         store.clone(),
         vec![device.spec()],
         vec![alarm_rule(0)],
@@ -281,4 +289,82 @@ async fn a_time_that_becomes_known_puts_right_what_was_told_and_what_is_shown() 
     let kept: Vec<Timestamp> = kept.await.unwrap().iter().map(|s| s.at).collect();
     assert_eq!(kept, [right]);
     assert_eq!(site.steps_told().await, 1);
+}
+
+/// 20 from 11:00, 80 from 13:00, given back at 17:00, in a zone an hour ahead.
+fn day() -> Schedule {
+    let switch = |at: &str, value: Option<f64>| Switch {
+        days: vec![
+            Day::Mon,
+            Day::Tue,
+            Day::Wed,
+            Day::Thu,
+            Day::Fri,
+            Day::Sat,
+            Day::Sun,
+        ],
+        at: at.to_owned(),
+        value: value.map(Value::Float),
+    };
+    Schedule {
+        key: "day".parse().unwrap(),
+        enabled: true,
+        point: path("d/valve"),
+        zone: "Europe/Berlin".into(),
+        priority: Priority::new(14).unwrap(),
+        switch: vec![
+            switch("11:00", Some(20.0)),
+            switch("13:00", Some(80.0)),
+            switch("17:00", None),
+        ],
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_writes_once_a_switch_however_the_clock_is_set() {
+    // 12:30 UTC is 13:30 in Berlin.
+    let site = scheduled(Hands::at(NOON + HOUR / 2, false), vec![day()]).await;
+    site.device.up().await;
+    let writes = |n: usize| {
+        let device = Arc::clone(&site.device);
+        async move {
+            eventually("it is written", || device.writes().len() >= n).await;
+            // Several more looks change nothing.
+            tokio::time::sleep(Duration::from_millis(800)).await;
+            let writes = device.writes();
+            assert_eq!(writes.len(), n, "{writes:?}");
+            writes.last().cloned().flatten()
+        }
+    };
+    assert_eq!(writes(1).await, Some(Value::Float(80.0)));
+    // Back by three hours: 10:30, so what was given back at 17:00 yesterday holds.
+    site.clock.set(site.clock.now().0 - 3 * HOUR);
+    assert_eq!(writes(2).await, None);
+    // On to 11:00 by itself.
+    site.clock.forward(HOUR / 2);
+    assert_eq!(writes(3).await, Some(Value::Float(20.0)));
+    // Forth by three hours, over 13:00.
+    site.clock.set(site.clock.now().0 + 3 * HOUR);
+    assert_eq!(writes(4).await, Some(Value::Float(80.0)));
+    // A step inside one switch is no transition.
+    site.clock.set(site.clock.now().0 + HOUR);
+    assert_eq!(writes(4).await, Some(Value::Float(80.0)));
+    let level = &site.runtime.priority_array(&path("d/valve"))[0];
+    assert_eq!(
+        (level.level.level(), level.author.name.as_str()),
+        (14, "day")
+    );
+}
+
+#[tokio::test]
+async fn a_schedule_switches_nothing_while_the_time_is_not_known() {
+    let site = scheduled(Hands::at(NOON, true), vec![day()]).await;
+    site.device.up().await;
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    assert_eq!(site.device.writes(), vec![]);
+    site.clock.set(NOON + 24 * HOUR + HOUR / 2);
+    eventually("it is written", || {
+        site.device.writes() == [Some(Value::Float(80.0))]
+    })
+    .await;
 }

@@ -1,0 +1,88 @@
+//! Carries schedules out. Owns what was last wanted of each, so that a switch is one write, however
+//! often the clock is looked at and however it is set.
+
+use crate::commands::Commander;
+use crate::views::LevelView;
+use riser_model::{PointPath, Priority};
+use riser_rules::{InForce, Schedule, Timetable};
+
+/// The schedules of a gateway, running.
+pub(crate) struct Schedules {
+    tables: Vec<(Timetable, Option<usize>)>,
+}
+
+impl Schedules {
+    /// The enabled ones.
+    pub(crate) fn new(schedules: &[Schedule]) -> Self {
+        let enabled = schedules.iter().filter(|s| s.enabled).cloned();
+        let tables = enabled.filter_map(|schedule| match Timetable::new(schedule) {
+            Ok(table) => Some((table, None)),
+            Err(error) => {
+                tracing::error!(%error, "a schedule cannot be carried out");
+                None
+            }
+        });
+        Self {
+            tables: tables.collect(),
+        }
+    }
+
+    /// Writes what is in force now, where that has changed. While the time is only assumed nothing
+    /// is switched: at a wrong time that is worse than late.
+    pub(crate) fn look(&mut self, commander: &Commander) {
+        let clock = &commander.tools.clock;
+        if self.tables.is_empty() || clock.is_assumed() {
+            return;
+        }
+        let now = clock.now();
+        for (table, last) in &mut self.tables {
+            let Some(in_force) = table.at(now) else {
+                continue;
+            };
+            if *last == Some(in_force.switch) {
+                continue;
+            }
+            let before = last.replace(in_force.switch);
+            // Two switches may want the same.
+            let same = |switch: usize| {
+                let since = in_force.since;
+                table.wants(InForce { switch, since }) == table.wants(in_force)
+            };
+            if before.is_some_and(same) {
+                continue;
+            }
+            let Schedule {
+                key,
+                point,
+                priority,
+                ..
+            } = &table.schedule;
+            let value = table.wants(in_force).cloned();
+            // After a start there may be nothing to give back.
+            if before.is_none() && value.is_none() && !holds(commander, &table.schedule) {
+                continue;
+            }
+            commander.write_of_rule(key, point.clone(), value, *priority);
+        }
+    }
+}
+
+fn holds(commander: &Commander, schedule: &Schedule) -> bool {
+    let slot = commander.tools.field.directory().slot(&schedule.point);
+    let levels = slot.map(|slot| commander.array(slot)).unwrap_or_default();
+    let ours = |level: &LevelView| {
+        level.level == schedule.priority && level.author.name == schedule.key.as_str()
+    };
+    levels.iter().any(ours)
+}
+
+/// Whether a schedule writes a point at a level.
+pub(crate) fn writes(
+    schedules: &[Schedule],
+    (key, level): (&str, Priority),
+    point: Option<&PointPath>,
+) -> bool {
+    let enabled = schedules.iter().filter(|s| s.enabled);
+    let mut all = enabled.filter(|s| s.key.as_str() == key && s.priority == level);
+    all.any(|s| Some(&s.point) == point)
+}
