@@ -173,6 +173,7 @@ fn word(permission: Permission) -> &'static str {
         Permission::Acknowledge => "acknowledge",
         Permission::Write => "write",
         Permission::Metrics => "metrics",
+        Permission::Configure => "configure",
         Permission::Administer => "administer",
         Permission::AllTenants => "all_tenants",
     }

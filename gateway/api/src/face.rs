@@ -2,6 +2,7 @@
 
 use crate::audit::AuditWatch;
 use crate::auth::{Accounts, AuthSettings, ClaimCode};
+use crate::configuration::ConfigurationDesk;
 use crate::shape::{GatewayFacts, GatewayName};
 use riser_model::{GatewayId, LinkStatus, TenantId, Timestamp};
 use riser_runtime::{Clock, Runtime};
@@ -86,6 +87,8 @@ pub struct FaceParts {
     pub metrics_token: Option<String>,
     /// More figures for `/metrics`.
     pub counters: Arc<dyn Fn() -> Vec<Counter> + Send + Sync>,
+    /// The way to whoever keeps the configuration.
+    pub configuration: ConfigurationDesk,
     /// Closes live sockets when the gateway goes down.
     pub stop: CancellationToken,
 }
@@ -174,6 +177,10 @@ impl Face {
 
     pub(crate) fn backup_now(&self) {
         self.0.parts.backup_now.notify_one();
+    }
+
+    pub(crate) fn configuration(&self) -> &ConfigurationDesk {
+        &self.0.parts.configuration
     }
 
     pub(crate) fn stop(&self) -> CancellationToken {

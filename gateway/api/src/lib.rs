@@ -6,6 +6,7 @@
 
 mod audit;
 mod auth;
+mod configuration;
 mod door;
 mod edge;
 mod face;
@@ -19,6 +20,7 @@ mod ui;
 
 pub use audit::{AUDIT_SUBJECT, audit_condition};
 pub use auth::{AuthError, AuthSettings, ClaimCode, Passwords};
+pub use configuration::{ConfigurationDesk, ConfigurationJob};
 pub use face::{BackupHealth, Counter, Face, FaceParts, Identity};
 pub use live::{LiveMessage, LiveRequest, LiveValue};
 pub use refusal::{ErrorBody, ErrorDetail};

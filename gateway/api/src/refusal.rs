@@ -83,7 +83,7 @@ impl Refusal {
 impl From<JsonRejection> for Refusal {
     fn from(rejection: JsonRejection) -> Self {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            let text = "the body is longer than 64 KiB";
+            let text = "the body is too long";
             return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", text);
         }
         let text = rejection.body_text();

@@ -5,6 +5,7 @@ mod alarms;
 mod audit;
 mod backups;
 mod commands;
+mod configuration;
 mod export;
 mod extract;
 mod ledger;
@@ -23,16 +24,18 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::{Extension, Router};
 use riser_model::Permission as P;
+use riser_model::configuration::DOCUMENT_MAX;
 use std::time::Duration;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa::{PartialSchema, ToSchema};
+use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
-/// Largest request body in octets. The largest legitimate one, a text value of 4 KiB, is far
-/// below.
+/// Largest request body in octets. The largest legitimate one but for configurations, a text value of
+/// 4 KiB, is far below.
 const BODY_MAX: usize = 64 * 1024;
 /// Longest time until an answer begins.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -79,7 +82,7 @@ fn doors() -> Doors {
         .person(routes!(people::me))
         .person(routes!(people::logout))
         .needs_or_token(P::Metrics, routes!(service::metrics));
-    reading(doors)
+    configuring(reading(doors))
         .needs(P::Write, routes!(commands::write))
         .needs(P::Acknowledge, routes!(alarms::acknowledge))
         .needs(P::Administer, routes!(audit::audit))
@@ -104,6 +107,23 @@ fn reading(doors: Doors) -> Doors {
         .needs(P::Read, routes!(commands::command))
         .needs(P::Read, routes!(alarms::alarms))
         .needs(P::Read, routes!(live::live))
+}
+
+fn configuring(doors: Doors) -> Doors {
+    // A document has a limit of its own; escaped in JSON it may be longer.
+    let long = |(schemas, paths, methods): UtoipaMethodRouter<Face>| {
+        let limit = DefaultBodyLimit::max(2 * DOCUMENT_MAX);
+        (schemas, paths, methods.layer(limit))
+    };
+    doors
+        .needs(P::Configure, routes!(configuration::running))
+        .needs(P::Configure, routes!(configuration::versions))
+        .needs(P::Configure, routes!(configuration::version))
+        .needs(P::Configure, routes!(configuration::compare))
+        .needs(P::Configure, long(routes!(configuration::check)))
+        .needs(P::Configure, long(routes!(configuration::apply)))
+        .needs(P::Configure, routes!(configuration::confirm))
+        .needs(P::Configure, routes!(configuration::revert))
 }
 
 fn base() -> OpenApi {

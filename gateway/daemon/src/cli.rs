@@ -7,6 +7,9 @@ use crate::config::{Config, Problems};
 use crate::history::{self, HistoryCommand};
 
 use crate::ledger::LedgerArgs;
+use crate::quarantine::{self, QuarantineArgs};
+use crate::versions::command::ConfigCommand;
+use crate::versions::{self, Whereabouts};
 use crate::{assemble, backup, doctor, ledger, logs, points, print, run, secrets};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -48,6 +51,9 @@ enum Command {
     Run,
     /// Check the whole configuration and open nothing
     CheckConfig,
+    /// Apply another configuration while riserd runs; list, show, compare its versions
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print the commented sample of the configuration, or of one adapter's part of it
     SampleConfig {
         /// Kind of the adapter, such as `modbus`
@@ -73,6 +79,8 @@ enum Command {
     Audit(AuditCommand),
     /// Show what became of every sample, per lane and hour
     Ledger(LedgerArgs),
+    /// List the batches the cloud refuses or that cannot be read, or write them to files
+    Quarantine(QuarantineArgs),
     /// Make or look at a backup
     #[command(subcommand)]
     Backup(BackupCommand),
@@ -88,6 +96,8 @@ impl Cli {
         let done = match &self.command {
             Command::Run => self.daemon(),
             Command::CheckConfig => self.check_config(),
+            Command::Config(command) => versions::command::run(&self.whereabouts(), command)
+                .map_err(|error| Failure::Other(Box::new(error))),
             Command::SampleConfig { adapter } => sample(adapter.as_deref()),
             Command::Points { json } => self.points(*json),
             Command::Doctor => return doctor::run(&self.place.config, self.place.data_dir),
@@ -98,6 +108,7 @@ impl Cli {
             Command::Backup(command) => self.backup(command),
             Command::Restore(args) => self.restore(args),
             Command::Ledger(args) => self.ledger(args),
+            Command::Quarantine(args) => self.quarantine(args),
             Command::Version => {
                 print::line(&format!("riserd {}", env!("CARGO_PKG_VERSION")));
                 Ok(())
@@ -122,9 +133,17 @@ impl Cli {
     }
 
     fn daemon(&self) -> Result<(), Failure> {
-        let config = self.load()?;
+        let place = self.whereabouts();
+        let choice = versions::boot(&place).map_err(Failure::Configuration)?;
         logs::start();
-        run::daemon(config).map_err(|error| Failure::Other(Box::new(error)))
+        run::daemon(choice, place).map_err(|error| Failure::Other(Box::new(error)))
+    }
+
+    fn whereabouts(&self) -> Whereabouts {
+        Whereabouts {
+            file: self.place.config.clone(),
+            data_dir: self.place.data_dir.clone(),
+        }
     }
 
     fn check_config(&self) -> Result<(), Failure> {
@@ -164,6 +183,11 @@ impl Cli {
     fn ledger(&self, args: &LedgerArgs) -> Result<(), Failure> {
         let config = self.load()?;
         ledger::run(&config, args).map_err(|error| Failure::Other(Box::new(error)))
+    }
+
+    fn quarantine(&self, args: &QuarantineArgs) -> Result<(), Failure> {
+        let config = self.load()?;
+        quarantine::run(&config, args).map_err(Failure::Other)
     }
 
     fn audit(&self, command: &AuditCommand) -> Result<(), Failure> {

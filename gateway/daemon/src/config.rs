@@ -12,7 +12,7 @@ use crate::clock::{ClockSettings, SYNCHRONISED, Wait};
 use riser_adapter::{BuildContext, Kind};
 use riser_api::TlsFiles;
 use riser_model::{GatewayId, Point, TenantId};
-use riser_rules::Rule;
+use riser_rules::{Rule, Schedule};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,11 +31,14 @@ pub(crate) struct Config {
     pub(crate) storage: Storage,
     pub(crate) audit: Audit,
     pub(crate) backup: Option<Backup>,
+    pub(crate) configuration: Settling,
     /// Every file it was read from.
     pub(crate) files: Vec<PathBuf>,
     pub(crate) cloud: Option<Cloud>,
     pub(crate) adapters: Vec<AdapterEntry>,
     pub(crate) rules: Vec<Rule>,
+    /// Values written at times of the week.
+    pub(crate) schedules: Vec<Schedule>,
     /// The points of all adapters.
     pub(crate) points: Vec<Point>,
     /// What is wrong with the identity towards the cloud. The gateway collects all the same: a
@@ -213,6 +216,25 @@ impl Default for Audit {
         Self {
             keep_days: 730,
             max_entries: 100_000,
+        }
+    }
+}
+
+/// `[configuration]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settling {
+    /// Seconds an adapter may take after a change until its devices answer again.
+    pub(crate) settle_seconds: u32,
+    /// Seconds the link to the cloud may take after a change until it stands again.
+    pub(crate) link_seconds: u32,
+}
+
+impl Default for Settling {
+    fn default() -> Self {
+        Self {
+            settle_seconds: 60,
+            link_seconds: 90,
         }
     }
 }

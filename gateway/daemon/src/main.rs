@@ -18,8 +18,10 @@ mod ledger;
 mod logs;
 mod points;
 mod print;
+mod quarantine;
 mod run;
 mod secrets;
+mod versions;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -4,22 +4,29 @@
 mod chores;
 mod cloud;
 mod notify;
+mod start;
 mod time;
 
 use crate::clock::GatewayClock;
-use crate::config::Config;
+use crate::config::{Config, Problems};
 use crate::secrets::{self, SecretError};
+use crate::versions::{self, Choice, Desk, DeskParts, Whereabouts, tell};
 use chores::Chores;
 use cloud::CloudLink;
+pub(crate) use cloud::CloudSlot;
 use riser_adapter::Clock;
-use riser_api::{AuthSettings, ClaimCode, Face, FaceParts, Identity, Listening, ServeError};
-use riser_runtime::{AdapterSpec, Runtime, RuntimeConfig, StartError};
-use riser_store::{Now, Recovery, Store, StoreConfig, StoreError};
+use riser_api::{
+    AuthSettings, ConfigurationDesk, ConfigurationJob, Face, FaceParts, Identity, ServeError,
+};
+use riser_runtime::{Runtime, StartError};
+use riser_store::{ConfigurationDocument, Now, Recovery, Store, StoreConfig, StoreError};
+use start::{forget_code_when_claimed, serve, start_runtime, unclaimed};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use time::Waiting;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -58,6 +65,9 @@ pub(crate) enum RunError {
         #[source]
         source: StoreError,
     },
+    /// What was to be started next cannot be used.
+    #[error("the configuration cannot be used\n{0}")]
+    Configuration(Problems),
     /// A secret could not be made.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -75,8 +85,14 @@ pub(crate) enum RunError {
     },
 }
 
+impl From<Problems> for RunError {
+    fn from(problems: Problems) -> Self {
+        Self::Configuration(problems)
+    }
+}
+
 /// Runs the daemon until it is told to stop.
-pub(crate) fn daemon(config: Config) -> Result<(), RunError> {
+pub(crate) fn daemon(choice: Choice, place: Whereabouts) -> Result<(), RunError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.min(WORKERS))
@@ -86,11 +102,35 @@ pub(crate) fn daemon(config: Config) -> Result<(), RunError> {
         .enable_all()
         .build()
         .map_err(system("start the executor"))?
-        .block_on(Box::pin(run(config)))
+        .block_on(Box::pin(run(choice, place)))
 }
 
-async fn run(mut config: Config) -> Result<(), RunError> {
+/// Runs until told to stop; a change only a start takes up begins everything again.
+async fn run(mut choice: Choice, place: Whereabouts) -> Result<(), RunError> {
     let mut told = Told::listen()?;
+    loop {
+        match Box::pin(one_life(choice, &place, &mut told)).await? {
+            Next::Stop => return Ok(()),
+            Next::Again => {
+                tracing::info!("starting again with another configuration");
+                choice = versions::boot(&place)?;
+            }
+        }
+    }
+}
+
+/// What comes after a life.
+enum Next {
+    Stop,
+    Again,
+}
+
+async fn one_life(
+    mut choice: Choice,
+    place: &Whereabouts,
+    told: &mut Told,
+) -> Result<Next, RunError> {
+    let config = &mut choice.config;
     let clock = Arc::new(GatewayClock::open(config.gateway.clock()));
     let (hold_hours, alone) = (config.gateway.clock_hold_hours, config.adapters.is_empty());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), gateway = %config.gateway.id,
@@ -102,13 +142,27 @@ async fn run(mut config: Config) -> Result<(), RunError> {
     }
     let now_clock = Arc::clone(&clock);
     let now: Now = Arc::new(move || now_clock.now());
-    let store = open_store(&config, &clock, &now)?;
-    let started = Gateway::start(config, &store, &clock, &now).await;
-    let gateway = match started {
+    let store = open_store(config, &clock, &now)?;
+    let running = settled(&store, &choice).await;
+    let again = Arc::new(Notify::new());
+    let outset = Outset {
+        place: place.clone(),
+        running: running.clone(),
+        again: Arc::clone(&again),
+    };
+    let gateway = match Gateway::start(choice, outset, &store, (&clock, &now)).await {
         Ok(gateway) => gateway,
         Err(error) => {
+            let why = format!(
+                "riserd could not start with it: {}",
+                crate::print::chain(&error)
+            );
+            let gone = match &running {
+                Some(running) => versions::give_up(&store, running, &why).await,
+                None => false,
+            };
             close_store(&store, Instant::now() + GRACE, &mut Vec::new()).await;
-            return Err(error);
+            return if gone { Ok(Next::Again) } else { Err(error) };
         }
     };
     notify::ready(&gateway.url);
@@ -119,23 +173,56 @@ async fn run(mut config: Config) -> Result<(), RunError> {
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let signal = loop {
         tokio::select! {
-            signal = told.stop() => break signal,
+            signal = told.stop() => break Some(signal),
+            () = again.notified() => break None,
             _ = look.tick() => waiting.look(),
         }
     };
-    tracing::info!(signal, "stopping");
-    notify::stopping();
+    if let Some(signal) = signal {
+        tracing::info!(signal, "stopping");
+        notify::stopping();
+    }
+    ended_in_order(&store).await;
     let late = tokio::select! {
         late = gateway.stop(&store) => late,
         again = told.stop() => vec![format!("everything, by a second {again}")],
     };
     drop(watchdog);
     clock.keep();
-    if late.is_empty() {
-        tracing::info!("stopped");
-        Ok(())
-    } else {
-        Err(RunError::Late { late })
+    match (signal, late.is_empty()) {
+        (_, false) => Err(RunError::Late { late }),
+        (None, true) => Ok(Next::Again),
+        (Some(_), true) => {
+            tracing::info!("stopped");
+            Ok(Next::Stop)
+        }
+    }
+}
+
+/// Records which configuration runs. A disk that refuses does not keep the gateway from running it.
+async fn settled(store: &Store, choice: &Choice) -> Option<ConfigurationDocument> {
+    for warning in &choice.warnings {
+        tracing::error!("{warning}");
+    }
+    match versions::settle(store, choice).await {
+        Ok(running) => running,
+        Err(error) => {
+            tracing::error!(
+                error = error.chain(),
+                "the configuration could not be recorded; it cannot be changed while running"
+            );
+            None
+        }
+    }
+}
+
+/// A start that ends like this says nothing against its configuration.
+async fn ended_in_order(store: &Store) {
+    if let Ok(Some(running)) = store.configuration().await {
+        let ended = store.configuration_started(running.version.version, false);
+        if let Err(error) = ended.await {
+            tracing::warn!(error = error.chain(), "the end could not be recorded");
+        }
     }
 }
 
@@ -214,29 +301,71 @@ impl Told {
     }
 }
 
+/// What a life begins with beside its configuration.
+struct Outset {
+    place: Whereabouts,
+    running: Option<ConfigurationDocument>,
+    again: Arc<Notify>,
+}
+
 /// Everything that runs.
 struct Gateway {
     runtime: Runtime,
-    link: CloudLink,
+    link: CloudSlot,
+    /// The desk of the configuration and its socket.
+    desk: Vec<JoinHandle<()>>,
     chores: Chores,
     pages: JoinHandle<()>,
     stop_pages: CancellationToken,
     url: String,
 }
 
+impl Outset {
+    /// Opens the desk of the configuration, where it is known which one runs.
+    fn desk(
+        self,
+        (choice, jobs, asks): (Choice, mpsc::Receiver<ConfigurationJob>, ConfigurationDesk),
+        store: &Store,
+        (runtime, link, clock): (&Runtime, &CloudSlot, &Arc<GatewayClock>),
+    ) -> Vec<JoinHandle<()>> {
+        let Some(running) = self.running else {
+            return Vec::new();
+        };
+        let console = versions::listen(&choice.config.gateway.data_dir, asks);
+        let parts = DeskParts {
+            place: self.place,
+            config: choice.config,
+            document: choice.document,
+            running,
+            store: store.clone(),
+            runtime: runtime.clone(),
+            link: link.clone(),
+            clock: clock.clone(),
+            again: self.again,
+        };
+        let desk = Desk::start(parts, jobs);
+        console.into_iter().chain([desk]).collect()
+    }
+}
+
 impl Gateway {
     async fn start(
-        config: Config,
+        choice: Choice,
+        outset: Outset,
         store: &Store,
-        clock: &Arc<GatewayClock>,
-        now: &Now,
+        (clock, now): (&Arc<GatewayClock>, &Now),
     ) -> Result<Self, RunError> {
+        let config = &choice.config;
         let listening = riser_api::bind(config.http.listen, config.tls.clone()).await?;
         let metrics_token = secrets::metrics_token(&config.gateway.data_dir)?;
         let claim_code = unclaimed(store, &config.gateway.data_dir).await?;
-        let runtime = start_runtime(&config, store, clock).await?;
-        let link = CloudLink::start(&config, store, &runtime, now);
-        let chores = Chores::start(&config, (store, &runtime), clock);
+        let runtime = start_runtime(config, store, clock).await?;
+        for warning in &choice.warnings {
+            tell(&runtime, warning);
+        }
+        let (link, counters) = CloudLink::start(config, (store, &runtime), now);
+        let chores = Chores::start(config, (store, &runtime), clock);
+        let (asks, jobs) = ConfigurationDesk::open();
         let stop_pages = CancellationToken::new();
         let parts = FaceParts {
             identity: Identity {
@@ -258,7 +387,8 @@ impl Gateway {
             },
             claim_code,
             metrics_token: Some(metrics_token),
-            counters: link.counters(),
+            counters,
+            configuration: asks.clone(),
             stop: stop_pages.clone(),
         };
         let dir = config.gateway.data_dir.clone();
@@ -269,7 +399,9 @@ impl Gateway {
         forget_code_when_claimed(&face, dir);
         let url = listening.url();
         tracing::info!(url, "serving the local pages");
+        let desk = outset.desk((choice, jobs, asks), store, (&runtime, &link, clock));
         Ok(Self {
+            desk,
             runtime,
             link,
             chores,
@@ -284,6 +416,7 @@ impl Gateway {
         let deadline = Instant::now() + GRACE;
         self.stop_pages.cancel();
         self.chores.stop();
+        self.desk.iter().for_each(JoinHandle::abort);
         let mut late = self.runtime.shutdown(FIELD_GRACE).await.late;
         self.link
             .stop(
@@ -301,57 +434,4 @@ impl Gateway {
         close_store(store, deadline.max(least), &mut late).await;
         late
     }
-}
-
-async fn start_runtime(
-    config: &Config,
-    store: &Store,
-    clock: &Arc<GatewayClock>,
-) -> Result<Runtime, StartError> {
-    let settings = RuntimeConfig {
-        commit_interval: Duration::from_millis(u64::from(config.storage.commit_interval_ms)),
-        ..RuntimeConfig::default()
-    };
-    let adapters = config.adapters.iter().map(|entry| {
-        let (kind, table, context) = (entry.kind, entry.table.clone(), entry.context.clone());
-        AdapterSpec::new(&entry.name, move || (kind.build)(&table, &context))
-    });
-    let (adapters, rules) = (adapters.collect(), config.rules.clone());
-    Runtime::start(settings, store.clone(), adapters, rules, clock.clone()).await
-}
-
-/// The claim code, as long as nobody owns this gateway. Told once, when it is made.
-async fn unclaimed(store: &Store, data_dir: &Path) -> Result<Option<ClaimCode>, RunError> {
-    if !store
-        .users()
-        .await
-        .map_err(store_error(data_dir))?
-        .is_empty()
-    {
-        return Ok(None);
-    }
-    let (code, fresh) = secrets::claim_code(data_dir)?;
-    if fresh {
-        tracing::warn!(code = %code, "nobody owns this gateway yet; claim it on its page with this \
-            code ('riserd claim-code' prints it again)");
-    } else {
-        tracing::warn!("nobody owns this gateway yet; 'riserd claim-code' prints its code");
-    }
-    Ok(Some(code))
-}
-
-fn forget_code_when_claimed(face: &Face, data_dir: PathBuf) {
-    let mut claimed = face.claimed();
-    tokio::spawn(async move {
-        // An error means that the gateway goes down unclaimed.
-        if claimed.wait_for(|claimed| *claimed).await.is_ok()
-            && let Err(error) = secrets::forget_claim_code(&data_dir)
-        {
-            tracing::warn!(error = %crate::print::chain(&error), "the claim code is of no use any more");
-        }
-    });
-}
-
-fn serve(listening: Listening, face: Face, stop: &CancellationToken) -> JoinHandle<()> {
-    tokio::spawn(listening.serve(riser_api::router(face), stop.clone()))
 }

@@ -118,6 +118,44 @@ pub enum ConfigurationAsk {
         version: Option<u32>,
         /// Why.
         reason: String,
+        /// Seconds until an earlier one is taken back unless confirmed; at once for good without.
+        confirm_seconds: Option<u32>,
+    },
+    /// Shows a document, secrets hidden.
+    Show {
+        /// Which; the one that runs without.
+        version: Option<u32>,
+    },
+    /// Compares two documents.
+    Compare {
+        /// The older one; the one before `to` without.
+        from: Option<u32>,
+        /// The newer one; the one that runs without.
+        to: Option<u32>,
+    },
+}
+
+/// What is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum ConfigurationReply {
+    /// To a check or a change.
+    Done(ConfigurationAnswer),
+    /// To `Show`.
+    Shown {
+        /// What is known of it.
+        version: ConfigurationVersion,
+        /// TOML, secrets hidden.
+        document: String,
+    },
+    /// To `Compare`.
+    Compared {
+        /// The older one.
+        from: u32,
+        /// The newer one.
+        to: u32,
+        /// What is different, in order of places.
+        differences: Vec<ConfigurationDifference>,
     },
 }
 

@@ -6,7 +6,7 @@ pub mod alarm;
 pub mod audit;
 pub mod command;
 pub mod configuration;
-pub mod event;
+mod event;
 pub mod health;
 pub mod id;
 pub mod ledger;
@@ -27,7 +27,8 @@ pub use command::{
 };
 pub use configuration::{
     ConfigurationAnswer, ConfigurationAsk, ConfigurationDifference, ConfigurationEffects,
-    ConfigurationRefusal, ConfigurationRefusalKind, ConfigurationState, ConfigurationVersion,
+    ConfigurationRefusal, ConfigurationRefusalKind, ConfigurationReply, ConfigurationState,
+    ConfigurationVersion,
 };
 pub use event::{Event, PointDirectory};
 pub use health::{

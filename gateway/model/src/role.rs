@@ -35,7 +35,9 @@ pub enum Permission {
     Write,
     /// See operating figures (`/metrics`).
     Metrics,
-    /// See and change users, certificates, configuration.
+    /// See and change the configuration of a gateway.
+    Configure,
+    /// See and change users, certificates; see the audit log.
     Administer,
     /// Cross the border between tenants.
     AllTenants,
@@ -63,9 +65,10 @@ impl Role {
             Self::TenantAdmin => permission != P::AllTenants,
             Self::Manager => matches!(permission, P::Read | P::Acknowledge | P::Write | P::Metrics),
             Self::Operator => matches!(permission, P::Read | P::Acknowledge | P::Write),
-            Self::Technician | Self::Installer => {
-                matches!(permission, P::Read | P::Acknowledge | P::Write | P::Metrics)
-            }
+            Self::Technician | Self::Installer => matches!(
+                permission,
+                P::Read | P::Acknowledge | P::Write | P::Metrics | P::Configure
+            ),
             Self::Viewer | Self::Provider => permission == P::Read,
         }
     }

@@ -13,7 +13,7 @@ use crate::views::{
 };
 use riser_adapter::HealthBoard;
 use riser_model::{
-    Acknowledgement, Alarm, AlarmId, Command, CommandRecord, PointPath, PointView, Reading,
+    Acknowledgement, Alarm, AlarmId, Command, CommandRecord, Key, PointPath, PointView, Reading,
     ScanBatch, Slot,
 };
 use riser_rules::{AcknowledgeError, Present, RuleView, Tick};
@@ -95,6 +95,16 @@ impl Runtime {
     #[must_use]
     pub fn slot(&self, path: &PointPath) -> Option<Slot> {
         self.inner.field.directory().slot(path)
+    }
+
+    /// The adapter of each device.
+    #[must_use]
+    pub fn owners(&self) -> BTreeMap<Key, Arc<str>> {
+        let directory = self.inner.field.directory();
+        let entries = directory.iter().map(|(_, entry)| entry);
+        entries
+            .map(|e| (e.point.path.device.clone(), Arc::clone(&e.adapter)))
+            .collect()
     }
 
     /// The path of a slot.
@@ -231,7 +241,7 @@ impl Runtime {
         self.inner.health.clone()
     }
 
-    /// Every adapter as it stands, in order of configuration.
+    /// Every adapter as it stands, in order of configuration; exchanged ones come last.
     #[must_use]
     pub fn adapters(&self) -> Vec<AdapterView> {
         let directory = self.inner.field.directory();

@@ -27,6 +27,8 @@ const DevicesPage = lazy(() => import('./pages/DevicesPage'));
 const DevicePage = lazy(() => import('./pages/DevicePage'));
 const AlarmsPage = lazy(() => import('./pages/AlarmsPage'));
 const CompletenessPage = lazy(() => import('./pages/CompletenessPage'));
+const ConfigurationPage = lazy(() => import('./pages/ConfigurationPage'));
+const AuditPage = lazy(() => import('./pages/AuditPage'));
 const SettingsPage = lazy(() => import('./pages/SettingsPage'));
 const NotFoundPage = lazy(() => import('./pages/NotFoundPage'));
 
@@ -107,6 +109,8 @@ export function Shell() {
             <Route path="/devices/:device">{(p) => <DevicePage device={p.device} />}</Route>
             <Route path="/alarms" component={AlarmsPage} />
             <Route path="/completeness" component={CompletenessPage} />
+            <Route path="/audit" component={AuditPage} />
+            <Route path="/configuration" component={ConfigurationPage} />
             <Route path="/settings" component={SettingsPage} />
             <Route component={NotFoundPage} />
           </Switch>

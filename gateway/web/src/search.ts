@@ -20,6 +20,12 @@ const PAGES: readonly Hit[] = [
     detail: 'What became of every sample, per lane and hour',
     kind: 'Page',
   },
+  {
+    href: '/audit',
+    title: 'Audit log',
+    detail: 'Who did what, when, and from where',
+    kind: 'Page',
+  },
   { href: '/settings', title: 'Settings', detail: 'Session, theme, version', kind: 'Page' },
 ];
 const MOST_POINTS = 12;

@@ -74,6 +74,7 @@ pub(super) async fn audit(
 ///
 /// A new chain begins, and the alarm ends. What is broken stays visible, with who took it.
 #[utoipa::path(post, path = "/api/v1/audit/acknowledge", tag = "gateway",
+    operation_id = "acknowledge_audit",
     request_body = AuditAcknowledgeRequest,
     responses((status = 200, body = AuditChain)))]
 pub(super) async fn acknowledge(

@@ -13,7 +13,7 @@ use riser_store::{Note, Trace};
 /// Make a backup now, restore it into a temporary folder and compare
 ///
 /// The result follows in the overview.
-#[utoipa::path(post, path = "/api/v1/backups", tag = "gateway",
+#[utoipa::path(post, path = "/api/v1/backups", tag = "gateway", operation_id = "make_backup",
     responses((status = 202, body = BackupHealth)))]
 pub(super) async fn make(
     State(face): State<Face>,

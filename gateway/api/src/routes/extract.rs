@@ -62,6 +62,18 @@ impl<S: Send + Sync> FromRequestParts<S> for AtId {
     }
 }
 
+/// `/{version}`.
+pub(super) struct AtVersion(pub(super) u32);
+
+impl<S: Send + Sync> FromRequestParts<S> for AtVersion {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let Path(version): Path<u32> = Path::from_request_parts(parts, state).await?;
+        Ok(Self(version))
+    }
+}
+
 /// The address a request came from.
 pub(super) struct From(pub(super) IpAddr);
 

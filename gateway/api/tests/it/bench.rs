@@ -382,6 +382,7 @@ fn parts(
         link,
         backup: watch::channel(None).1,
         backup_now: Arc::default(),
+        configuration: riser_api::ConfigurationDesk::open().0,
         auth: AuthSettings {
             recheck: Duration::from_millis(50),
             ..AuthSettings::default()

@@ -11,7 +11,7 @@ enum Who {
     Persons,
     Needs(Permission),
 }
-use Permission::{Acknowledge, Administer, Metrics, Read, Write};
+use Permission::{Acknowledge, Administer, Configure, Metrics, Read, Write};
 use Who::{Everybody, Needs, Persons};
 
 const TABLE: &[(&str, &str, Who)] = &[
@@ -51,6 +51,14 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/audit.csv", Needs(Administer)),
     ("post", "/api/v1/audit/acknowledge", Needs(Administer)),
     ("post", "/api/v1/backups", Needs(Administer)),
+    ("get", "/api/v1/config", Needs(Configure)),
+    ("post", "/api/v1/config", Needs(Configure)),
+    ("get", "/api/v1/config/versions", Needs(Configure)),
+    ("get", "/api/v1/config/versions/{version}", Needs(Configure)),
+    ("get", "/api/v1/config/diff", Needs(Configure)),
+    ("post", "/api/v1/config/check", Needs(Configure)),
+    ("post", "/api/v1/config/confirm", Needs(Configure)),
+    ("post", "/api/v1/config/revert", Needs(Configure)),
     ("get", "/api/v1/ledger", Needs(Read)),
     ("get", "/api/v1/quarantine", Needs(Read)),
     (
@@ -67,6 +75,8 @@ fn body(path: &str, role: Option<Role>) -> Option<Value> {
     match path {
         "/api/v1/claim" => Some(json!({"code": "x", "user": "x", "password": "x"})),
         "/api/v1/session" => Some(json!({"user": format!("no {role:?}"), "password": "x"})),
+        "/api/v1/config" | "/api/v1/config/check" => Some(json!({"document": ""})),
+        "/api/v1/config/confirm" | "/api/v1/config/revert" => Some(json!({})),
         "/api/v1/points/{device}/{point}/write" => Some(json!({"value": 21.0})),
         "/api/v1/alarms/{id}/acknowledge" | "/api/v1/audit/acknowledge" => {
             Some(json!({"comment": "seen"}))
@@ -109,7 +119,8 @@ async fn every_operation_lets_in_whom_the_table_says_and_nobody_else() {
                 .replace("{id}", ID)
                 .replace("{epoch}", ID)
                 .replace("{stream}", "data")
-                .replace("{seq}", "1");
+                .replace("{seq}", "1")
+                .replace("{version}", "1");
             let body = if method == Method::POST {
                 body(&path, role)
             } else {

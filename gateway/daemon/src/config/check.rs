@@ -19,7 +19,9 @@ pub(super) fn check(
     ranges(reading, config, top);
     build(reading, config, adapters);
     let errors = riser_rules::check(&config.rules, &config.points);
-    for error in errors {
+    let names: Vec<Key> = config.rules.iter().map(|rule| rule.key.clone()).collect();
+    let more = riser_rules::check_schedules(&config.schedules, &config.points, &names);
+    for error in errors.into_iter().chain(more) {
         reading.wrong(top, &error.at, error.problem);
     }
     if let Some(tls) = &mut config.http.tls {
@@ -59,6 +61,18 @@ fn ranges(reading: &mut Reading, config: &Config, top: &Place) {
             100_000_000,
         ),
         ("storage.min_free_mb", storage.min_free_mb, 16, 1_000_000),
+        (
+            "configuration.settle_seconds",
+            config.configuration.settle_seconds,
+            1,
+            3_600,
+        ),
+        (
+            "configuration.link_seconds",
+            config.configuration.link_seconds,
+            1,
+            3_600,
+        ),
         (
             "gateway.clock_hold_hours",
             config.gateway.clock_hold_hours,

@@ -3,11 +3,10 @@
 
 use super::place::Source;
 use super::problem::{Problem, Problems};
-use super::{AdapterEntry, Audit, Backup, Cloud, Config, Gateway, Http, Storage};
+use super::{AdapterEntry, Audit, Backup, Cloud, Config, Gateway, Http, Settling, Storage};
 use crate::assemble;
 use riser_adapter::config::parse;
 use riser_adapter::{BuildContext, ConfigError};
-use riser_rules::Rule;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
@@ -24,9 +23,13 @@ struct Root {
     #[serde(default)]
     audit: toml::Table,
     backup: Option<toml::Table>,
+    #[serde(default)]
+    configuration: toml::Table,
     cloud: Option<toml::Table>,
     #[serde(default)]
     adapter: Vec<toml::Table>,
+    #[serde(default)]
+    schedule: Vec<toml::Table>,
     #[serde(default)]
     rule: Vec<toml::Table>,
 }
@@ -67,14 +70,25 @@ impl Config {
     /// Reads and checks a file and everything it names. Opens nothing for writing, no port, no bus.
     pub(crate) fn load(file: &Path, data_dir: Option<PathBuf>) -> Result<Self, Problems> {
         let mut reading = Reading::new(file);
-        let config = reading.config(file, data_dir);
-        match config {
-            Some(mut config) if reading.problems.is_empty() => {
-                config.files = reading.sources.into_iter().map(|s| s.file).collect();
-                Ok(config)
-            }
-            _ => Err(Problems(reading.problems)),
-        }
+        let read = reading.file(file);
+        let config = read.and_then(|read| reading.config(read, file, data_dir));
+        reading.done(config)
+    }
+
+    /// Like [`Config::load`], of a document that is kept or given; paths are meant from the folder
+    /// of `file`, and problems say `name`.
+    pub(crate) fn of_text(
+        (name, text): (&str, String),
+        file: &Path,
+        data_dir: Option<PathBuf>,
+    ) -> Result<Self, Problems> {
+        let mut reading = Reading::new(file);
+        let read = reading.text(Path::new(name), text);
+        let config = read.and_then(|read| reading.config(read, file, data_dir));
+        let mut config = reading.done(config)?;
+        config.files.retain(|f| f != Path::new(name));
+        config.files.push(file.to_owned());
+        Ok(config)
     }
 }
 
@@ -88,8 +102,22 @@ impl Reading {
         }
     }
 
-    fn config(&mut self, file: &Path, data_dir: Option<PathBuf>) -> Option<Config> {
-        let (table, top) = self.file(file)?;
+    fn done(self, config: Option<Config>) -> Result<Config, Problems> {
+        match config {
+            Some(mut config) if self.problems.is_empty() => {
+                config.files = self.sources.into_iter().map(|s| s.file).collect();
+                Ok(config)
+            }
+            _ => Err(Problems(self.problems)),
+        }
+    }
+
+    fn config(
+        &mut self,
+        (table, top): (toml::Table, Place),
+        file: &Path,
+        data_dir: Option<PathBuf>,
+    ) -> Option<Config> {
         let root: Root = self.section(&top, &table)?;
         let gateway: Option<Gateway> = self.section(&top.within("gateway"), &root.gateway);
         let http: Option<Http> = self.section(&top.within("http"), &root.http);
@@ -101,9 +129,12 @@ impl Reading {
         let backup = root
             .backup
             .map(|table| self.backup(&top.within("backup"), &table));
+        let configuration: Option<Settling> =
+            self.section(&top.within("configuration"), &root.configuration);
         let profile_dir = gateway.as_ref().and_then(|g| g.profile_dir.clone());
         let adapters = self.adapters(&top, root.adapter, profile_dir.as_deref());
-        let rules = self.rules(&top, root.rule);
+        let rules = self.list((&top, "rule"), root.rule);
+        let schedules = self.list((&top, "schedule"), root.schedule);
         let (mut gateway, http, storage) = (gateway?, http?, storage?);
         let (cloud, rules) = (cloud.map_or(Some(None), |c| c.map(Some))?, rules?);
         let (audit, backup) = (audit?, backup.map_or(Some(None), |b| b.map(Some))?);
@@ -123,10 +154,12 @@ impl Reading {
             storage,
             audit,
             backup,
+            configuration: configuration?,
             files: Vec::new(),
             cloud,
             adapters: Vec::new(),
             rules,
+            schedules: schedules?,
             points: Vec::new(),
             identity_problems: Problems::default(),
         };
@@ -136,20 +169,26 @@ impl Reading {
 
     /// Reads a file as a table.
     fn file(&mut self, file: &Path) -> Option<(toml::Table, Place)> {
+        match std::fs::read_to_string(file) {
+            Ok(text) => self.text(file, text),
+            Err(error) => {
+                let source = self.sources.len();
+                self.sources.push(Source::new(file, String::new()));
+                let text = format!("could not be read: {error}");
+                self.push(source, None, String::new(), text);
+                None
+            }
+        }
+    }
+
+    /// Reads a text as a table.
+    fn text(&mut self, name: &Path, text: String) -> Option<(toml::Table, Place)> {
         let source = self.sources.len();
         let place = Place {
             source,
             at: String::new(),
         };
-        let text = match std::fs::read_to_string(file) {
-            Ok(text) => text,
-            Err(error) => {
-                self.sources.push(Source::new(file, String::new()));
-                self.wrong(&place, "", format!("could not be read: {error}"));
-                return None;
-            }
-        };
-        self.sources.push(Source::new(file, text));
+        self.sources.push(Source::new(name, text));
         match toml::from_str(self.sources[source].text()) {
             Ok(table) => Some((table, place)),
             Err(error) => {
@@ -304,11 +343,16 @@ impl Reading {
         Some((entry, place))
     }
 
-    fn rules(&mut self, top: &Place, tables: Vec<toml::Table>) -> Option<Vec<Rule>> {
+    /// Reads tables that stand in a list of a name.
+    fn list<T: DeserializeOwned>(
+        &mut self,
+        (top, name): (&Place, &str),
+        tables: Vec<toml::Table>,
+    ) -> Option<Vec<T>> {
         let mut all = Some(Vec::new());
         for (index, table) in tables.into_iter().enumerate() {
-            let place = top.within(&format!("rule[{index}]"));
-            match (self.section::<Rule>(&place, &table), &mut all) {
+            let place = top.within(&format!("{name}[{index}]"));
+            match (self.section::<T>(&place, &table), &mut all) {
                 (Some(rule), Some(all)) => all.push(rule),
                 (None, _) => all = None,
                 (Some(_), None) => {}

@@ -1,7 +1,7 @@
 //! What is wrong with a configuration, as a person reads it: file, line, place, what to write.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,16 @@ impl fmt::Display for Problem {
 pub(crate) struct Problems(pub(crate) Vec<Problem>);
 
 impl Problems {
+    /// One thing that is wrong with a file as a whole.
+    pub(crate) fn one(file: &Path, text: String) -> Self {
+        Self(vec![Problem {
+            file: file.to_owned(),
+            line: None,
+            at: String::new(),
+            text,
+        }])
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What the daemon does beside the flow of samples: it records the configuration it runs, keeps the
+//! What the daemon does beside the flow of samples: it keeps the
 //! audit log bounded and checked, enters what was done at the console, and makes backups. Owns when.
 
 use crate::backup::{Health, Source, start_drills};
@@ -8,9 +8,7 @@ use riser_adapter::Clock;
 use riser_api::{AUDIT_SUBJECT, audit_condition};
 use riser_model::{ClockState, Timestamp};
 use riser_runtime::Runtime;
-use riser_store::{Store, Trace};
-use sha2::Digest;
-use std::path::Path;
+use riser_store::Store;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -43,11 +41,7 @@ impl Chores {
         let whole = (store.clone(), runtime.clone());
         let asked = Arc::clone(&backup_now);
         let (backup, drills) = start_drills(config.backup.clone(), source, whole.clone(), asked);
-        let records = tokio::spawn(keep_records(
-            whole,
-            Arc::clone(clock),
-            (config.file.clone(), config.audit.clone()),
-        ));
+        let records = tokio::spawn(keep_records(whole, Arc::clone(clock), config.audit.clone()));
         let deeds = tokio::spawn(take_up_deeds(
             store.clone(),
             config.gateway.data_dir.clone(),
@@ -79,9 +73,8 @@ async fn take_up_deeds(store: Store, data_dir: std::path::PathBuf) {
 async fn keep_records(
     (store, runtime): (Store, Runtime),
     clock: Arc<GatewayClock>,
-    (file, settings): (std::path::PathBuf, Audit),
+    settings: Audit,
 ) {
-    record_configuration(&store, &file).await;
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -112,31 +105,4 @@ fn older_than(clock: &dyn Clock, days: u32) -> Option<Timestamp> {
     let age = Timestamp::DAY.saturating_mul(i64::from(days));
     (clock.state() == ClockState::Synchronised)
         .then(|| Timestamp(clock.now().0.saturating_sub(age)))
-}
-
-async fn record_configuration(store: &Store, file: &Path) {
-    let text = match tokio::fs::read_to_string(file).await {
-        Ok(text) => text,
-        Err(error) => {
-            tracing::warn!(%error, file = %file.display(), "the configuration could not be recorded");
-            return;
-        }
-    };
-    let new = riser_store::NewConfiguration {
-        sha256: riser_model::AuditHash(sha2::Sha256::digest(text.as_bytes()).into()),
-        body: text,
-        note: String::new(),
-        until: None,
-        before: String::new(),
-    };
-    let deed = riser_store::Deed::by(Trace::gateway());
-    match store.add_configuration(new, deed).await {
-        Ok(version) => tracing::debug!(version, "the configuration is recorded"),
-        Err(error) => {
-            tracing::warn!(
-                error = error.chain(),
-                "the configuration could not be recorded"
-            );
-        }
-    }
 }

@@ -1,16 +1,16 @@
 //! The wires between the link and the runtime: commands, acknowledgements and leases come down,
 //! watched values go up. Owns the tasks that carry them; the two sides do not know each other.
 
-use crate::config::Config;
+use crate::config::{Cloud, Config};
 use riser_api::Counter;
-use riser_model::{AuthorKind, LinkStatus, ScanBatch};
+use riser_model::{AuthorKind, GatewayId, LinkState, LinkStatus, ScanBatch, TenantId};
 use riser_runtime::Runtime;
 use riser_store::{Now, Store};
 use riser_sync::{Downlink, LinkConfig, LinkMeter, Timings, Uplink};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -18,78 +18,140 @@ use uuid::Uuid;
 
 /// Longest lease the cloud may take on watched points.
 const LEASE_MAX: Duration = Duration::from_secs(300);
+/// What a link that is exchanged gets to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// The link to the cloud, or its absence.
 pub(super) struct CloudLink {
-    /// What people see.
-    pub(super) status: watch::Receiver<LinkStatus>,
+    recipe: Recipe,
+    publish: Arc<watch::Sender<LinkStatus>>,
+    /// What the counters are read from, whichever link runs.
+    meter: Meter,
+    /// What is watched; whoever carries it up holds it.
+    feed: Arc<Mutex<Option<mpsc::Receiver<ScanBatch>>>>,
     running: Option<Running>,
-    /// Keeps the status of an absent link readable.
-    _absent: Option<watch::Sender<LinkStatus>>,
+}
+
+type Meter = Arc<std::sync::Mutex<Option<(LinkMeter, Arc<AtomicU64>)>>>;
+
+/// What every link of this gateway is made of.
+struct Recipe {
+    tenant: TenantId,
+    gateway: GatewayId,
+    name: String,
+    boot: Uuid,
+    now: Now,
+    store: Store,
+    runtime: Runtime,
 }
 
 struct Running {
-    meter: LinkMeter,
-    watch_dropped: Arc<AtomicU64>,
     cancel: CancellationToken,
     link: JoinHandle<()>,
-    wires: [JoinHandle<()>; 2],
+    wires: [JoinHandle<()>; 3],
+}
+
+/// The link where it can be exchanged. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct CloudSlot {
+    /// What people see, whichever link runs.
+    pub(super) status: watch::Receiver<LinkStatus>,
+    link: Arc<Mutex<CloudLink>>,
+}
+
+impl CloudSlot {
+    /// How the link is.
+    pub(crate) fn state(&self) -> LinkState {
+        self.status.borrow().state
+    }
+
+    /// Ends the link and begins one to another place, or with another identity.
+    pub(crate) async fn restart(&self, cloud: &Cloud) {
+        let mut link = self.link.lock().await;
+        link.end(Instant::now() + GOODBYE, &mut Vec::new()).await;
+        link.begin(cloud);
+    }
+
+    /// Ends the link, after it had until `deadline` to say goodbye.
+    pub(super) async fn stop(&self, deadline: Instant, late: &mut Vec<String>) {
+        self.link.lock().await.end(deadline, late).await;
+    }
 }
 
 impl CloudLink {
     /// Starts the link and its wires, where a cloud is configured.
-    pub(super) fn start(config: &Config, store: &Store, runtime: &Runtime, now: &Now) -> Self {
-        let Some(cloud) = &config.cloud else {
-            let (absent, status) = watch::channel(LinkStatus::default());
-            return Self {
-                status,
-                running: None,
-                _absent: Some(absent),
-            };
+    pub(super) fn start(
+        config: &Config,
+        (store, runtime): (&Store, &Runtime),
+        now: &Now,
+    ) -> (CloudSlot, Arc<dyn Fn() -> Vec<Counter> + Send + Sync>) {
+        let (publish, status) = watch::channel(LinkStatus::default());
+        let mut link = Self {
+            recipe: Recipe {
+                tenant: config.gateway.tenant.clone(),
+                gateway: config.gateway.id.clone(),
+                name: config.gateway.name.clone(),
+                boot: Uuid::new_v4(),
+                now: Arc::clone(now),
+                store: store.clone(),
+                runtime: runtime.clone(),
+            },
+            publish: Arc::new(publish),
+            meter: Arc::default(),
+            feed: Arc::new(Mutex::new(runtime.take_watch_feed())),
+            running: None,
         };
+        if let Some(cloud) = &config.cloud {
+            link.begin(cloud);
+        }
+        let counters = link.counters();
+        let link = Arc::new(Mutex::new(link));
+        (CloudSlot { status, link }, counters)
+    }
+
+    fn begin(&mut self, cloud: &Cloud) {
+        let recipe = &self.recipe;
         let settings = LinkConfig {
             host: cloud.host.clone(),
             port: cloud.port,
             ca: cloud.ca.clone(),
             cert: cloud.cert.clone(),
             key: cloud.key.clone(),
-            tenant: config.gateway.tenant.clone(),
-            gateway: config.gateway.id.clone(),
-            name: config.gateway.name.clone(),
+            tenant: recipe.tenant.clone(),
+            gateway: recipe.gateway.clone(),
+            name: recipe.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            boot: Uuid::new_v4(),
-            now: Arc::clone(now),
+            boot: recipe.boot,
+            now: Arc::clone(&recipe.now),
             timings: Timings::default(),
         };
         let cancel = CancellationToken::new();
-        let handle = Uplink::start(settings, store.clone(), cancel.clone());
+        let handle = Uplink::start(settings, recipe.store.clone(), cancel.clone());
         let watch_dropped = Arc::new(AtomicU64::new(0));
-        let down = tokio::spawn(carry_down(handle.down, runtime.clone()));
+        let down = tokio::spawn(carry_down(handle.down, recipe.runtime.clone()));
         let up = carry_up(
-            runtime.take_watch_feed(),
+            Arc::clone(&self.feed),
             handle.watch,
             Arc::clone(&watch_dropped),
         );
-        Self {
-            status: handle.status,
-            running: Some(Running {
-                meter: handle.meter,
-                watch_dropped,
-                cancel,
-                link: handle.task,
-                wires: [down, tokio::spawn(up)],
-            }),
-            _absent: None,
-        }
+        let shown = carry_status(handle.status, Arc::clone(&self.publish));
+        *self.meter.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((handle.meter, watch_dropped));
+        self.running = Some(Running {
+            cancel,
+            link: handle.task,
+            wires: [down, tokio::spawn(up), tokio::spawn(shown)],
+        });
     }
 
     /// The figures of the link that are not in its status.
-    pub(super) fn counters(&self) -> Arc<dyn Fn() -> Vec<Counter> + Send + Sync> {
-        let Some(running) = &self.running else {
-            return Arc::new(Vec::new);
-        };
-        let (meter, wire) = (running.meter.clone(), Arc::clone(&running.watch_dropped));
+    fn counters(&self) -> Arc<dyn Fn() -> Vec<Counter> + Send + Sync> {
+        let meter = Arc::clone(&self.meter);
         Arc::new(move || {
+            let meter = meter.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some((meter, wire)) = &*meter else {
+                return Vec::new();
+            };
             let counts = meter.counts();
             let counter = |name, help, value| Counter { name, help, value };
             vec![
@@ -120,6 +182,11 @@ impl CloudLink {
                     counts.refused,
                 ),
                 counter(
+                    "link_split",
+                    "Batches sent in parts: the broker takes no packet that long.",
+                    counts.split,
+                ),
+                counter(
                     "link_postponed",
                     "Times the cloud was busy and asked to come back later.",
                     counts.postponed,
@@ -133,9 +200,8 @@ impl CloudLink {
         })
     }
 
-    /// Ends the link, after it had until `deadline` to say goodbye.
-    pub(super) async fn stop(self, deadline: Instant, late: &mut Vec<String>) {
-        let Some(mut running) = self.running else {
+    async fn end(&mut self, deadline: Instant, late: &mut Vec<String>) {
+        let Some(mut running) = self.running.take() else {
             return;
         };
         running.cancel.cancel();
@@ -145,6 +211,19 @@ impl CloudLink {
         }
         for wire in running.wires {
             wire.abort();
+        }
+    }
+}
+
+/// Shows how the link that runs is doing.
+async fn carry_status(
+    mut status: watch::Receiver<LinkStatus>,
+    publish: Arc<watch::Sender<LinkStatus>>,
+) {
+    loop {
+        publish.send_replace(status.borrow_and_update().clone());
+        if status.changed().await.is_err() {
+            return;
         }
     }
 }
@@ -179,11 +258,13 @@ async fn carry_down(mut from_cloud: mpsc::Receiver<Downlink>, runtime: Runtime) 
 
 /// Passes watched values on; what the link has no room for is dropped, the next one is newer.
 async fn carry_up(
-    feed: Option<mpsc::Receiver<ScanBatch>>,
+    feed: Arc<Mutex<Option<mpsc::Receiver<ScanBatch>>>>,
     link: mpsc::Sender<ScanBatch>,
     dropped: Arc<AtomicU64>,
 ) {
-    let Some(mut feed) = feed else {
+    // Given back when this wire is cut, for the next link.
+    let mut feed = feed.lock().await;
+    let Some(feed) = &mut *feed else {
         return;
     };
     while let Some(scan) = feed.recv().await {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod bus;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod configuration;
@@ -14,3 +16,5 @@ mod doctor;
 mod process;
 #[cfg(test)]
 mod units;
+#[cfg(test)]
+mod versions;

@@ -136,6 +136,12 @@ impl Daemon {
         );
     }
 
+    /// Cuts it off, as a power cut does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Waits for the end, at most ten seconds; says how long it took.
     pub(crate) fn ended(&mut self) -> (ExitStatus, Duration) {
         let start = Instant::now();

@@ -1,7 +1,7 @@
 // Who may do what, as riser-model's table says. The server decides; this only explains beforehand.
 import type { Role } from '../model';
 
-export type Permission = 'read' | 'acknowledge' | 'write' | 'metrics' | 'administer';
+export type Permission = 'read' | 'acknowledge' | 'write' | 'metrics' | 'configure' | 'administer';
 
 export const ROLE_WORDS: Record<Role, string> = {
   system_admin: 'System administrator',
@@ -19,16 +19,17 @@ export const PERMISSION_WORDS: Record<Permission, string> = {
   acknowledge: 'Acknowledge alarms',
   write: 'Write points',
   metrics: 'Read operating figures',
-  administer: 'Administer users, certificates and configuration',
+  configure: 'See and change the configuration',
+  administer: 'Administer users and certificates, see the audit log',
 };
 
 const TABLE: Record<Role, readonly Permission[]> = {
-  system_admin: ['read', 'acknowledge', 'write', 'metrics', 'administer'],
-  tenant_admin: ['read', 'acknowledge', 'write', 'metrics', 'administer'],
+  system_admin: ['read', 'acknowledge', 'write', 'metrics', 'configure', 'administer'],
+  tenant_admin: ['read', 'acknowledge', 'write', 'metrics', 'configure', 'administer'],
   manager: ['read', 'acknowledge', 'write', 'metrics'],
   operator: ['read', 'acknowledge', 'write'],
-  technician: ['read', 'acknowledge', 'write', 'metrics'],
-  installer: ['read', 'acknowledge', 'write', 'metrics'],
+  technician: ['read', 'acknowledge', 'write', 'metrics', 'configure'],
+  installer: ['read', 'acknowledge', 'write', 'metrics', 'configure'],
   viewer: ['read'],
   provider: ['read'],
 };

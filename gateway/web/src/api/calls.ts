@@ -19,6 +19,13 @@ export type Overview = Schemas['Overview'];
 export type PointDetail = Schemas['PointDetail'];
 export type Ledger = Schemas['Ledger'];
 export type LedgerRow = Schemas['LedgerRow'];
+export type AuditList = Schemas['AuditList'];
+export type BackupHealth = Schemas['BackupHealth'];
+export type ConfigurationVersion = Schemas['ConfigurationVersion'];
+export type ConfigurationAnswer = Schemas['ConfigurationAnswer'];
+export type ConfigurationDifference = Schemas['ConfigurationDifference'];
+export type ConfigurationView = Schemas['ConfigurationView'];
+export type ConfigurationList = Schemas['ConfigurationList'];
 
 export interface PointFilter {
   search?: string;
@@ -95,6 +102,52 @@ export async function getCommands(path: string, limit: number): Promise<CommandR
 
 export const getLedger = (from: number, by: 'hour' | 'day'): Promise<Ledger> =>
   body(client.GET('/api/v1/ledger', { params: { query: { from, by } } }));
+
+export interface AuditQuery {
+  search?: string;
+  action?: string;
+  from?: number;
+  to?: number;
+}
+
+export const getAudit = (
+  query: AuditQuery & { before?: number; limit: number; check?: boolean },
+): Promise<AuditList> => body(client.GET('/api/v1/audit', { params: { query } }));
+
+/** Where the browser fetches the export; the session cookie speaks for it. */
+export function auditCsvHref(query: AuditQuery): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  const params = new URLSearchParams(given.map(([key, value]) => [key, String(value)]));
+  return `/api/v1/audit.csv?${params.toString()}`;
+}
+
+export const acknowledgeBreak = (comment: string): Promise<Schemas['AuditChain']> =>
+  body(client.POST('/api/v1/audit/acknowledge', { body: { comment } }));
+
+export const getConfiguration = (): Promise<ConfigurationView> => body(client.GET('/api/v1/config'));
+
+export const getConfigurations = (): Promise<ConfigurationList> =>
+  body(client.GET('/api/v1/config/versions'));
+
+export const compareConfigurations = (
+  from: number,
+  to: number,
+): Promise<Schemas['ConfigurationComparison']> =>
+  body(client.GET('/api/v1/config/diff', { params: { query: { from, to } } }));
+
+export const checkConfiguration = (document: string): Promise<ConfigurationAnswer> =>
+  body(client.POST('/api/v1/config/check', { body: { document } }));
+
+export const applyConfiguration = (request: Schemas['ApplyRequest']): Promise<ConfigurationAnswer> =>
+  body(client.POST('/api/v1/config', { body: request }));
+
+export const confirmConfiguration = (version: number): Promise<ConfigurationAnswer> =>
+  body(client.POST('/api/v1/config/confirm', { body: { version } }));
+
+export const revertConfiguration = (request: Schemas['RevertRequest']): Promise<ConfigurationAnswer> =>
+  body(client.POST('/api/v1/config/revert', { body: request }));
+
+export const makeBackup = (): Promise<BackupHealth> => body(client.POST('/api/v1/backups'));
 
 export async function getDevices(): Promise<DeviceHealth[]> {
   return (await body(client.GET('/api/v1/devices'))).devices;

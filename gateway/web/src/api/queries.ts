@@ -13,6 +13,8 @@ export const keys = {
   devices: ['devices'],
   lanes: ['lanes'],
   ledger: ['ledger'],
+  audit: ['audit'],
+  configuration: ['configuration'],
   alarms: ['alarms'],
   point: (path: string) => ['point', path],
   commands: (path: string) => ['commands', path],
@@ -52,6 +54,30 @@ export const useDevices = () =>
 export const useLanes = () =>
   useQuery({ queryKey: keys.lanes, queryFn: calls.getLanes, refetchInterval: HEALTH_EVERY_MS });
 
+/** The versions of the configuration; looked at often, as one may be taken back by itself. */
+export const useConfigurations = (enabled: boolean) =>
+  useQuery({
+    queryKey: [...keys.configuration, 'versions'],
+    queryFn: calls.getConfigurations,
+    refetchInterval: HEALTH_EVERY_MS,
+    enabled,
+  });
+
+/** The document that runs, secrets hidden. */
+export const useConfiguration = (version: number | undefined) =>
+  useQuery({
+    queryKey: [...keys.configuration, 'document', version],
+    queryFn: calls.getConfiguration,
+    enabled: version !== undefined,
+  });
+
+/** What is different between two versions. */
+export const useComparison = (from: number, to: number) =>
+  useQuery({
+    queryKey: [...keys.configuration, 'compare', from, to],
+    queryFn: () => calls.compareConfigurations(from, to),
+  });
+
 /** The loss ledger: two days by the hour, or ninety by the day. */
 export const useLedger = (daily: boolean) =>
   useQuery({
@@ -60,6 +86,17 @@ export const useLedger = (daily: boolean) =>
       calls.getLedger(Math.round(serverNow()) - (daily ? 90 : 2) * DAY_MS, daily ? 'day' : 'hour'),
     refetchInterval: LEDGER_EVERY_MS,
     placeholderData: keepPreviousData,
+  });
+
+/** The audit log, the newest first, older ones as they are asked for. */
+export const useAudit = (query: calls.AuditQuery, enabled: boolean) =>
+  useInfiniteQuery({
+    queryKey: [...keys.audit, query],
+    queryFn: ({ pageParam }) => calls.getAudit({ ...query, before: pageParam, limit: PAGE }),
+    initialPageParam: undefined as number | undefined,
+    getNextPageParam: (last) => (last.entries.length < PAGE ? undefined : last.entries.at(-1)?.no),
+    placeholderData: keepPreviousData,
+    enabled,
   });
 
 export function useAlarms(state: 'open' | 'all') {

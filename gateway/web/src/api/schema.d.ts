@@ -91,7 +91,7 @@ export interface paths {
          * Say that you know of the breaks there are
          * @description A new chain begins, and the alarm ends. What is broken stays visible, with who took it.
          */
-        post: operations["acknowledge"];
+        post: operations["acknowledge_audit"];
         delete?: never;
         options?: never;
         head?: never;
@@ -111,7 +111,7 @@ export interface paths {
          * Make a backup now, restore it into a temporary folder and compare
          * @description The result follows in the overview.
          */
-        post: operations["make"];
+        post: operations["make_backup"];
         delete?: never;
         options?: never;
         head?: never;
@@ -165,6 +165,133 @@ export interface paths {
         };
         /** One command with where it stands */
         get: operations["command"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The configuration that runs */
+        get: operations["running"];
+        put?: never;
+        /**
+         * Apply a document
+         * @description It is checked whole first; one equal to what runs changes nothing. Unless it is confirmed in time,
+         *     or when it does harm, it is taken back by itself.
+         */
+        post: operations["apply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check a document and say what it would change
+         * @description Nothing is changed.
+         */
+        post: operations["check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep the change that waits */
+        post: operations["confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is different between two versions */
+        get: operations["compare"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take back the change that waits, or apply an earlier version again */
+        post: operations["revert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of the configuration, the newest first */
+        get: operations["versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One version of the configuration */
+        get: operations["version"];
         put?: never;
         post?: never;
         delete?: never;
@@ -605,6 +732,18 @@ export interface components {
          * @enum {string}
          */
         AlarmState: "active_unacknowledged" | "active_acknowledged" | "cleared_unacknowledged" | "normal";
+        /** @description A document to apply. */
+        ApplyRequest: {
+            /**
+             * Format: int32
+             * @description Seconds until it is taken back unless confirmed; 600 if absent, 0 keeps it at once.
+             */
+            confirm_seconds?: number | null;
+            /** @description TOML; `<hidden>` keeps the secret it stands for. */
+            document: string;
+            /** @description Why, for the history. */
+            note?: string;
+        };
         /** @description Says that somebody knows of the breaks there are. */
         AuditAcknowledgeRequest: {
             /** @description What is known or done about them. */
@@ -783,6 +922,11 @@ export interface components {
              */
             min: number;
         };
+        /** @description A document to check. */
+        CheckRequest: {
+            /** @description TOML; `<hidden>` keeps the secret it stands for. */
+            document: string;
+        };
         /** @description Takes a new gateway into possession. */
         ClaimRequest: {
             /**
@@ -842,6 +986,133 @@ export interface components {
          * @enum {string}
          */
         CommandState: "requested" | "sent" | "applied" | "accepted_not_effective" | "refused" | "expired" | "failed";
+        /** @description What became of it. */
+        ConfigurationAnswer: {
+            /** @description Whether anything was changed: an equal document changes nothing. */
+            changed: boolean;
+            /** @description The differences to what ran before. */
+            differences: components["schemas"]["ConfigurationDifference"][];
+            /** @description What they do. */
+            effects: components["schemas"]["ConfigurationEffects"];
+            /** @description SHA-256 of the canonical form of what was asked for. */
+            sha256: string;
+            /** @description The version that runs now. */
+            version: components["schemas"]["ConfigurationVersion"];
+        };
+        /** @description Two documents side by side. */
+        ConfigurationComparison: {
+            /** @description What is different, in order of places. Secrets are hidden. */
+            differences: components["schemas"]["ConfigurationDifference"][];
+            /**
+             * Format: int32
+             * @description The older one.
+             */
+            from: number;
+            /**
+             * Format: int32
+             * @description The newer one.
+             */
+            to: number;
+        };
+        /** @description One difference between two documents. Secrets are hidden. */
+        ConfigurationDifference: {
+            /** @description What stands there now; absent where nothing does. */
+            after?: string | null;
+            /** @description Where, such as `adapter[modbus].device[ahu-1].address`. */
+            at: string;
+            /** @description What stood there; absent where nothing did. */
+            before?: string | null;
+        };
+        /** @description What a change would do, or has done, to what runs. */
+        ConfigurationEffects: {
+            /** @description Whether the link to the cloud is made again. */
+            link: boolean;
+            /** @description Adapters that are started again, as their part has changed. */
+            restarted: string[];
+            /** @description Whether the rules are swapped. */
+            rules: boolean;
+            /** @description Adapters that are started. */
+            started: string[];
+            /** @description Adapters that are stopped. */
+            stopped: string[];
+            /** @description Sections that are only taken up by starting everything again, in the same process. */
+            whole: string[];
+        };
+        /** @description Versions, the newest first. */
+        ConfigurationList: {
+            /**
+             * Format: int64
+             * @description The gateway's clock, for what is left of a window.
+             */
+            now: number;
+            versions: components["schemas"]["ConfigurationVersion"][];
+        };
+        /**
+         * @description What became of a version.
+         * @enum {string}
+         */
+        ConfigurationState: "waiting" | "confirmed" | "reverted";
+        /** @description One version of the configuration. */
+        ConfigurationVersion: {
+            /** @description Who applied it. */
+            actor: string;
+            /**
+             * Format: int64
+             * @description When it was applied.
+             */
+            at: number;
+            /**
+             * Format: int64
+             * @description When it was confirmed or taken back.
+             */
+            ended_at?: number | null;
+            /** @description Who confirmed it or took it back. */
+            ended_by: string;
+            /** @description What the one who applied it wrote to it. */
+            note: string;
+            /** @description Whether the gateway has run steadily on it. */
+            proven: boolean;
+            /** @description Why it was taken back. */
+            reason: string;
+            /** @description Whether it is the one that runs. */
+            running: boolean;
+            /** @description SHA-256 of its canonical form: comments, order and layout do not matter. */
+            sha256: string;
+            /** @description From where: an address, `console`, `cloud`, `file` or `gateway`. */
+            source: string;
+            /** @description What became of it. */
+            state: components["schemas"]["ConfigurationState"];
+            /**
+             * Format: int64
+             * @description While it waits: when it is taken back by itself.
+             */
+            until?: number | null;
+            /**
+             * Format: int32
+             * @description Its number here, from 1.
+             */
+            version: number;
+        };
+        /** @description A document. */
+        ConfigurationView: {
+            /** @description TOML; `<hidden>` stands for secrets. */
+            document: string;
+            /**
+             * Format: int64
+             * @description The gateway's clock, for what is left of a window.
+             */
+            now: number;
+            /** @description What is known of it. */
+            version: components["schemas"]["ConfigurationVersion"];
+        };
+        /** @description Which change to keep. */
+        ConfirmRequest: {
+            /**
+             * Format: int32
+             * @description Only if it is this version.
+             */
+            version?: number | null;
+        };
         /** @description Devices, counted. */
         DeviceCounts: {
             /**
@@ -1469,6 +1740,21 @@ export interface components {
          * @enum {string}
          */
         Reason: "initial" | "stale" | "device_down" | "fault" | "out_of_range" | "overridden" | "not_configured" | "not_available" | "undecodable" | "clamped";
+        /** @description What to go back to. */
+        RevertRequest: {
+            /**
+             * Format: int32
+             * @description Seconds until an earlier version is taken back unless confirmed; 0 or absent keeps it at once.
+             */
+            confirm_seconds?: number | null;
+            /** @description Why. */
+            reason?: string;
+            /**
+             * Format: int32
+             * @description The earlier version, when no change waits; the one before the running one if absent.
+             */
+            version?: number | null;
+        };
         /**
          * @description Role of a person within a tenant or on a gateway.
          * @enum {string}
@@ -1743,7 +2029,7 @@ export interface operations {
             };
         };
     };
-    acknowledge: {
+    acknowledge_audit: {
         parameters: {
             query?: never;
             header?: never;
@@ -1775,7 +2061,7 @@ export interface operations {
             };
         };
     };
-    make: {
+    make_backup: {
         parameters: {
             query?: never;
             header?: never;
@@ -1886,6 +2172,253 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandRecord"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    running: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationView"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    apply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplyRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationAnswer"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationAnswer"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationAnswer"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    compare: {
+        parameters: {
+            query?: {
+                /** @description The older one; the one before `to` if absent. */
+                from?: number;
+                /** @description The newer one; the running one if absent. */
+                to?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationComparison"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    revert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevertRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationAnswer"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationList"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationView"];
                 };
             };
             /** @description Not carried out; the body says why and what to do. */

@@ -20,6 +20,7 @@ import {
 import { CircleCheck } from 'lucide-react';
 import { useState } from 'react';
 import type { Overview } from '../api/calls';
+import { BackupPanel } from './BackupPanel';
 import { useAlarms, useLanes, useOverview } from '../api/queries';
 import { useAcknowledge } from '../alarms/useAcknowledge';
 import { LaneTable } from '../devices/LaneTable';
@@ -70,6 +71,7 @@ export function HomePage() {
           <Panel title="Points by quality" aside={<Link href="/points">All points</Link>}>
             {o ? <ShareBar label="Points by quality" shares={pointShares(o)} /> : <BoneBlock height={84} />}
           </Panel>
+          {o && <BackupPanel health={o.backup} />}
         </div>
         <LanesPanel />
       </div>

@@ -47,6 +47,18 @@ export default function SettingsPage() {
           <ThemeChoice />
           <DensityChoice />
         </Panel>
+        <Panel title="Records">
+          <Facts
+            facts={[
+              { name: 'Samples', value: <Link href="/completeness">What became of every sample</Link> },
+              {
+                name: 'Configuration',
+                value: <Link href="/configuration">What runs, and its versions</Link>,
+              },
+              { name: 'People', value: <Link href="/audit">Who did what: the audit log</Link> },
+            ]}
+          />
+        </Panel>
         {overview && (
           <Panel title="This gateway">
             <Facts
@@ -57,7 +69,6 @@ export default function SettingsPage() {
                 { name: 'Version', value: `Riser ${overview.gateway.version}` },
                 { name: 'Started', value: formatStamp(overview.gateway.started_at) },
                 { name: 'Cloud address', value: overview.link.url || 'none configured' },
-                { name: 'Samples', value: <Link href="/completeness">What became of every sample</Link> },
               ]}
             />
           </Panel>

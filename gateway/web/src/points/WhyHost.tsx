@@ -4,6 +4,7 @@ import {
   ErrorState,
   messageOf,
   newest,
+  ownSubject,
   useLiveReading,
   Why,
   WhyDrawer,
@@ -19,7 +20,14 @@ export function useWhy(): (point: PointView) => void {
   return useContext(WhyContext);
 }
 
-export const pointHref = (point: { path: string }): string => `/points/${point.path}`;
+const OWN_PAGES: Record<string, string> = { audit: '/audit', backup: '/' };
+
+/** The page of a point; for an alarm about the gateway itself, the page of what it is about. */
+export function pointHref({ path }: { path: string }): string {
+  const own = ownSubject(path);
+  return own === null ? `/points/${path}` : (OWN_PAGES[own] ?? '/');
+}
+
 export const liveKey = (point: { path: string }): string => point.path;
 
 export function WhyHost({ children }: { children: ReactNode }) {

@@ -1,0 +1,91 @@
+// The configuration of this gateway: what runs, a change on trial with its countdown, and the versions.
+import {
+  BoneRows,
+  ErrorState,
+  Facts,
+  formatStamp,
+  messageOf,
+  NoPermission,
+  PageHeader,
+  Panel,
+} from '@riser/kit';
+import { useQueryClient } from '@tanstack/react-query';
+import { keys, useConfiguration, useConfigurations } from '../api/queries';
+import { Editor } from '../configuration/Editor';
+import { Versions } from '../configuration/Versions';
+import { Waiting } from '../configuration/Waiting';
+import { useMay } from '../session/session';
+import css from './ConfigurationPage.module.css';
+
+export default function ConfigurationPage() {
+  const may = useMay('configure');
+  const queries = useQueryClient();
+  const list = useConfigurations(may);
+  const versions = list.data?.versions ?? [];
+  const running = versions.find((v) => v.running);
+  const document = useConfiguration(running?.version);
+  const renew = () =>
+    Promise.all(
+      [keys.configuration, keys.overview, keys.devices].map((queryKey) =>
+        queries.invalidateQueries({ queryKey }),
+      ),
+    );
+  if (!may) {
+    return (
+      <>
+        <PageHeader title="Configuration" />
+        <Panel>
+          <NoPermission
+            what="Your role does not show the configuration"
+            who="Technicians, installers and administrators can."
+          />
+        </Panel>
+      </>
+    );
+  }
+  const until = (running?.state === 'waiting' ? running.until : undefined) ?? null;
+  return (
+    <>
+      <PageHeader title="Configuration" subtitle="What this gateway does, in numbered versions" />
+      {running && until !== null && <Waiting version={running} until={until} onDone={renew} />}
+      <div className={css.stack}>
+        {list.error && !list.data && (
+          <Panel>
+            <ErrorState
+              what="The versions could not be fetched"
+              message={messageOf(list.error)}
+              onRetry={() => void list.refetch()}
+            />
+          </Panel>
+        )}
+        {running && (
+          <Panel title="What runs">
+            <Facts
+              facts={[
+                { name: 'Version', value: running.version },
+                { name: 'Applied', value: formatStamp(running.at) },
+                { name: 'By', value: running.source === 'file' ? 'the file' : running.actor },
+                { name: 'Hash', value: <span className="r-mono">{running.sha256.slice(0, 12)}</span> },
+              ]}
+            />
+          </Panel>
+        )}
+        {document.data && (
+          <Editor
+            key={document.data.version.version}
+            running={document.data.document}
+            blocked={until === null ? null : 'Keep or take back the change on trial first.'}
+            onDone={renew}
+          />
+        )}
+        <Panel title="Versions" flush>
+          {list.isPending ? (
+            <BoneRows rows={4} />
+          ) : (
+            <Versions versions={versions} free={until === null} onDone={renew} />
+          )}
+        </Panel>
+      </div>
+    </>
+  );
+}
