@@ -24,6 +24,7 @@ const GatewayPage = lazy(() => import('./pages/GatewayPage'));
 const PointsPage = lazy(() => import('./pages/PointsPage'));
 const PointPage = lazy(() => import('./pages/PointPage'));
 const AlarmsPage = lazy(() => import('./pages/AlarmsPage'));
+const AuditPage = lazy(() => import('./pages/AuditPage'));
 const AccountPage = lazy(() => import('./pages/AccountPage'));
 const NotFoundPage = lazy(() => import('./pages/NotFoundPage'));
 
@@ -92,6 +93,9 @@ export function Shell() {
                   path={`${p.device}/${p.point}`}
                 />
               )}
+            </Route>
+            <Route path="/gateways/:gateway/audit">
+              {(p) => <AuditPage key={p.gateway} gateway={p.gateway} />}
             </Route>
             <Route path="/points" component={PointsPage} />
             <Route path="/alarms" component={AlarmsPage} />

@@ -219,3 +219,25 @@ export type Role =
   | 'installer'
   | 'viewer'
   | 'provider';
+
+/** One entry of the audit log; actions of newer gateways are kept as they are. */
+export interface AuditEntry {
+  chain: string;
+  no: number;
+  at: Timestamp;
+  actor: string;
+  source: string;
+  action: string;
+  object: string;
+  /** JSON; empty for nothing. */
+  detail: string;
+  previous: string;
+  hash: string;
+}
+
+export interface AuditBreak {
+  no: number;
+  reason: string;
+  noticed_at?: Timestamp | null;
+  acknowledged?: { at: Timestamp; by: string; comment: string } | null;
+}

@@ -99,6 +99,7 @@ pub(super) struct AuditAcknowledgeRequest {
 ///
 /// The alarm about them ends; they stay visible, with who took note of them.
 #[utoipa::path(post, path = "/api/v1/gateways/{gateway}/audit/acknowledge", tag = "fleet",
+    operation_id = "acknowledge_audit",
     request_body = AuditAcknowledgeRequest,
     params(("gateway" = String, Path, description = "The gateway.")),
     responses((status = 200, body = GatewayAudit)))]

@@ -39,6 +39,30 @@ export type CompletenessDay = Schemas['CompletenessDay'];
 export const getCompleteness = (gateway: string): Promise<Completeness> =>
   body(client.GET('/api/v1/gateways/{gateway}/completeness', { params: { path: { gateway } } }));
 
+export type GatewayAudit = Schemas['GatewayAudit'];
+
+export interface AuditQuery {
+  search?: string;
+  action?: string;
+  from?: number;
+  to?: number;
+}
+
+const AUDIT = '/api/v1/gateways/{gateway}/audit';
+
+export const getAudit = (
+  gateway: string,
+  query: AuditQuery & { before?: number; limit: number },
+): Promise<GatewayAudit> => body(client.GET(AUDIT, { params: { path: { gateway }, query } }));
+
+export const getAuditCsv = (gateway: string, query: AuditQuery): Promise<Blob> =>
+  body(
+    client.GET(`${AUDIT}.csv`, { params: { path: { gateway }, query }, parseAs: 'blob' }),
+  ) as Promise<unknown> as Promise<Blob>;
+
+export const acknowledgeBreak = (gateway: string, comment: string): Promise<GatewayAudit> =>
+  body(client.POST(`${AUDIT}/acknowledge`, { params: { path: { gateway } }, body: { comment } }));
+
 export const getGateway = (gateway: string): Promise<Gateway> =>
   body(client.GET('/api/v1/gateways/{gateway}', { params: { path: { gateway } } }));
 

@@ -9,6 +9,7 @@ export const keys = {
   tenants: ['tenants'],
   gateways: ['gateways'],
   alarms: ['alarms'],
+  audit: (gateway: string) => ['audit', gateway],
   completeness: (gateway: string) => ['completeness', gateway],
   points: (gateway: string) => ['points', gateway],
   point: (name: PointName) => ['point', name.gateway, name.path],
@@ -34,6 +35,18 @@ export const useCompleteness = (gateway: string) =>
     queryKey: keys.completeness(gateway),
     queryFn: () => calls.getCompleteness(gateway),
     refetchInterval: COMPLETENESS_EVERY_MS,
+  });
+
+/** The audit log of a gateway, the newest first, older ones as they are asked for. */
+export const useAudit = (gateway: string, query: calls.AuditQuery, enabled: boolean) =>
+  useInfiniteQuery({
+    queryKey: [...keys.audit(gateway), query],
+    queryFn: ({ pageParam }) => calls.getAudit(gateway, { ...query, before: pageParam, limit: PAGE }),
+    initialPageParam: undefined as number | undefined,
+    getNextPageParam: (last) => (last.entries.length < PAGE ? undefined : last.entries.at(-1)?.no),
+    placeholderData: keepPreviousData,
+    refetchInterval: COMPLETENESS_EVERY_MS,
+    enabled,
   });
 
 export function useAlarms(state: 'open' | 'all', gateway = '') {

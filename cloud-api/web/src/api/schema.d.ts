@@ -173,6 +173,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gateways/{gateway}/audit.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The audit log of a gateway as a table, the newest first
+         * @description With chain, previous and hash, so that it can be checked by whoever gets it.
+         */
+        get: operations["audit_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway}/audit/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take note of the breaks of a gateway's audit log
+         * @description The alarm about them ends; they stay visible, with who took note of them.
+         */
+        post: operations["acknowledge_audit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/gateways/{gateway}/commands": {
         parameters: {
             query?: never;
@@ -531,6 +571,11 @@ export interface components {
          * @enum {string}
          */
         AlarmState: "active_unacknowledged" | "active_acknowledged" | "cleared_unacknowledged" | "normal";
+        /** @description Says that somebody knows of the breaks there are. */
+        AuditAcknowledgeRequest: {
+            /** @description What is known or done about them. */
+            comment: string;
+        };
         /** @description One entry of the audit log. */
         AuditEntry: {
             /** @description What was done: a word of [`action`]. Open, so that entries of newer gateways are kept. */
@@ -781,8 +826,23 @@ export interface components {
             /** @description The entries. */
             entries: components["schemas"]["AuditEntry"][];
         };
+        /** @description One place where a gateway's audit log is broken. */
+        GatewayAuditBreak: {
+            acknowledged?: components["schemas"]["GatewayAuditTaken"] | null;
+            /**
+             * Format: int64
+             * @description Number of the entry that is named.
+             */
+            no: number;
+            /** @description When the cloud noticed. */
+            noticed_at: components["schemas"]["Timestamp"];
+            /** @description What is wrong with it. */
+            reason: string;
+        };
         /** @description Whether a gateway's audit log is whole. */
         GatewayAuditChain: {
+            /** @description Every break, those first that nobody has taken note of; they stay. */
+            breaks: components["schemas"]["GatewayAuditBreak"][];
             /**
              * Format: int64
              * @description Number of the entry that is named.
@@ -790,9 +850,15 @@ export interface components {
             broken_at?: number | null;
             /**
              * Format: int64
-             * @description Chains there are; more than one when the log was restored or lost.
+             * @description Chains there are; more than one when the log was restored, lost, or a break acknowledged on
+             *     the gateway.
              */
             chains: number;
+            /**
+             * Format: int64
+             * @description Entries that are kept here.
+             */
+            kept: number;
             /**
              * Format: int64
              * @description Entries that have not come yet between those that have.
@@ -801,8 +867,17 @@ export interface components {
             noticed_at?: components["schemas"]["Timestamp"] | null;
             /** @description What is wrong with it. */
             reason?: string | null;
-            /** @description `ok`, or `broken at n`. */
+            /** @description `ok`, or `broken at n` while nobody has taken note of it. */
             state: string;
+        };
+        /** @description Who took note of a break, in the cloud. */
+        GatewayAuditTaken: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Who. */
+            by: string;
+            /** @description What they wrote. */
+            comment: string;
         };
         /** @description What a gateway has told of its closed hours. */
         GatewayLedger: {
@@ -1505,7 +1580,15 @@ export interface operations {
             query?: {
                 /** @description Only entries with lower numbers, to page back. */
                 before?: number;
-                /** @description At most so many; 100 if absent. */
+                /** @description Only this action, such as `login_failed`. */
+                action?: string;
+                /** @description Only with this text in actor, source, object or detail. */
+                search?: string;
+                /** @description Only those made at or after this, in milliseconds since 1970. */
+                from?: number;
+                /** @description Only those made before this. */
+                to?: number;
+                /** @description At most so many; 100 if absent. Entries of several chains with the same number stay together. */
                 limit?: number;
                 /** @description For whoever may cross tenants: the one to look into; all of them if absent. */
                 tenant?: string;
@@ -1518,6 +1601,90 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayAudit"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    audit_csv: {
+        parameters: {
+            query?: {
+                /** @description Only entries with lower numbers, to page back. */
+                before?: number;
+                /** @description Only this action, such as `login_failed`. */
+                action?: string;
+                /** @description Only with this text in actor, source, object or detail. */
+                search?: string;
+                /** @description Only those made at or after this, in milliseconds since 1970. */
+                from?: number;
+                /** @description Only those made before this. */
+                to?: number;
+                /** @description At most so many; 100 if absent. Entries of several chains with the same number stay together. */
+                limit?: number;
+                /** @description For whoever may cross tenants: the one to look into; all of them if absent. */
+                tenant?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The gateway. */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    acknowledge_audit: {
+        parameters: {
+            query?: {
+                /** @description For whoever may cross tenants: the one to look into; all of them if absent. */
+                tenant?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The gateway. */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuditAcknowledgeRequest"];
+            };
+        };
         responses: {
             200: {
                 headers: {

@@ -81,6 +81,7 @@ export default function GatewayPage({ id }: { id: string }) {
 
 function ConnectionPanel({ gateway }: { gateway: Gateway }) {
   const now = useNow();
+  const mayAudit = useMay('administer');
   return (
     <Panel title="Connection" aside={<StatusDot state={connectionOf(gateway, now)} strong />}>
       <p className={css.sentence}>{connectionSentence(gateway, now)}</p>
@@ -104,6 +105,9 @@ function ConnectionPanel({ gateway }: { gateway: Gateway }) {
             value: gateway.lost_samples === 0 ? 'none' : formatCount(gateway.lost_samples),
           },
           { name: 'Version', value: gateway.version || 'unknown' },
+          ...(mayAudit
+            ? [{ name: 'Audit log', value: <Link href={`/gateways/${gateway.id}/audit`}>Who did what</Link> }]
+            : []),
         ]}
       />
     </Panel>

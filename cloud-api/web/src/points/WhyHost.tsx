@@ -4,6 +4,7 @@ import {
   ErrorState,
   messageOf,
   newest,
+  ownSubject,
   useLiveReading,
   Why,
   WhyDrawer,
@@ -25,7 +26,10 @@ export function useWhy(): (about: GatewayPoint) => void {
   return useContext(WhyContext);
 }
 
+/** The page of a point; for an alarm about Riser itself, the page of what it is about. */
 export function pointHref(gateway: string, path: string): string {
+  const own = ownSubject(path);
+  if (own !== null) return own === 'audit' ? `/gateways/${gateway}/audit` : `/gateways/${gateway}`;
   return `/gateways/${gateway}/points/${path}`;
 }
 
