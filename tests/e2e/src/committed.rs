@@ -12,6 +12,7 @@ pub struct Committed {
     slots: Vec<Slot>,
     version: i64,
     row: i64,
+    since: i64,
 }
 
 impl Committed {
@@ -40,7 +41,14 @@ impl Committed {
             slots,
             version: 0,
             row,
+            since: 0,
         }
+    }
+
+    /// Leaves out batches that begin before this, in milliseconds since 1970.
+    #[must_use]
+    pub fn since(self, since: i64) -> Self {
+        Self { since, ..self }
     }
 
     /// The whole-number values committed since the last look; cheap while there are none.
@@ -48,6 +56,15 @@ impl Committed {
     /// # Panics
     /// When the database cannot be read, or a committed batch.
     pub fn look(&mut self) -> Vec<i64> {
+        let samples = self.look_at_all();
+        samples.into_iter().map(|(_, value)| value).collect()
+    }
+
+    /// As [`Committed::look`], with the source time of each value.
+    ///
+    /// # Panics
+    /// When the database cannot be read, or a committed batch.
+    pub fn look_at_all(&mut self) -> Vec<(i64, i64)> {
         let version = self
             .database
             .pragma_query_value(None, "data_version", |row| row.get(0))
@@ -60,9 +77,9 @@ impl Committed {
         for (row, frame) in self.new_frames() {
             self.row = row;
             for slot in &self.slots {
-                riser_wire::read_point(&frame, *slot, &mut |_, value, _| {
+                riser_wire::read_point(&frame, *slot, &mut |at, value, _| {
                     if let Some(Value::Int(value)) = value {
-                        found.push(*value);
+                        found.push((at.0, *value));
                     }
                 })
                 .expect("a committed batch can be read");
@@ -74,11 +91,12 @@ impl Committed {
     fn new_frames(&self) -> Vec<(i64, Vec<u8>)> {
         self.database
             .prepare_cached(
-                "SELECT rowid, frame FROM batch WHERE rowid > ?1 AND stream = 2 ORDER BY rowid",
+                "SELECT rowid, frame FROM batch WHERE rowid > ?1 AND stream = 2 AND first_at >= ?2 \
+                 ORDER BY rowid",
             )
             .and_then(|mut frames| {
                 frames
-                    .query_map([self.row], |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .query_map([self.row, self.since], |row| Ok((row.get(0)?, row.get(1)?)))?
                     .collect()
             })
             .expect("the batches of the cloud")

@@ -42,7 +42,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("riser-tidy", &[]),
     ("riser-bench", &["riser-e2e"]),
     ("riser-e2e", &["riser-model", "riser-wire"]),
-    ("riser-faults", &["riser-e2e", "riser-model", "riser-wire"]),
+    (
+        "riser-faults",
+        &[
+            "riser-e2e",
+            "riser-model",
+            "riser-wire",
+            "riser-store",
+            "riser-sync",
+            "riser-cloud",
+        ],
+    ),
 ];
 
 #[test]
