@@ -3,33 +3,29 @@
 
 mod chores;
 mod cloud;
+mod disk;
+mod gateway;
 mod notify;
 mod start;
 mod time;
 
 use crate::clock::GatewayClock;
 use crate::config::{Config, Problems};
-use crate::secrets::{self, SecretError};
-use crate::versions::{self, Choice, Desk, DeskParts, Whereabouts, tell};
-use chores::Chores;
-use cloud::CloudLink;
+use crate::secrets::SecretError;
+use crate::versions::{self, Choice, Whereabouts};
 pub(crate) use cloud::CloudSlot;
+use gateway::{Gateway, Outset};
 use riser_adapter::Clock;
-use riser_api::{
-    AuthSettings, ConfigurationDesk, ConfigurationJob, Face, FaceParts, Identity, ServeError,
-};
-use riser_runtime::{Runtime, StartError};
+use riser_api::ServeError;
+use riser_runtime::StartError;
 use riser_store::{ConfigurationDocument, Now, Recovery, Store, StoreConfig, StoreError};
-use start::{forget_code_when_claimed, serve, start_runtime, unclaimed};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use time::Waiting;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Notify;
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// Worker threads at most; more only cost memory.
 const WORKERS: usize = 4;
@@ -133,13 +129,7 @@ async fn one_life(
     let config = &mut choice.config;
     let clock = Arc::new(GatewayClock::open(config.gateway.clock()));
     let (hold_hours, alone) = (config.gateway.clock_hold_hours, config.adapters.is_empty());
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), gateway = %config.gateway.id,
-        "{}", config.summary());
-    // They were for checking; the adapters bring their own.
-    config.points = Vec::new();
-    for problem in &config.identity_problems.0 {
-        tracing::error!("the cloud cannot be reached until this is put right: {problem}");
-    }
+    introduce(config);
     let now_clock = Arc::clone(&clock);
     let now: Now = Arc::new(move || now_clock.now());
     let store = open_store(config, &clock, &now)?;
@@ -152,18 +142,7 @@ async fn one_life(
     };
     let gateway = match Gateway::start(choice, outset, &store, (&clock, &now)).await {
         Ok(gateway) => gateway,
-        Err(error) => {
-            let why = format!(
-                "riserd could not start with it: {}",
-                crate::print::chain(&error)
-            );
-            let gone = match &running {
-                Some(running) => versions::give_up(&store, running, &why).await,
-                None => false,
-            };
-            close_store(&store, Instant::now() + GRACE, &mut Vec::new()).await;
-            return if gone { Ok(Next::Again) } else { Err(error) };
-        }
+        Err(error) => return not_started(&store, running.as_ref(), error).await,
     };
     notify::ready(&gateway.url);
     let watchdog = notify::watchdog(gateway.runtime.clone());
@@ -175,7 +154,10 @@ async fn one_life(
         tokio::select! {
             signal = told.stop() => break Some(signal),
             () = again.notified() => break None,
-            _ = look.tick() => waiting.look(),
+            _ = look.tick() => {
+                waiting.look();
+                disk::look(&gateway.runtime, &store);
+            }
         }
     };
     if let Some(signal) = signal {
@@ -189,6 +171,38 @@ async fn one_life(
     };
     drop(watchdog);
     clock.keep();
+    outcome(signal, late)
+}
+
+fn introduce(config: &mut Config) {
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), gateway = %config.gateway.id,
+        "{}", config.summary());
+    // They were for checking; the adapters bring their own.
+    config.points = Vec::new();
+    for problem in &config.identity_problems.0 {
+        tracing::error!("the cloud cannot be reached until this is put right: {problem}");
+    }
+}
+
+/// A configuration nothing could be started with gives way to the one before, if there is one.
+async fn not_started(
+    store: &Store,
+    running: Option<&ConfigurationDocument>,
+    error: RunError,
+) -> Result<Next, RunError> {
+    let why = format!(
+        "riserd could not start with it: {}",
+        crate::print::chain(&error)
+    );
+    let gone = match running {
+        Some(running) => versions::give_up(store, running, &why).await,
+        None => false,
+    };
+    close_store(store, Instant::now() + GRACE, &mut Vec::new()).await;
+    if gone { Ok(Next::Again) } else { Err(error) }
+}
+
+fn outcome(signal: Option<&str>, late: Vec<String>) -> Result<Next, RunError> {
     match (signal, late.is_empty()) {
         (_, false) => Err(RunError::Late { late }),
         (None, true) => Ok(Next::Again),
@@ -298,140 +312,5 @@ impl Told {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
-    }
-}
-
-/// What a life begins with beside its configuration.
-struct Outset {
-    place: Whereabouts,
-    running: Option<ConfigurationDocument>,
-    again: Arc<Notify>,
-}
-
-/// Everything that runs.
-struct Gateway {
-    runtime: Runtime,
-    link: CloudSlot,
-    /// The desk of the configuration and its socket.
-    desk: Vec<JoinHandle<()>>,
-    chores: Chores,
-    pages: JoinHandle<()>,
-    stop_pages: CancellationToken,
-    url: String,
-}
-
-impl Outset {
-    /// Opens the desk of the configuration, where it is known which one runs.
-    fn desk(
-        self,
-        (choice, jobs, asks): (Choice, mpsc::Receiver<ConfigurationJob>, ConfigurationDesk),
-        store: &Store,
-        (runtime, link, clock): (&Runtime, &CloudSlot, &Arc<GatewayClock>),
-    ) -> Vec<JoinHandle<()>> {
-        let Some(running) = self.running else {
-            return Vec::new();
-        };
-        let console = versions::listen(&choice.config.gateway.data_dir, asks);
-        let parts = DeskParts {
-            place: self.place,
-            config: choice.config,
-            document: choice.document,
-            running,
-            store: store.clone(),
-            runtime: runtime.clone(),
-            link: link.clone(),
-            clock: clock.clone(),
-            again: self.again,
-        };
-        let desk = Desk::start(parts, jobs);
-        console.into_iter().chain([desk]).collect()
-    }
-}
-
-impl Gateway {
-    async fn start(
-        choice: Choice,
-        outset: Outset,
-        store: &Store,
-        (clock, now): (&Arc<GatewayClock>, &Now),
-    ) -> Result<Self, RunError> {
-        let config = &choice.config;
-        let listening = riser_api::bind(config.http.listen, config.tls.clone()).await?;
-        let metrics_token = secrets::metrics_token(&config.gateway.data_dir)?;
-        let claim_code = unclaimed(store, &config.gateway.data_dir).await?;
-        let runtime = start_runtime(config, store, clock).await?;
-        for warning in &choice.warnings {
-            tell(&runtime, warning);
-        }
-        let (link, counters) = CloudLink::start(config, (store, &runtime), now);
-        let chores = Chores::start(config, (store, &runtime), clock);
-        let (asks, jobs) = ConfigurationDesk::open();
-        let stop_pages = CancellationToken::new();
-        let parts = FaceParts {
-            identity: Identity {
-                id: config.gateway.id.clone(),
-                tenant: config.gateway.tenant.clone(),
-                name: config.gateway.name.clone(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-            },
-            runtime: runtime.clone(),
-            store: store.clone(),
-            clock: clock.clone(),
-            link: link.status.clone(),
-            backup: chores.backup.clone(),
-            backup_now: Arc::clone(&chores.backup_now),
-            auth: AuthSettings {
-                idle: Duration::from_secs(60 * u64::from(config.http.session_idle_minutes)),
-                absolute: Duration::from_secs(86_400 * u64::from(config.http.session_days)),
-                ..AuthSettings::default()
-            },
-            claim_code,
-            metrics_token: Some(metrics_token),
-            counters,
-            configuration: asks.clone(),
-            stop: stop_pages.clone(),
-        };
-        let dir = config.gateway.data_dir.clone();
-        let face = Face::open(parts).await.map_err(store_error(&dir))?;
-        if config.tls.is_some() {
-            face.served_by_tls();
-        }
-        forget_code_when_claimed(&face, dir);
-        let url = listening.url();
-        tracing::info!(url, "serving the local pages");
-        let desk = outset.desk((choice, jobs, asks), store, (&runtime, &link, clock));
-        Ok(Self {
-            desk,
-            runtime,
-            link,
-            chores,
-            pages: serve(listening, face, &stop_pages),
-            stop_pages,
-            url,
-        })
-    }
-
-    /// Ends everything, in the order of the flow, and names who was cut off.
-    async fn stop(self, store: &Store) -> Vec<String> {
-        let deadline = Instant::now() + GRACE;
-        self.stop_pages.cancel();
-        self.chores.stop();
-        self.desk.iter().for_each(JoinHandle::abort);
-        let mut late = self.runtime.shutdown(FIELD_GRACE).await.late;
-        self.link
-            .stop(
-                deadline.min(Instant::now() + Duration::from_millis(500)),
-                &mut late,
-            )
-            .await;
-        let pages = self.pages.abort_handle();
-        let soon = deadline.min(Instant::now() + Duration::from_millis(500));
-        if timeout_at(soon, self.pages).await.is_err() {
-            pages.abort();
-            late.push("local pages".to_owned());
-        }
-        let least = Instant::now() + Duration::from_millis(500);
-        close_store(store, deadline.max(least), &mut late).await;
-        late
     }
 }

@@ -26,9 +26,9 @@ const SEED: &str = "configuration/seed";
 pub struct ConfigurationDocument {
     /// What is known of it.
     pub version: ConfigurationVersion,
-    /// The document: TOML.
+    /// TOML.
     pub body: String,
-    /// How often it was started and did not end in order since it last ran steadily.
+    /// Starts that did not end in order since it last ran steadily.
     pub starts: u32,
     /// How the field was doing before it, in the words of whoever applied it.
     pub before: String,
@@ -81,7 +81,7 @@ impl Deed {
     }
 }
 
-/// What the versions were when the daemon was not running.
+/// What the versions are, read beside the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ConfigurationStanding {
     /// The documents, the newest first.
@@ -181,7 +181,7 @@ const ACTIVE: &str = "c.version = (SELECT max(version) FROM configuration_fate W
 fn note(
     tx: &mut StateTx<'_>,
     what: &'static str,
-    version: u32,
+    object: String,
     deed: (Deed, Value),
 ) -> Result<(), StoreError> {
     let (
@@ -198,8 +198,11 @@ fn note(
     if !reason.is_empty() {
         detail["reason"] = json!(reason.chars().take(REASON_MAX).collect::<String>());
     }
-    let object = format!("configuration {version}");
     append(tx, Note::new(by, what, object).with(detail))
+}
+
+fn named(version: u32) -> String {
+    format!("configuration {version}")
 }
 
 fn add(tx: &mut StateTx<'_>, new: &NewConfiguration, deed: Deed) -> Result<u32, StoreError> {
@@ -232,7 +235,7 @@ fn add(tx: &mut StateTx<'_>, new: &NewConfiguration, deed: Deed) -> Result<u32, 
         "until": until,
         "note": new.note,
     });
-    note(tx, action::CONFIGURATION, version, (deed, detail))?;
+    note(tx, action::CONFIGURATION, named(version), (deed, detail))?;
     Ok(version)
 }
 
@@ -262,14 +265,19 @@ fn end(tx: &mut StateTx<'_>, (version, state): (u32, u8), deed: Deed) -> Result<
     let now = known(tx, ACTIVE)?;
     let (what, mut detail) = (action::CONFIGURATION_CONFIRMED, json!({ "sha256": hash }));
     if state == 1 {
-        note(tx, what, version, (deed, detail))?;
+        note(tx, what, named(version), (deed, detail))?;
         return Ok(true);
     }
     if let Some((to, hash, _)) = now {
         detail["back_to"] = json!(to);
         detail["runs"] = json!(hash);
     }
-    note(tx, action::CONFIGURATION_REVERTED, version, (deed, detail))?;
+    note(
+        tx,
+        action::CONFIGURATION_REVERTED,
+        named(version),
+        (deed, detail),
+    )?;
     Ok(true)
 }
 
@@ -312,29 +320,10 @@ impl Store {
     ///
     /// # Errors
     /// The disk refused.
-    pub async fn refused_configuration(
-        &self,
-        sha256: Option<AuditHash>,
-        deed: Deed,
-    ) -> Result<(), StoreError> {
+    pub async fn refused_configuration(&self, deed: Deed) -> Result<(), StoreError> {
         self.write(move |tx| {
-            let (
-                Deed {
-                    by,
-                    request,
-                    reason,
-                },
-                mut detail,
-            ) = (deed, json!({}));
-            if let Some(hash) = sha256 {
-                detail["sha256"] = json!(hash);
-            }
-            if let Some(request) = request {
-                detail["request"] = json!(request);
-            }
-            detail["reason"] = json!(reason.chars().take(REASON_MAX).collect::<String>());
-            let note = Note::new(by, action::CONFIGURATION_REFUSED, "configuration");
-            append(tx, note.with(detail))
+            let object = "configuration".to_owned();
+            note(tx, action::CONFIGURATION_REFUSED, object, (deed, json!({})))
         })
         .await
     }

@@ -1,10 +1,10 @@
 //! `riserd config`: versions for people at the console. Owns how they look there; changes are carried
 //! out by the running daemon, looking works without it.
 
+use super::Whereabouts;
 use super::document::Document;
 use super::secret::redact;
 use super::socket::{self, ConsoleError};
-use super::{Whereabouts, desk};
 use crate::print;
 use clap::{Args, Subcommand};
 use riser_adapter::{Clock, SystemClock};
@@ -180,7 +180,7 @@ fn told(reply: &ConfigurationReply) -> Result<(), CommandError> {
     let mut text = changes(answer);
     let _ = write!(text, "\nversion {} runs", version.version);
     if let (ConfigurationState::Waiting, Some(until)) = (version.state, version.until) {
-        let left = desk::left(until, SystemClock.now()).as_secs();
+        let left = until.0.saturating_sub(SystemClock.now().0).max(0) / 1000;
         let _ = write!(
             text,
             " and is taken back at {} ({left} s from now) unless you confirm it: riserd config \

@@ -6,15 +6,19 @@ mod choose;
 pub(crate) mod command;
 mod desk;
 mod document;
+mod ending;
 mod gate;
+mod reading;
 mod secret;
 mod socket;
 mod walk;
+mod watching;
 
 pub(crate) use choose::Choice;
-pub(crate) use desk::{Desk, DeskParts, tell};
+pub(crate) use desk::{Desk, DeskParts};
 pub(crate) use document::Document;
 pub(crate) use socket::listen;
+pub(crate) use watching::tell;
 
 use crate::clock::GatewayClock;
 use crate::config::{Config, Problems};

@@ -2,6 +2,7 @@
 
 mod broker;
 mod building;
+mod configuration;
 mod kill;
 mod outage;
 mod refused;
