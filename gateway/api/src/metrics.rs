@@ -161,6 +161,28 @@ fn store(page: &mut Page, stats: &StoreStats) {
         "Octets the history takes on the disk.",
         stats.history_disk_bytes,
     );
+    page.gauge(
+        "store_held_samples",
+        "Samples held back until the time is known.",
+        stats.held_samples,
+    );
+    page.gauge(
+        "disk_stage",
+        "What is given up as the disk fills: 0 nothing, 1 old history, 2 compaction, 3 samples.",
+        stats.stage as u64,
+    );
+    if let Some(wear) = stats.wear {
+        page.gauge(
+            "disk_life_used_percent",
+            "Life of the flash used up, at most (eMMC).",
+            u64::from(wear.used_percent),
+        );
+        page.gauge(
+            "disk_spare_blocks_state",
+            "Spare blocks of the flash: 1 enough, 2 eight of ten used, 3 nine (eMMC).",
+            u64::from(wear.spare),
+        );
+    }
     if let Some(written) = stats.written_bytes {
         page.counter(
             "disk_written_bytes",

@@ -10,6 +10,7 @@ use riser_model::{
     Alarm, Author, ClockState, CommandRecord, DeviceHealth, GatewayId, LaneHealth, LinkState,
     LinkStatus, PointView, Priority, Role, TenantId, Timestamp, Value,
 };
+use riser_model::{DiskStage, Wear};
 use riser_runtime::{AdapterView, LevelView, QualityCounts};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -159,6 +160,12 @@ pub struct StoreFacts {
     pub queued_samples: u64,
     /// Samples lost since start, because the disk did not keep up.
     pub dropped_samples: u64,
+    /// Samples held back until the time is known.
+    pub held_samples: u64,
+    /// What is given up because the disk fills.
+    pub stage: DiskStage,
+    /// How worn the disk is, where it is an eMMC.
+    pub wear: Option<Wear>,
 }
 
 /// The gateway at a glance.

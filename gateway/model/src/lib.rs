@@ -6,7 +6,8 @@ pub mod alarm;
 pub mod audit;
 pub mod command;
 pub mod configuration;
-mod event;
+pub mod disk;
+pub mod event;
 pub mod health;
 pub mod id;
 pub mod ledger;
@@ -30,6 +31,7 @@ pub use configuration::{
     ConfigurationRefusal, ConfigurationRefusalKind, ConfigurationReply, ConfigurationState,
     ConfigurationVersion,
 };
+pub use disk::{DiskStage, Wear};
 pub use event::{Event, PointDirectory};
 pub use health::{
     Breaker, DeviceHealth, DeviceState, LaneHealth, LaneState, LinkState, LinkStatus,

@@ -42,6 +42,8 @@ pub struct StoreConfig {
     pub recent_bytes: usize,
     /// Threads that answer trends, lists and logins.
     pub readers: usize,
+    /// Folder in which the kernel shows block devices.
+    pub blocks: PathBuf,
     /// Source of the free space.
     pub free_space: FreeSpace,
 }
@@ -62,6 +64,7 @@ impl StoreConfig {
             queue_events: 4_096,
             recent_bytes: 8 << 20,
             readers: 2,
+            blocks: "/sys/block".into(),
             free_space: Arc::new(free_space),
         }
     }

@@ -30,6 +30,7 @@ mod compact;
 mod config;
 mod configurations;
 mod dayfile;
+mod disk;
 mod documents;
 mod epoch;
 mod error;

@@ -10,6 +10,7 @@ use crate::readers::Readers;
 use crate::recent::Recent;
 use crate::stats::{Counters, DiskState};
 use crate::{Now, Position, Recovery, StoreConfig, StoreError, StoreStats};
+use riser_model::Wear;
 use riser_wire::{Epoch, Stream};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,6 +32,7 @@ pub(crate) struct Shared {
     recent: Mutex<Recent>,
     catalog: Mutex<Catalog>,
     disk: Mutex<DiskState>,
+    wear: Mutex<Option<Wear>>,
     event_head: watch::Sender<Position>,
     data_head: watch::Sender<Position>,
     directory: AtomicU32,
@@ -145,6 +147,7 @@ impl Shared {
             )),
             catalog: Mutex::new(catalog),
             disk: Mutex::default(),
+            wear: Mutex::default(),
             event_head: head(event_head),
             data_head: head(data_head),
             directory: AtomicU32::new(directory),
@@ -180,6 +183,10 @@ impl Shared {
 
     pub(crate) fn disk(&self) -> MutexGuard<'_, DiskState> {
         lock(&self.disk)
+    }
+
+    pub(crate) fn wear(&self) -> MutexGuard<'_, Option<Wear>> {
+        lock(&self.wear)
     }
 
     pub(crate) fn directory_version(&self) -> u32 {
@@ -278,6 +285,8 @@ impl Shared {
             history_bytes,
             written_bytes,
             disk: self.disk().clone(),
+            stage: self.stage(),
+            wear: *self.wear(),
             ..self.counters.snapshot()
         }
     }

@@ -1,6 +1,6 @@
 //! Figures of the store since it was opened. Owns the counters; every drop is in one of them.
 
-use riser_model::Timestamp;
+use riser_model::{DiskStage, Timestamp, Wear};
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -82,6 +82,10 @@ pub struct StoreStats {
     pub free_bytes: Option<u64>,
     /// Whether the disk takes what it is given.
     pub disk: DiskState,
+    /// What has been given up because it fills.
+    pub stage: DiskStage,
+    /// How worn it is, where it is an eMMC.
+    pub wear: Option<Wear>,
 }
 
 /// The counters behind [`StoreStats`]; relaxed, each stands for itself.
@@ -106,6 +110,8 @@ pub(crate) struct Counters {
     pub(crate) written_before: Option<u64>,
     /// Octets plus one; 0 where unknown.
     pub(crate) free_bytes_plus_one: AtomicU64,
+    /// [`crate::DiskStage`] as a number.
+    pub(crate) stage: AtomicU64,
 }
 
 /// Octets this process has had written to disks (`proc(5)`, `write_bytes` of `/proc/self/io`).

@@ -9,6 +9,7 @@
 mod common;
 
 use common::{DAY, Hands, NOON, alarm, append, close, config, open, scan};
+use riser_model::DiskStage;
 use riser_store::{DiskState, Store, Stream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -117,6 +118,8 @@ async fn inside_events_outlive_a_full_disk() {
         matches!(store.stats().disk, DiskState::Failing { .. }),
         "the disk was never full"
     );
+    let _ = store.settle().await;
+    assert_eq!(store.stats().stage, DiskStage::Full);
     for n in 0..40 {
         append(&store, vec![scan(hands.forward(1_000), &noise(appended))]);
         appended += 1;
@@ -131,6 +134,8 @@ async fn inside_events_outlive_a_full_disk() {
     assert!(waiting > 0);
     std::fs::remove_file(&foreign).unwrap();
     until_ok(&store).await;
+    store.settle().await.unwrap();
+    assert_eq!(store.stats().stage, DiskStage::Ample, "without a restart");
     assert_eq!(store.stats().dropped_samples, 0);
     assert_eq!(store.outbox().head(Stream::Data).seq, u64::from(appended));
     let foreign = fill(&disk);

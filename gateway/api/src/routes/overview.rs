@@ -80,5 +80,8 @@ fn store_facts(stats: StoreStats) -> StoreFacts {
         committed_samples: stats.committed_samples,
         queued_samples: stats.queued_samples,
         dropped_samples: stats.dropped_samples,
+        held_samples: stats.held_samples,
+        stage: stats.stage,
+        wear: stats.wear,
     }
 }

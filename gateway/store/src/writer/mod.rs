@@ -123,6 +123,12 @@ impl Writer {
         self.history_retry.is_due()
     }
 
+    /// Whether the last write was refused for want of room.
+    pub(crate) fn refused_for_room(&self) -> bool {
+        let errors = [self.state_retry.error(), self.history_retry.error()];
+        errors.into_iter().flatten().any(StoreError::is_full)
+    }
+
     fn is_idle(&self) -> bool {
         self.day.is_none()
             && !self.shared.marks().is_dirty()

@@ -9,15 +9,16 @@ use crate::recover;
 use crate::retention::{Drop, day_path};
 use crate::stats::count;
 use crate::{Position, StoreError};
-use riser_model::{Event, Timestamp};
+use riser_model::{DiskStage, Event, Timestamp};
 use riser_wire::Stream;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Pause between writings of durable marks; what is lost of them only causes repeats.
 const MARKS: Duration = Duration::from_secs(5);
 /// Pause between looks at retention.
 const RETENTION: Duration = Duration::from_secs(60);
+/// Pause between looks at the disk.
+const DISK: Duration = Duration::from_secs(5);
 /// Events kept for a cloud that never answers.
 const MAX_EVENTS: u64 = 500_000;
 /// Events kept where no cloud is configured.
@@ -28,6 +29,7 @@ const MAX_EVENTS_ALONE: u64 = 1_000;
 pub(super) struct Schedule {
     marks: Option<Instant>,
     retention: Option<Instant>,
+    disk: Option<Instant>,
 }
 
 fn due(last: &mut Option<Instant>, pause: Duration, now: bool) -> bool {
@@ -63,8 +65,12 @@ impl Writer {
         {
             self.history_failed(error);
         }
+        if due(&mut self.upkeep.disk, DISK, all) {
+            self.look_at_disk();
+        }
         if due(&mut self.upkeep.retention, RETENTION, all) {
             self.tidy_up(now);
+            self.look_at_disk();
         }
         self.show_disk();
         self.answer(settles);
@@ -105,11 +111,6 @@ impl Writer {
     fn tidy_up(&mut self, now: Timestamp) {
         let dir = self.shared.config.dir.clone();
         let free = (self.shared.config.free_space)(&dir);
-        let figure = free.map_or(0, |f| f.saturating_add(1));
-        self.shared
-            .counters
-            .free_bytes_plus_one
-            .store(figure, Ordering::Relaxed);
         if free.is_none_or(|f| f >= files::floor(&self.shared.config))
             && let Err(error) = files::keep_reserve(&dir)
         {
@@ -119,7 +120,7 @@ impl Writer {
         self.measure();
         // Compaction leaves no batches to count by.
         self.write_ledger();
-        if self.shared.config.compact {
+        if self.shared.config.compact && self.shared.stage() < DiskStage::Scarce {
             crate::compact::begin(&self.shared);
         }
         let tidied = self.retain(now).and_then(|()| self.prune(now));
