@@ -80,7 +80,9 @@ impl Running {
 
     /// Changes the stamps it will tell of later.
     pub(crate) fn restamp(&mut self, put: &dyn Fn(Timestamp) -> Timestamp) {
-        self.open.iter_mut().for_each(|open| alarm::restamp(open, put));
+        self.open
+            .iter_mut()
+            .for_each(|open| alarm::restamp(open, put));
         self.detector.restamp(put);
         self.ended_at = put(self.ended_at);
     }

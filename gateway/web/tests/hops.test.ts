@@ -39,6 +39,8 @@ const overview = (more: Partial<Overview> = {}): Overview => ({
     committed_samples: 9,
     queued_samples: 0,
     dropped_samples: 0,
+    held_samples: 0,
+    stage: 'ample',
   },
   adapters: [{ name: 'modbus', kind: 'modbus', state: 'running', since: NOW, restarts: 0, points: 40 }],
   ...more,
@@ -84,6 +86,21 @@ test('a failing disk comes before everything else on the gateway', () => {
   const gateway = hops(overview({ store }), NOW)[1];
   expect(gateway?.state).toEqual({ tone: 'fault', word: 'Disk fails' });
   expect(gateway?.text).toMatch(/no space left/);
+});
+
+test('a disk that fills says how far it is', () => {
+  const of = (stage: 'low' | 'scarce' | 'full') =>
+    hops(overview({ store: { ...overview().store, stage } }), NOW)[1]?.state;
+  expect(of('low')).toEqual({ tone: 'warning', word: 'Disk fills' });
+  expect(of('scarce')).toEqual({ tone: 'warning', word: 'Disk nearly full' });
+  expect(of('full')).toEqual({ tone: 'fault', word: 'Disk full' });
+});
+
+test('samples that wait for the time are said to wait', () => {
+  const store = { ...overview().store, held_samples: 36_000 };
+  const gateway = hops(overview({ store }), NOW)[1];
+  expect(gateway?.state.word).toBe('Time not known');
+  expect(gateway?.text).toMatch(/36.000 samples wait/);
 });
 
 test('the link says what waits while there is no connection', () => {

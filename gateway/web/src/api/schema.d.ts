@@ -1198,6 +1198,11 @@ export interface components {
             /** @enum {string} */
             state: "failing";
         };
+        /**
+         * @description How far a filling disk has made the store give things up.
+         * @enum {string}
+         */
+        DiskStage: "ample" | "low" | "scarce" | "full";
         /** @description The body of every answer that is not a success. */
         ErrorBody: {
             /** @description What went wrong. */
@@ -1794,6 +1799,11 @@ export interface components {
             free_bytes?: number | null;
             /**
              * Format: int64
+             * @description Samples held back until the time is known.
+             */
+            held_samples: number;
+            /**
+             * Format: int64
              * @description Their octets, as far as batches go.
              */
             history_bytes: number;
@@ -1807,6 +1817,9 @@ export interface components {
              * @description Samples waiting for the disk.
              */
             queued_samples: number;
+            /** @description What is given up because the disk fills. */
+            stage: components["schemas"]["DiskStage"];
+            wear?: components["schemas"]["Wear"] | null;
         };
         /**
          * @description One of the two streams.
@@ -1843,6 +1856,20 @@ export interface components {
          * @enum {string}
          */
         ValueKind: "bool" | "integer" | "float" | "enum" | "text";
+        /** @description How worn an eMMC is, as it says itself (JEDEC JESD84-B51, 7.4.61 to 7.4.63). */
+        Wear: {
+            /**
+             * Format: int32
+             * @description 1 while there are spare blocks, 2 when eight of ten are used, 3 when nine are; 0 where the
+             *     device does not say.
+             */
+            spare: number;
+            /**
+             * Format: int32
+             * @description Life used up, at most so many percent, of its worse area; above 100 when it is exceeded.
+             */
+            used_percent: number;
+        };
         /** @description Writes a point. */
         WriteRequest: {
             /**

@@ -38,6 +38,13 @@ function fieldHop(o: Overview): Hop {
   return { name: 'Field', state: fieldState(o), text: parts.join(' ') };
 }
 
+/** What a filling disk has made the gateway give up. */
+const STAGES: Record<Exclude<Overview['store']['stage'], 'ample'>, StateWord> = {
+  low: { tone: 'warning', word: 'Disk fills' },
+  scarce: { tone: 'warning', word: 'Disk nearly full' },
+  full: { tone: 'fault', word: 'Disk full' },
+};
+
 function gatewayHop(o: Overview, now: number): Hop {
   const { store, points, gateway } = o;
   const kept = `${counted(points.good + points.uncertain + points.bad, 'point')}, ${formatBytes(store.history_bytes)} of history`;
@@ -47,6 +54,20 @@ function gatewayHop(o: Overview, now: number): Hop {
       name: 'Gateway',
       state: { tone: 'fault', word: 'Disk fails' },
       text: `Nothing could be stored for ${formatSpan(now - store.disk.since)}: ${store.disk.error}. ${formatCount(store.queued_samples)} samples wait in memory; rules and alarms work on.`,
+    };
+  }
+  if (store.stage !== 'ample') {
+    return {
+      name: 'Gateway',
+      state: STAGES[store.stage],
+      text: `${kept}${free}. The alarm about the disk says what to do.`,
+    };
+  }
+  if (store.held_samples > 0) {
+    return {
+      name: 'Gateway',
+      state: { tone: 'warning', word: 'Time not known' },
+      text: `${formatCount(store.held_samples)} samples wait until a time service has set the clock; they are stamped right then. Values, rules and alarms work on. ${kept}${free}.`,
     };
   }
   if (gateway.clock !== 'synchronised') {

@@ -29,11 +29,38 @@ pub(crate) async fn disk_is(rig: &Rig, state: &str, limit: Duration) -> Duration
 }
 
 async fn alarms(rig: &Rig) -> (usize, usize) {
-    let count = |body: &Value| body["alarms"].as_array().map_or(0, Vec::len);
+    // The disk has an alarm of its own.
+    let door = |alarm: &&Value| alarm["path"] == "num0/door";
+    let count = |body: &Value| {
+        let all = body["alarms"].as_array();
+        all.map_or(0, |all| all.iter().filter(door).count())
+    };
     let path = "/api/v1/alarms?state=open";
     let here = rig.local.get(path).await.1;
     let there = rig.cloud.get(path).await.1;
     (count(&here), count(&there))
+}
+
+/// Waits until the stage of the disk is what it should be, and so is its alarm, here and in the
+/// cloud.
+async fn told(rig: &Rig, stage: &str, alarm: &str) {
+    let of_disk = |body: Value| {
+        let all = body["alarms"].as_array().cloned().unwrap_or_default();
+        let disk = all.into_iter().find(|a| a["path"] == "riserd/disk");
+        disk.is_some_and(|a| a["state"] == alarm)
+    };
+    let path = "/api/v1/alarms?state=open";
+    let limit = Duration::from_secs(40);
+    until(
+        &format!("the disk is told to be {stage}"),
+        limit,
+        || async {
+            let here = of_disk(rig.local.get(path).await.1);
+            let there = of_disk(rig.cloud.get(path).await.1);
+            (rig.store().await["stage"] == stage && here && there).then_some(())
+        },
+    )
+    .await;
 }
 
 async fn values_stay_live(rig: &Rig) {
@@ -74,6 +101,7 @@ async fn a_full_disk_stops_nothing_and_heals_by_itself() {
     disk.fill();
     let noticed = disk_is(&rig, "failing", Duration::from_secs(60)).await;
     the_building_acts(&rig).await;
+    told(&rig, "full", "active_unacknowledged").await;
     // Now also what the gateway had kept back for alarms.
     let greedy = Instant::now();
     while greedy.elapsed() < LASTS {
@@ -86,6 +114,7 @@ async fn a_full_disk_stops_nothing_and_heals_by_itself() {
     assert!(waiting > Some(1_000), "{waiting:?} samples wait for room");
     disk.free();
     let healed = disk_is(&rig, "ok", Duration::from_secs(15)).await;
+    told(&rig, "ample", "cleared_unacknowledged").await;
     assert_eq!(rig.lab.gateway.id(), process, "without a restart");
     assert!(rig.lab.gateway.running());
     rig.complete("full disk").await;
