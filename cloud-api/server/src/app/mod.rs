@@ -12,6 +12,7 @@ pub mod fleet;
 pub mod history;
 pub mod ledger;
 pub mod passwords;
+pub mod quarantine;
 pub mod shape;
 
 pub use error::{AppError, AppResult};
@@ -28,6 +29,7 @@ use commands::Commands;
 use fleet::Fleet;
 use history::History;
 use ledger::Ledgers;
+use quarantine::Quarantines;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -48,6 +50,8 @@ pub struct App {
     pub audits: Audits,
     /// Loss ledgers and completeness.
     pub ledgers: Ledgers,
+    /// Frames in quarantine.
+    pub quarantines: Quarantines,
     /// Alarms.
     pub alarms: Alarms,
     /// Commands.
@@ -73,6 +77,7 @@ impl App {
             history: History::new(db.clone()),
             audits: Audits::new(db.clone(), clock.clone()),
             ledgers: Ledgers::new(db.clone()),
+            quarantines: Quarantines::new(db.clone()),
             alarms: Alarms::new(db.clone(), downlink.clone(), clock.clone()),
             commands: Commands::new(db.clone(), downlink.clone(), clock.clone()),
             db: db.clone(),

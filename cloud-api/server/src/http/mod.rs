@@ -14,6 +14,7 @@ mod guard;
 mod ledger;
 mod live;
 mod points;
+mod quarantine;
 mod refusal;
 mod serve;
 mod service;
@@ -154,6 +155,8 @@ fn read(guarded: Guarded) -> Guarded {
         .with(Permission::Read, routes!(fleet::gateway))
         .with(Permission::Read, routes!(ledger::ledger))
         .with(Permission::Read, routes!(ledger::completeness))
+        .with(Permission::Read, routes!(quarantine::quarantine))
+        .with(Permission::Read, routes!(quarantine::quarantined_frame))
         .with(Permission::Read, routes!(points::points))
         .with(Permission::Read, routes!(points::point))
         .with(Permission::Read, routes!(points::trend))

@@ -2,6 +2,7 @@
 //! expired token}, against a table. An operation without a line in the table fails.
 
 use crate::site::{METRICS, Site, T0, answer, origin};
+use riser_cloud::db::Poison;
 use riser_model::{
     Alarm, AlarmId, AlarmPriority, AlarmState, Author, AuthorKind, Command, CommandId, Event,
     Permission, Priority, Reading, Role, ScanBatch, Slot, Timestamp, Value,
@@ -52,6 +53,14 @@ fn table() -> BTreeMap<&'static str, Gate> {
         ("get /api/v1/gateways/{gateway}/ledger", Object(Read, 200)),
         (
             "get /api/v1/gateways/{gateway}/completeness",
+            Object(Read, 200),
+        ),
+        (
+            "get /api/v1/gateways/{gateway}/quarantine",
+            Object(Read, 200),
+        ),
+        (
+            "get /api/v1/gateways/{gateway}/quarantine/{frame}",
             Object(Read, 200),
         ),
         ("get /api/v1/gateways/{gateway}/points", Object(Read, 200)),
@@ -135,6 +144,13 @@ async fn site() -> Site {
         }];
         let at = Timestamp(T0 - 1000);
         site.data(&origin, vec![ScanBatch { at, readings }]).await;
+        let poison = Poison {
+            header: None,
+            frame: b"RF"[..].into(),
+            reason: "cut short".to_owned(),
+        };
+        let put = site.db.quarantine(&origin, poison, Timestamp(T0)).await;
+        put.unwrap();
     }
     site
 }
@@ -153,6 +169,7 @@ fn filled(operation: &str, tenant: &str) -> String {
         .replace("{gateway}", &format!("gw-{tenant}"))
         .replace("{device}", "ahu-1")
         .replace("{point}", "setpoint")
+        .replace("{frame}", &(n + 1).to_string())
         .replace("{id}", &id)
 }
 

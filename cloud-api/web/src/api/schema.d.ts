@@ -373,6 +373,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gateways/{gateway}/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Frames of a gateway that could not be used, with the reasons */
+        get: operations["quarantine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway}/quarantine/{frame}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The octets of a frame in quarantine, as they came */
+        get: operations["quarantined_frame"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live": {
         parameters: {
             query?: never;
@@ -903,6 +937,16 @@ export interface components {
             /** @description In order of tenant and id. */
             gateways: components["schemas"]["Gateway"][];
         };
+        /** @description Frames of a gateway in quarantine. */
+        GatewayQuarantine: {
+            /** @description The newest first. */
+            frames: components["schemas"]["QuarantinedFrame"][];
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            total: number;
+        };
         /** @description Whether the service works. */
         Health: {
             /** @description `ok` when the database answers. */
@@ -1171,6 +1215,34 @@ export interface components {
             level: components["schemas"]["Level"];
             reason?: components["schemas"]["Reason"] | null;
         };
+        /** @description A frame that could not be used. The rest of its stream flows on. */
+        QuarantinedFrame: {
+            /**
+             * Format: uuid
+             * @description Its numbering; null, as stream and number, when even its header is unreadable.
+             */
+            epoch?: string | null;
+            /**
+             * Format: int64
+             * @description Names it here.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Octets kept of it; null when only the reason is kept.
+             */
+            octets?: number | null;
+            /** @description What is wrong with it, in words. */
+            reason: string;
+            /** @description When it came. */
+            received_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            seq?: number | null;
+            stream?: components["schemas"]["StreamName"] | null;
+        };
         /**
          * @description Why a value is not plainly good. The set is closed: every edge must handle each.
          * @enum {string}
@@ -1214,6 +1286,11 @@ export interface components {
          *     again for another point, so batches may refer to it for ever.
          */
         Slot: number;
+        /**
+         * @description One of the two streams.
+         * @enum {string}
+         */
+        StreamName: "event" | "data";
         /** @description One customer of the cloud. */
         Tenant: {
             /** @description When it was set up. */
@@ -2064,6 +2141,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandRecord"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    quarantine: {
+        parameters: {
+            query?: {
+                /** @description 100 if absent, 1000 at most. */
+                limit?: number;
+                /** @description For whoever may cross tenants: the one to look into; all of them if absent. */
+                tenant?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The gateway. */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayQuarantine"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    quarantined_frame: {
+        parameters: {
+            query?: {
+                /** @description For whoever may cross tenants: the one to look into; all of them if absent. */
+                tenant?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The gateway. */
+                gateway: string;
+                /** @description Its id in the list. */
+                frame: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
                 };
             };
             /** @description Not carried out; the body says why and what to do. */
