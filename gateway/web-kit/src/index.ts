@@ -39,6 +39,7 @@ export { BoneBlock, BoneRows } from './states/Bones';
 export { DataTable, useIsPhone, type Column } from './table/DataTable';
 export { parseRange, rangeParams, resolveRange, type TrendRange } from './chart/range';
 export type { Marker } from './chart/options';
+export { QuarantinePanel, type QuarantinedRow } from './quarantine/QuarantinePanel';
 export { TrendPanel } from './chart/TrendPanel';
 export { WriteDialog } from './write/WriteDialog';
 export type { WriteRequest } from './write/request';

@@ -39,6 +39,12 @@ export type CompletenessDay = Schemas['CompletenessDay'];
 export const getCompleteness = (gateway: string): Promise<Completeness> =>
   body(client.GET('/api/v1/gateways/{gateway}/completeness', { params: { path: { gateway } } }));
 
+export type GatewayQuarantine = Schemas['GatewayQuarantine'];
+
+/** Frames of a gateway that could not be used, the newest first. */
+export const getQuarantine = (gateway: string): Promise<GatewayQuarantine> =>
+  body(client.GET('/api/v1/gateways/{gateway}/quarantine', { params: { path: { gateway } } }));
+
 export type GatewayAudit = Schemas['GatewayAudit'];
 
 export interface AuditQuery {

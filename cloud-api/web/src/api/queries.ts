@@ -37,6 +37,14 @@ export const useCompleteness = (gateway: string) =>
     refetchInterval: COMPLETENESS_EVERY_MS,
   });
 
+/** Frames of a gateway that could not be used. */
+export const useQuarantine = (gateway: string) =>
+  useQuery({
+    queryKey: ['quarantine', gateway],
+    queryFn: () => calls.getQuarantine(gateway),
+    refetchInterval: COMPLETENESS_EVERY_MS,
+  });
+
 /** The audit log of a gateway, the newest first, older ones as they are asked for. */
 export const useAudit = (gateway: string, query: calls.AuditQuery, enabled: boolean) =>
   useInfiniteQuery({

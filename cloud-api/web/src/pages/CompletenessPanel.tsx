@@ -7,10 +7,11 @@ import {
   formatCount,
   messageOf,
   Panel,
+  QuarantinePanel,
   type Column,
 } from '@riser/kit';
 import type { CompletenessDay } from '../api/calls';
-import { useCompleteness } from '../api/queries';
+import { useCompleteness, useQuarantine } from '../api/queries';
 import css from './CompletenessPanel.module.css';
 
 /** Rounded down: 99.999 % is not complete. */
@@ -65,44 +66,58 @@ const COLUMNS: readonly Column<CompletenessDay>[] = [
   },
 ];
 
+function Aside({ gateway }: { gateway: string }) {
+  const { data } = useQuarantine(gateway);
+  const rows = (data?.frames ?? []).map((frame) => ({
+    key: String(frame.id),
+    at: frame.received_at,
+    what: typeof frame.seq === 'number' ? `${frame.stream} ${frame.seq}` : 'unreadable',
+    reason: frame.reason,
+  }));
+  return <QuarantinePanel total={data?.total ?? 0} rows={rows} />;
+}
+
 export function CompletenessPanel({ gateway }: { gateway: string }) {
   const asked = useCompleteness(gateway);
   const days = [...(asked.data?.days ?? [])].reverse();
   return (
-    <Panel title="Completeness, last 30 days" flush>
-      {asked.isPending && <BoneRows rows={3} />}
-      {asked.error && !asked.data && (
-        <ErrorState
-          what="The completeness could not be fetched"
-          message={messageOf(asked.error)}
-          onRetry={() => void asked.refetch()}
-        />
-      )}
-      {asked.data && days.length === 0 && (
-        <EmptyState title="No closed hour yet">
-          A gateway tells what became of its samples two minutes after each full hour.
-        </EmptyState>
-      )}
-      {days.length > 0 && (
-        <DataTable
-          label="Completeness by day"
-          rows={days}
-          columns={COLUMNS}
-          rowKey={(day) => String(day.day)}
-          card={(day) => (
-            <div className={css.card}>
-              <div className={css.cardHead}>
-                <span className={css.figure}>{dayOf(day.day)}</span>
-                <strong className={css.figure}>{percent(day.completeness)}</strong>
+    <>
+      <Panel title="Completeness, last 30 days" flush>
+        {asked.isPending && <BoneRows rows={3} />}
+        {asked.error && !asked.data && (
+          <ErrorState
+            what="The completeness could not be fetched"
+            message={messageOf(asked.error)}
+            onRetry={() => void asked.refetch()}
+          />
+        )}
+        {asked.data && days.length === 0 && (
+          <EmptyState title="No closed hour yet">
+            A gateway tells what became of its samples two minutes after each full hour.
+          </EmptyState>
+        )}
+        {days.length > 0 && (
+          <DataTable
+            label="Completeness by day"
+            rows={days}
+            columns={COLUMNS}
+            rowKey={(day) => String(day.day)}
+            card={(day) => (
+              <div className={css.card}>
+                <div className={css.cardHead}>
+                  <span className={css.figure}>{dayOf(day.day)}</span>
+                  <strong className={css.figure}>{percent(day.completeness)}</strong>
+                </div>
+                <div className={css.zero}>
+                  {formatCount(day.received)} of {formatCount(day.collected)} samples; unexplained:{' '}
+                  <Gap day={day} />
+                </div>
               </div>
-              <div className={css.zero}>
-                {formatCount(day.received)} of {formatCount(day.collected)} samples; unexplained:{' '}
-                <Gap day={day} />
-              </div>
-            </div>
-          )}
-        />
-      )}
-    </Panel>
+            )}
+          />
+        )}
+      </Panel>
+      <Aside gateway={gateway} />
+    </>
   );
 }

@@ -103,6 +103,14 @@ export async function getCommands(path: string, limit: number): Promise<CommandR
 export const getLedger = (from: number, by: 'hour' | 'day'): Promise<Ledger> =>
   body(client.GET('/api/v1/ledger', { params: { query: { from, by } } }));
 
+export type Quarantine = Schemas['Quarantine'];
+
+/** Batches the cloud could not use, the newest first. */
+export const getQuarantine = (): Promise<Quarantine> => body(client.GET('/api/v1/quarantine'));
+
+export const quarantinedFrameHref = (batch: Quarantine['batches'][number]): string =>
+  `/api/v1/quarantine/${batch.epoch}/${batch.stream}/${batch.seq}`;
+
 export interface AuditQuery {
   search?: string;
   action?: string;

@@ -88,6 +88,14 @@ export const useLedger = (daily: boolean) =>
     placeholderData: keepPreviousData,
   });
 
+/** Batches the cloud could not use. */
+export const useQuarantine = () =>
+  useQuery({
+    queryKey: ['quarantine'],
+    queryFn: calls.getQuarantine,
+    refetchInterval: LEDGER_EVERY_MS,
+  });
+
 /** The audit log, the newest first, older ones as they are asked for. */
 export const useAudit = (query: calls.AuditQuery, enabled: boolean) =>
   useInfiniteQuery({

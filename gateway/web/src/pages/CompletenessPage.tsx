@@ -10,10 +10,11 @@ import {
   messageOf,
   PageHeader,
   Panel,
+  QuarantinePanel,
   type Column,
 } from '@riser/kit';
-import type { LedgerRow } from '../api/calls';
-import { useLedger } from '../api/queries';
+import { quarantinedFrameHref, type LedgerRow } from '../api/calls';
+import { useLedger, useQuarantine } from '../api/queries';
 import css from './CompletenessPage.module.css';
 import { useUrl } from '../useUrl';
 
@@ -141,6 +142,19 @@ function Verdict({ rows }: { rows: readonly LedgerRow[] }) {
   );
 }
 
+function Aside() {
+  const { data } = useQuarantine();
+  const rows = (data?.batches ?? []).map((batch) => ({
+    key: `${batch.epoch} ${batch.stream} ${batch.seq}`,
+    at: batch.at,
+    what: `${batch.stream} ${batch.seq}`,
+    samples: batch.samples,
+    reason: batch.reason,
+    href: typeof batch.octets === 'number' ? quarantinedFrameHref(batch) : undefined,
+  }));
+  return <QuarantinePanel total={data?.total ?? 0} rows={rows} />;
+}
+
 export default function CompletenessPage() {
   const [url, setUrl] = useUrl();
   const daily = url.get('by') === 'day';
@@ -186,6 +200,7 @@ export default function CompletenessPage() {
           />
         </Panel>
       )}
+      <Aside />
     </>
   );
 }
