@@ -2,7 +2,7 @@
 // Entries of newer gateways have actions and details nobody here knows; they are shown as they stand.
 import type { AuditEntry } from '../model';
 import { counted } from '../format/number';
-import { formatStamp } from '../format/time';
+import { formatSpan, formatStamp } from '../format/time';
 
 /** What the filter offers, in the order of how often it is asked for. */
 export const AUDIT_ACTIONS: readonly [string, string][] = [
@@ -25,6 +25,7 @@ export const AUDIT_ACTIONS: readonly [string, string][] = [
   ['backup', 'Backups'],
   ['restored', 'Restores'],
   ['updated', 'Updates'],
+  ['clock_set', 'Clock set'],
   ['pruned', 'Old entries dropped'],
   ['chain_broken', 'Breaks found'],
   ['break_acknowledged', 'Breaks acknowledged'],
@@ -75,6 +76,14 @@ function backedUp(object: string, detail: Detail): string {
   return 'Asked for a backup';
 }
 
+function clockSet(_: string, detail: Detail): string {
+  const by = number(detail['by_ms']);
+  const moved = `The clock went ${by < 0 ? 'back' : 'forward'} by ${formatSpan(Math.abs(by))}`;
+  return typeof detail['assumed_since'] === 'number'
+    ? `${moved}: the time was not known before; what was recorded since ${formatStamp(detail['assumed_since'])} by the old clock was put right`
+    : moved;
+}
+
 const SENTENCES: Record<string, (object: string, detail: Detail) => string> = {
   write: written,
   outcome: (o, d) => {
@@ -103,6 +112,7 @@ const SENTENCES: Record<string, (object: string, detail: Detail) => string> = {
   backup: backedUp,
   restored: (_, d) => `Restored from a backup${after(' of ', d['gateway'])}; a new chain begins`,
   updated: (o) => `Updated ${o}`,
+  clock_set: clockSet,
   chain_broken: (o, d) => `Found this log broken: ${text(d['reason']) || o}`,
   break_acknowledged: (_, d) =>
     `Acknowledged a break of this log${after(': ', d['comment'])}; a new chain begins`,
