@@ -20,7 +20,10 @@ const editor = () => page.getByRole('textbox', { name: 'Document' });
 const button = (name) => page.getByRole('button', { name, exact: true });
 const trial = () => page.getByRole('region', { name: 'A change waits' });
 const row = (version) =>
-  page.getByRole('table', { name: 'Versions' }).getByRole('row').filter({ hasText: new RegExp(`^\\D*${version}\\b`) });
+  page
+    .getByRole('table', { name: 'Versions' })
+    .getByRole('row')
+    .filter({ has: page.getByRole('cell', { name: String(version), exact: true }) });
 
 test('the page shows what runs, from the file', async () => {
   page = await it.local();
@@ -49,7 +52,9 @@ test('a change is shown before it is done, runs on trial, and is kept', async ()
   await differences.getByText('rule[on-trial].point').waitFor();
   await page.getByLabel('Why').fill('a first try');
   await button('Apply on trial').click();
-  await trial().getByText(/^Taken back in /).waitFor();
+  await trial()
+    .getByText(/^Taken back in /)
+    .waitFor();
   await row(2).getByText('On trial').waitFor();
   await button('Keep it').click();
   await trial().waitFor({ state: 'detached' });

@@ -102,6 +102,18 @@ export const NORMAL = [
   { name: 'local-alarms-history', path: '/alarms?state=all' },
   { name: 'local-acknowledge', path: '/alarms', act: openAcknowledge },
   { name: 'local-settings', path: '/settings' },
+  { name: 'local-configuration', path: '/configuration' },
+  {
+    name: 'local-configuration-checked',
+    path: '/configuration',
+    act: async (page) => {
+      const document = page.getByRole('textbox', { name: 'Document' });
+      await document.waitFor();
+      await document.fill((await document.inputValue()).replace('limit = ', 'limit = 1'));
+      await page.getByRole('button', { name: 'Check', exact: true }).click();
+      await page.getByRole('list', { name: 'Differences' }).waitFor();
+    },
+  },
   { name: 'local-search', path: '/', act: search('supply') },
   { name: 'local-not-found', path: '/nowhere' },
 

@@ -177,7 +177,7 @@ async fn rules_are_swapped_and_the_alarm_of_one_that_stays_stands() {
         ..Change::default()
     };
     bench.runtime.change(change).await.unwrap();
-    assert_eq!(bench.runtime.alarms(), [raised.clone()]);
+    assert_eq!(bench.runtime.alarms(), std::slice::from_ref(&raised));
     bench.read_temp(91.0).await;
     eventually("the new rule writes", || !bench.device.writes().is_empty()).await;
     // Without the rules: the level is given back, the alarm is over and waits for its acknowledgement.

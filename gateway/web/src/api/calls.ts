@@ -132,7 +132,8 @@ export function auditCsvHref(query: AuditQuery): string {
 export const acknowledgeBreak = (comment: string): Promise<Schemas['AuditChain']> =>
   body(client.POST('/api/v1/audit/acknowledge', { body: { comment } }));
 
-export const getConfiguration = (): Promise<ConfigurationView> => body(client.GET('/api/v1/config'));
+export const getConfiguration = (version: number): Promise<ConfigurationView> =>
+  body(client.GET('/api/v1/config/versions/{version}', { params: { path: { version } } }));
 
 export const getConfigurations = (): Promise<ConfigurationList> =>
   body(client.GET('/api/v1/config/versions'));

@@ -63,12 +63,11 @@ export const useConfigurations = (enabled: boolean) =>
     enabled,
   });
 
-/** The document that runs, secrets hidden. */
+/** The document of a version, secrets hidden. */
 export const useConfiguration = (version: number | undefined) =>
   useQuery({
     queryKey: [...keys.configuration, 'document', version],
-    queryFn: calls.getConfiguration,
-    enabled: version !== undefined,
+    queryFn: version === undefined ? skipToken : () => calls.getConfiguration(version),
   });
 
 /** What is different between two versions. */
