@@ -44,6 +44,8 @@ pub(crate) struct Config {
     /// What is wrong with the identity towards the cloud. The gateway collects all the same: a
     /// building must not stop because a certificate is late.
     pub(crate) identity_problems: Problems,
+    /// What works and is hardly meant, in words.
+    pub(crate) doubts: Vec<String>,
 }
 
 impl Config {
@@ -274,6 +276,8 @@ pub(crate) struct Cloud {
     pub(crate) ca: PathBuf,
     pub(crate) cert: PathBuf,
     pub(crate) key: PathBuf,
+    /// Kilobits a second the link may take on average; none: no bound.
+    pub(crate) max_kbit_s: Option<u32>,
 }
 
 impl Cloud {

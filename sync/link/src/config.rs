@@ -31,6 +31,9 @@ pub struct LinkConfig {
     pub boot: Uuid,
     /// Wall clock.
     pub now: Now,
+    /// Kilobits (1,000 bits) a second the link may take on average; `None`: no bound. Events pass
+    /// whatever it is.
+    pub max_kbit_s: Option<u32>,
     /// Times and limits.
     pub timings: Timings,
 }

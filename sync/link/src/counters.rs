@@ -17,6 +17,12 @@ pub struct LinkCounts {
     pub resent: u64,
     /// PUBACKs that said the message was not taken.
     pub refused: u64,
+    /// Batches sent in parts, because the broker takes no packet that long.
+    pub split: u64,
+    /// Seconds in which the bandwidth budget held data back.
+    pub held_seconds: u64,
+    /// Live batches left to the backfill because the budget could not carry all of them.
+    pub deferred: u64,
     /// Times the cloud has asked this gateway to come back later.
     pub postponed: u64,
 }
@@ -30,6 +36,9 @@ pub(crate) struct Counters {
     pub(crate) watch_sent: AtomicU64,
     pub(crate) resent: AtomicU64,
     pub(crate) refused: AtomicU64,
+    pub(crate) split: AtomicU64,
+    pub(crate) held_seconds: AtomicU64,
+    pub(crate) deferred: AtomicU64,
     pub(crate) postponed: AtomicU64,
 }
 
@@ -44,6 +53,9 @@ impl Counters {
             watch_sent: read(&self.watch_sent),
             resent: read(&self.resent),
             refused: read(&self.refused),
+            split: read(&self.split),
+            held_seconds: read(&self.held_seconds),
+            deferred: read(&self.deferred),
             postponed: read(&self.postponed),
         }
     }

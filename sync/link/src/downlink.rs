@@ -4,7 +4,7 @@
 use crate::counters::{Counters, count};
 use riser_model::{Acknowledgement, AlarmId, Command, GatewayId, PointPath, TenantId};
 use riser_wire::topic::{self, Direction};
-use riser_wire::{Down, WireError};
+use riser_wire::{ConfigurationRequest, Down, WireError};
 use tokio::sync::mpsc;
 
 /// Something the runtime has to act upon.
@@ -26,6 +26,8 @@ pub enum Downlink {
         /// For how long.
         seconds: u32,
     },
+    /// Somebody at the cloud asks for another configuration.
+    Configuration(ConfigurationRequest),
 }
 
 impl Downlink {
@@ -33,6 +35,7 @@ impl Downlink {
         match self {
             Self::Command(command) => format!("command {} on {}", command.id.0, command.path),
             Self::Acknowledge { alarm, .. } => format!("acknowledgement of alarm {}", alarm.0),
+            Self::Configuration(request) => format!("configuration request {}", request.request),
             Self::Watch { paths, .. } => format!("watch lease of {} points", paths.len()),
         }
     }

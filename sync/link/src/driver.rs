@@ -67,6 +67,8 @@ pub(crate) enum Heard {
         turned_away: bool,
         /// When the cloud wants to see this gateway again.
         retry_after: Option<Duration>,
+        /// A packet was longer than the other side takes.
+        too_long: bool,
     },
 }
 
@@ -130,6 +132,7 @@ async fn drive(mut event_loop: EventLoop, reports: mpsc::Sender<Heard>, host: St
                 reason: trouble::describe(&error, &host),
                 turned_away: trouble::turned_away(&error),
                 retry_after: farewell(&event_loop),
+                too_long: trouble::too_long(&error),
             }),
             Err(_) => Some(ended("the MQTT client failed: connecting anew")),
         };
@@ -146,6 +149,7 @@ fn ended(reason: &str) -> Heard {
         reason: reason.to_owned(),
         turned_away: false,
         retry_after: None,
+        too_long: false,
     }
 }
 

@@ -30,7 +30,8 @@ impl Session<'_> {
                 }
                 self.window.limit(receive_maximum);
                 let most = packet_maximum.and_then(|most| usize::try_from(most).ok());
-                self.packet_maximum = most.unwrap_or(usize::MAX);
+                let found_out = self.link.packet_most.unwrap_or(usize::MAX);
+                self.packet_maximum = most.unwrap_or(usize::MAX).min(found_out);
                 return self.begin(now);
             }
             Heard::Subscribed(result) => {
@@ -46,8 +47,12 @@ impl Session<'_> {
                 reason,
                 turned_away,
                 retry_after,
+                too_long,
             } => {
                 (self.turned_away, self.retry_after) = (turned_away, retry_after);
+                if too_long {
+                    self.learn();
+                }
                 return Err(reason);
             }
         }
@@ -66,11 +71,15 @@ impl Session<'_> {
         count(&self.link.counters.refused, 1);
         self.link.reporter.error(&reason);
         match label {
-            Some(Label::Batch(key)) if for_good => {
+            Some(Label::Batch(key) | Label::Part(key)) if for_good => {
+                self.drop_parts(key);
                 self.window.rejected(key);
                 self.put_aside(key, reason);
             }
-            Some(Label::Batch(key)) => self.window.refused(key, now),
+            Some(Label::Batch(key) | Label::Part(key)) => {
+                self.drop_parts(key);
+                self.window.refused(key, now);
+            }
             // Without a hello nothing else makes sense to the cloud.
             Some(Label::Hello) => return Err(reason),
             _ => {}
@@ -103,6 +112,7 @@ impl Session<'_> {
             } => {
                 let key = (stream, Position { epoch, seq });
                 self.vitals.progress(now);
+                self.drop_parts(key);
                 self.window.rejected(key);
                 self.put_aside(key, reason);
             }
@@ -113,6 +123,7 @@ impl Session<'_> {
                 }
             }
             Down::Command(command) => deliver(Downlink::Command(command)),
+            Down::Configuration(request) => deliver(Downlink::Configuration(request)),
             Down::Acknowledge {
                 alarm,
                 acknowledgement,

@@ -3,7 +3,8 @@
 //!
 //! Live begins behind whatever was committed when the connection came up, so that dashboards are
 //! live at once; everything before is backfill. A live lane that falls far behind gives its
-//! arrears to the backfill too.
+//! arrears to the backfill too, sooner when the bandwidth budget cannot carry all of it: then the
+//! newest goes up as often as it may, and what lies between follows when there is room.
 
 use crate::window::Window;
 use riser_store::{OutboxBatch, Position};
@@ -17,6 +18,8 @@ const CLAIM: usize = 16;
 /// Batches the live lane may lag behind before its arrears become backfill: two minutes at the
 /// usual pace.
 const LAG: u64 = 240;
+/// The same while the budget holds the live lane up: a few seconds.
+const LAG_HELD: u64 = 8;
 /// Pause after the outbox could not answer.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -175,8 +178,40 @@ impl Lanes {
         (own.asking, own.dirty, own.retry_at) = (false, true, Some(now + RETRY));
     }
 
-    /// The next batch to send, if the window admits one.
-    pub(crate) fn next(&mut self, window: &Window) -> Option<(UpLane, OutboxBatch)> {
+    /// The budget holds the live lane up: arrears go to the backfill. Answers how many batches.
+    pub(crate) fn thin(&mut self, head: Position) -> u64 {
+        let unsent = self.live.ready.front().map(|b| b.position);
+        let behind = match unsent {
+            Some(first) if first.epoch == head.epoch => head.seq.saturating_sub(first.seq) + 1,
+            _ => head.seq.saturating_sub(self.live_after.seq),
+        };
+        if head.epoch != self.live_after.epoch || behind <= LAG_HELD {
+            return 0;
+        }
+        self.live.ready.clear();
+        self.live_after = head;
+        self.below = next(head);
+        self.backfill.dirty = true;
+        behind
+    }
+
+    /// The lane whose turn it is, of those with something ready.
+    pub(crate) fn ready(&self) -> Option<UpLane> {
+        let lanes = [
+            (UpLane::Event, &self.event),
+            (UpLane::Live, &self.live),
+            (UpLane::Backfill, &self.backfill),
+        ];
+        let mut ready = lanes.iter().filter(|(_, own)| !own.ready.is_empty());
+        ready.next().map(|(lane, _)| *lane)
+    }
+
+    /// The next batch to send, if the window admits one on a lane that is open.
+    pub(crate) fn next(
+        &mut self,
+        window: &Window,
+        mut open: impl FnMut(UpLane) -> bool,
+    ) -> Option<(UpLane, OutboxBatch)> {
         let lanes = [
             (UpLane::Event, &mut self.event),
             (UpLane::Live, &mut self.live),
@@ -186,6 +221,9 @@ impl Lanes {
             let Some(size) = own.ready.front().map(|b| b.frame.len()) else {
                 continue;
             };
+            if !open(lane) {
+                return None;
+            }
             if window.admits(lane, size) {
                 return own.ready.pop_front().map(|batch| (lane, batch));
             }
@@ -315,7 +353,7 @@ pub(crate) mod tests {
             Some(Claim::Events { .. })
         ));
         lanes.claimed(UpLane::Event, vec![batch(Stream::Event, 1, 10)]);
-        let order: Vec<_> = std::iter::from_fn(|| lanes.next(&window))
+        let order: Vec<_> = std::iter::from_fn(|| lanes.next(&window, |_| true))
             .map(|(lane, b)| (lane, b.position.seq))
             .take(3)
             .collect();
@@ -336,7 +374,7 @@ pub(crate) mod tests {
         lanes.claim(&window, now);
         assert!(!lanes.caught_up(&window));
         lanes.claimed(UpLane::Backfill, data(3..=3));
-        let (lane, batch) = lanes.next(&window).unwrap();
+        let (lane, batch) = lanes.next(&window, |_| true).unwrap();
         window.sent(batch, lane, now);
         assert!(matches!(
             lanes.claim(&window, now),
@@ -359,7 +397,7 @@ pub(crate) mod tests {
         assert_eq!(lanes.claim(&window, now), None, "one question at a time");
         lanes.claimed(UpLane::Live, data(1..=16));
         assert_eq!(lanes.claim(&window, now), None, "not before they are sent");
-        while lanes.next(&window).is_some() {}
+        while lanes.next(&window, |_| true).is_some() {}
         let rest = Claim::Live {
             after: position(16),
             max: CLAIM,
@@ -379,7 +417,7 @@ pub(crate) mod tests {
         ));
         lanes.committed(Stream::Data, position(300));
         lanes.claimed(UpLane::Live, data(11..=12));
-        while lanes.next(&window).is_some() {}
+        while lanes.next(&window, |_| true).is_some() {}
         let live = Claim::Live {
             after: position(300),
             max: CLAIM,
@@ -389,5 +427,30 @@ pub(crate) mod tests {
             lanes.claim(&window, now),
             Some(Claim::Backfill { below, .. }) if below == position(301)
         ));
+    }
+
+    #[test]
+    fn a_live_lane_that_is_held_up_goes_on_with_the_newest() {
+        let (mut lanes, window, now) = opened(10);
+        lanes.claim(&window, now);
+        lanes.claimed(UpLane::Backfill, vec![]);
+        lanes.committed(Stream::Data, position(12));
+        lanes.claim(&window, now);
+        lanes.claimed(UpLane::Live, data(11..=12));
+        assert_eq!(lanes.thin(position(14)), 0, "not far behind yet");
+        assert_eq!(lanes.ready(), Some(UpLane::Live));
+        assert!(lanes.next(&window, |lane| lane == UpLane::Event).is_none());
+        assert_eq!(lanes.thin(position(30)), 20);
+        assert_eq!(lanes.ready(), None);
+        assert!(matches!(
+            lanes.claim(&window, now),
+            Some(Claim::Backfill { below, .. }) if below == position(31)
+        ));
+        lanes.committed(Stream::Data, position(31));
+        let live = Claim::Live {
+            after: position(30),
+            max: CLAIM,
+        };
+        assert_eq!(lanes.claim(&window, now), Some(live));
     }
 }

@@ -12,22 +12,25 @@
 //! - `session` is one connection: it owns every decision and never waits on the network.
 //! - `driver` is the one task that touches rumqttc. A new client is built for every connection, so
 //!   nothing of a lost one can linger.
-//! - `lanes`, `window`, `vitals`, `backoff` are pure: state and time in, decisions out.
+//! - `lanes`, `window`, `vitals`, `backoff`, `budget` are pure: state and time in, decisions out.
 //!
 //! A third-party MQTT 5 broker may stand in between. A PUBACK moves the window and frees nothing.
 
 mod backoff;
+mod budget;
 mod config;
 mod counters;
 mod downlink;
 mod driver;
 mod errands;
 mod hear;
+mod hold;
 mod identity;
 mod lanes;
 mod report;
 mod session;
 mod speech;
+mod split;
 mod trouble;
 mod uplink;
 mod vitals;

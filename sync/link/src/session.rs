@@ -7,6 +7,7 @@ use crate::driver::{self, Driver, Heard};
 use crate::errands::Done;
 use crate::lanes::Lanes;
 use crate::speech::{Label, Speech};
+use crate::split::Parts;
 use crate::trouble::chain;
 use crate::uplink::Link;
 use crate::vitals::Vitals;
@@ -55,6 +56,8 @@ enum Step {
     Committed(Stream, bool),
     Watch(Option<ScanBatch>),
     Tick,
+    /// The budget has room again.
+    Room,
     Stop,
 }
 
@@ -77,6 +80,10 @@ pub(crate) struct Session<'a> {
     pub(crate) connected: bool,
     pub(crate) subscribed: bool,
     pub(crate) packet_maximum: usize,
+    /// The bandwidth budget holds data back until then.
+    pub(crate) held_until: Option<Instant>,
+    /// The batch that is being sent in parts.
+    pub(crate) parts: Option<Parts>,
     pub(crate) turned_away: bool,
     pub(crate) retry_after: Option<Duration>,
 }
@@ -134,6 +141,8 @@ impl<'a> Session<'a> {
             connected: false,
             subscribed: false,
             packet_maximum: usize::MAX,
+            held_until: None,
+            parts: None,
             turned_away: false,
             retry_after: None,
         }
@@ -166,6 +175,7 @@ impl<'a> Session<'a> {
                     Ok(())
                 }
                 Step::Tick => self.tick(now),
+                Step::Room => Ok(()),
                 Step::Stop => {
                     self.goodbye().await;
                     return None;
@@ -178,6 +188,7 @@ impl<'a> Session<'a> {
     }
 
     async fn step(&mut self, stop: &CancellationToken) -> Step {
+        let room = self.held_until.unwrap_or_else(Instant::now);
         tokio::select! {
             () = stop.cancelled() => Step::Stop,
             heard = self.driver.heard.recv() => Step::Heard(heard),
@@ -186,6 +197,7 @@ impl<'a> Session<'a> {
             open = self.data.changed() => Step::Committed(Stream::Data, open.is_ok()),
             scan = self.link.watch.recv(), if self.link.watching => Step::Watch(scan),
             _ = self.tick.tick() => Step::Tick,
+            () = tokio::time::sleep_until(room.into()), if self.held_until.is_some() => Step::Room,
         }
     }
 
@@ -226,14 +238,15 @@ impl<'a> Session<'a> {
 
     /// Asks the outbox and hands over what the window admits.
     fn pump(&mut self, now: Instant) {
+        self.feed();
         while let Some((batch, lane)) = self.window.again(now) {
             count(&self.link.counters.resent, 1);
             if !self.publish(lane, &batch) {
                 break;
             }
         }
-        while let Some((lane, batch)) = self.lanes.next(&self.window) {
-            if batch.frame.len() + self.speech.overhead(lane) > self.packet_maximum {
+        while let Some((lane, batch)) = self.next(now) {
+            if !self.sendable(lane, &batch) {
                 let most = self.packet_maximum;
                 self.put_aside(
                     (batch.stream, batch.position),
@@ -253,9 +266,15 @@ impl<'a> Session<'a> {
 
     fn publish(&mut self, lane: UpLane, batch: &OutboxBatch) -> bool {
         let label = Label::Batch((batch.stream, batch.position));
-        let payload = Bytes::from_owner(batch.frame.clone());
-        let said = self.speech.say(lane, label, payload);
+        let size = batch.frame.len() + self.speech.overhead(lane);
+        let said = if batch.frame.len() > self.room(lane) {
+            self.split(lane, batch)
+        } else {
+            let payload = Bytes::from_owner(batch.frame.clone());
+            self.speech.say(lane, label, payload)
+        };
         if said {
+            self.link.budget.pay(size, Instant::now());
             self.link.reporter.sent(batch.frame.len(), batch.samples);
             if batch.stream == Stream::Data {
                 self.outbox.sent(batch.position);
@@ -289,13 +308,20 @@ impl<'a> Session<'a> {
         count(counter, samples as u64);
     }
 
-    /// Publishes watched values; false when the client has no room or nobody would take that much.
+    /// Publishes watched values; false when the client or the budget has no room or nobody would
+    /// take that much.
     fn say_watch(&mut self, scans: Vec<ScanBatch>) -> bool {
         let payload = Up::Watch(scans).encode();
         let size = payload.len() + self.speech.overhead(UpLane::Watch);
-        payload.len() <= MAX_FRAME
+        let now = Instant::now();
+        let said = payload.len() <= MAX_FRAME
             && size <= self.packet_maximum
-            && self.speech.say(UpLane::Watch, Label::Watch, payload.into())
+            && self.link.budget.admits(UpLane::Watch, now)
+            && self.speech.say(UpLane::Watch, Label::Watch, payload.into());
+        if said {
+            self.link.budget.pay(size, now);
+        }
+        said
     }
 
     fn tick(&mut self, now: Instant) -> Result<(), String> {
@@ -310,6 +336,9 @@ impl<'a> Session<'a> {
         }
         if self.window.is_empty() {
             self.vitals.progress(now);
+        }
+        if self.held_until.is_some() {
+            count(&self.link.counters.held_seconds, 1);
         }
         if self.subscribed && self.vitals.beat_due(now) {
             self.beat(now);

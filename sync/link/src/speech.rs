@@ -22,8 +22,10 @@ pub(crate) enum Label {
     Heartbeat,
     /// Watched values, QoS 0.
     Watch,
-    /// A frame out of the outbox.
+    /// A frame out of the outbox, or the last part of one.
     Batch(Key),
+    /// Another part of one.
+    Part(Key),
 }
 
 /// The speaking half of a connection.
@@ -59,6 +61,11 @@ impl Speech {
             waiting: VecDeque::new(),
             labels: HashMap::new(),
         }
+    }
+
+    /// Publications handed over that have not left yet.
+    pub(crate) fn queued(&self) -> usize {
+        self.waiting.len()
     }
 
     /// Octets a packet of this lane has besides its payload, at most.

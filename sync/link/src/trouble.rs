@@ -59,6 +59,22 @@ pub(crate) fn turned_away(error: &ConnectionError) -> bool {
     }
 }
 
+/// Code of MQTT 5.0, 2.4: packet too large. The client does not know it in a PUBACK.
+const PACKET_TOO_LARGE: u8 = 0x95;
+
+/// Whether the other side did not take a packet because of its length.
+pub(crate) fn too_long(error: &ConnectionError) -> bool {
+    match error {
+        ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => {
+            *reason_code == DisconnectReasonCode::PacketTooLarge
+        }
+        ConnectionError::MqttState(StateError::Deserialization(
+            PacketError::InvalidConnectReturnCode(code) | PacketError::InvalidReason(code),
+        )) => *code == PACKET_TOO_LARGE,
+        _ => false,
+    }
+}
+
 /// An error with all its causes, in one line.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -73,6 +89,9 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 
 fn of_state(state: &StateError, host: &str) -> String {
     match state {
+        StateError::Deserialization(PacketError::InvalidConnectReturnCode(PACKET_TOO_LARGE)) => {
+            format!("{host} takes no packet this long: sending it in parts")
+        }
         StateError::Io(e) | StateError::Deserialization(PacketError::Io(e)) => of_io(e, host),
         StateError::ConnectionAborted => format!(
             "{host} closed the connection; if this repeats, it may not accept the gateway's certificate, or another gateway uses the same one"

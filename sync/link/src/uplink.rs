@@ -2,6 +2,7 @@
 //! attempts; what happens within a connection is `session`'s.
 
 use crate::backoff::{Parting, Patience};
+use crate::budget::Budget;
 use crate::config::LinkConfig;
 use crate::counters::{Counters, LinkCounts, count};
 use crate::downlink::Downlink;
@@ -67,6 +68,9 @@ pub(crate) struct Link {
     pub(crate) watching: bool,
     pub(crate) counters: Arc<Counters>,
     pub(crate) identity: Identity,
+    pub(crate) budget: Budget,
+    /// Longest packet the broker takes, where it had to be found out.
+    pub(crate) packet_most: Option<usize>,
 }
 
 impl Uplink {
@@ -79,6 +83,7 @@ impl Uplink {
         let (watch, watched) = mpsc::channel(WATCH);
         let counters = Arc::new(Counters::default());
         let link = Link {
+            budget: Budget::new(config.max_kbit_s, Instant::now()),
             config,
             store,
             reporter,
@@ -87,6 +92,7 @@ impl Uplink {
             watching: true,
             counters: Arc::clone(&counters),
             identity: Identity::default(),
+            packet_most: None,
         };
         let task = tokio::spawn(keep(link, cancel));
         LinkHandle {

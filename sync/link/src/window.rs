@@ -195,6 +195,12 @@ impl Window {
         data.map(|f| f.batch.position).collect()
     }
 
+    /// Octets of the largest batch whose PUBACK is out.
+    pub(crate) fn largest(&self) -> usize {
+        let sent = self.flights.iter().filter(|f| f.leg == Leg::Sent);
+        sent.map(|f| f.batch.frame.len()).max().unwrap_or(0)
+    }
+
     /// Batches of a lane in flight.
     pub(crate) fn of(&self, lane: UpLane) -> usize {
         self.flights.iter().filter(|f| f.lane == lane).count()

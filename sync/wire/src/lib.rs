@@ -8,6 +8,7 @@
 
 mod body;
 mod census;
+mod configuration;
 mod directory;
 mod error;
 mod float;
@@ -16,6 +17,7 @@ mod from_proto;
 mod ledger;
 pub mod limits;
 mod message;
+pub mod part;
 mod plane;
 mod proto;
 pub mod retry;
@@ -30,4 +32,4 @@ pub use frame::{
     BatchHeader, Epoch, Stream, decode_data, decode_event, encode_data, encode_event, peek,
     read_point,
 };
-pub use message::{Down, Durable, Heartbeat, Hello, StreamHead, Up, WatchLease};
+pub use message::{ConfigurationRequest, Down, Durable, Heartbeat, Hello, StreamHead, Up, WatchLease};

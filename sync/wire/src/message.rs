@@ -6,7 +6,9 @@ use crate::limits::{MAX_FRAME, MAX_LEASE_PATHS, MAX_RANGES};
 use crate::topic::{DownTopic, UpTopic};
 use crate::{Epoch, Stream, WireError, peek, proto};
 use prost::Message;
-use riser_model::{Acknowledgement, AlarmId, Command, PointPath, ScanBatch, Timestamp};
+use riser_model::{
+    Acknowledgement, AlarmId, Author, Command, ConfigurationAsk, PointPath, ScanBatch, Timestamp,
+};
 use uuid::Uuid;
 
 /// First message after every connect.
@@ -68,6 +70,19 @@ pub struct WatchLease {
     pub paths: Vec<PointPath>,
     /// For how long.
     pub seconds: u32,
+}
+
+/// "Change your configuration." Only changes travel: apply, confirm, revert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigurationRequest {
+    /// Its name; the gateway's audit log says under it what became of it.
+    pub request: Uuid,
+    /// Who asks.
+    pub author: Author,
+    /// Not begun after this.
+    pub expires_at: Timestamp,
+    /// What is asked.
+    pub ask: ConfigurationAsk,
 }
 
 /// Gateway to cloud.
@@ -162,6 +177,8 @@ pub enum Down {
     },
     /// Send these points as they are read.
     Watch(WatchLease),
+    /// Change the configuration.
+    Configuration(ConfigurationRequest),
 }
 
 impl Down {
@@ -171,7 +188,9 @@ impl Down {
         match self {
             Self::Durable(_) | Self::Rejected { .. } => DownTopic::Ack,
             Self::Heartbeat { .. } => DownTopic::Heartbeat,
-            Self::Command(_) | Self::Acknowledge { .. } => DownTopic::Command,
+            Self::Command(_) | Self::Acknowledge { .. } | Self::Configuration(_) => {
+                DownTopic::Command
+            }
             Self::Watch(_) => DownTopic::Watch,
         }
     }
@@ -206,6 +225,7 @@ impl Down {
                 paths: lease.paths.iter().map(ToString::to_string).collect(),
                 seconds: lease.seconds,
             }),
+            Self::Configuration(request) => Kind::Configuration(request.into()),
         };
         proto::Down { kind: Some(kind) }.encode_to_vec()
     }
@@ -241,6 +261,7 @@ impl Down {
                     .ok_or(WireError::Truncated("acknowledge"))?
                     .try_into()?,
             },
+            Kind::Configuration(request) => Self::Configuration(request.try_into()?),
             Kind::Watch(lease) => {
                 WireError::check("paths in a lease", lease.paths.len(), MAX_LEASE_PATHS)?;
                 let paths = lease

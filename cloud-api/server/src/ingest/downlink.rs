@@ -9,7 +9,7 @@ use crate::db::{Db, DbError, Issued, Origin, Taken};
 use riser_model::{
     Acknowledgement, Alarm, AlarmId, Command, CommandRecord, GatewayId, TenantId, Timestamp,
 };
-use riser_wire::{Down, WatchLease};
+use riser_wire::{ConfigurationRequest, Down, WatchLease};
 use rustc_hash::FxHashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -170,6 +170,18 @@ impl Downlink {
         };
         self.leases().insert(origin.as_ref().clone(), kept);
         self.send(&origin, Down::Watch(lease))
+    }
+
+    /// Asks a gateway for another configuration, if it is connected: one that is applied days later would
+    /// surprise. Nothing is stored; the gateway's audit log tells what became of it. Answers whether it
+    /// went out.
+    pub fn configure(
+        &self,
+        tenant: &TenantId,
+        gateway: &GatewayId,
+        request: ConfigurationRequest,
+    ) -> bool {
+        self.send(&origin(tenant, gateway), Down::Configuration(request))
     }
 
     /// Whether a gateway can be reached now.

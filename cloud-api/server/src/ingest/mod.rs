@@ -8,6 +8,7 @@ mod endpoint;
 mod figures;
 mod mqtt;
 mod packet;
+mod parts;
 mod peers;
 mod pending;
 mod pipeline;

@@ -4,6 +4,7 @@
 
 use super::acks::Acks;
 use super::broker::Signal;
+use super::parts;
 use super::pipeline::Answer;
 use super::reason::Reason;
 use super::sessions::Way;
@@ -11,6 +12,7 @@ use super::{Ingest, SESSION_QUEUE};
 use crate::db::Origin;
 use futures_util::stream::{FuturesOrdered, StreamExt};
 use futures_util::{FutureExt, future::BoxFuture};
+use riser_wire::part::Joiner;
 use riser_wire::topic::{self, Direction};
 use riser_wire::{Down, Epoch};
 use rumqttc::v5::AsyncClient;
@@ -33,6 +35,7 @@ const TICK: Duration = Duration::from_millis(50);
 struct Peer {
     epoch: Option<Epoch>,
     acks: Acks,
+    joiner: Joiner,
     heard: Instant,
     way: u64,
 }
@@ -116,12 +119,12 @@ impl Peers {
             }
         };
         let epoch = self.hear(&origin).await;
-        let payload = message.payload.clone();
-        let settle = self
-            .ingest
-            .pipeline
-            .take(&origin, epoch, lane, payload)
-            .await;
+        let peer = self.known.get_mut(&origin)?;
+        let pipeline = &self.ingest.pipeline;
+        let settle = match parts::whole(&mut peer.joiner, message.payload.clone()) {
+            Ok(whole) => pipeline.take(&origin, epoch, lane, whole).await,
+            Err(answer) => std::future::ready(*answer).boxed(),
+        };
         let acknowledged = (message.qos == QoS::AtLeastOnce).then_some(message);
         acknowledged.map(|message| {
             settle
@@ -144,6 +147,7 @@ impl Peers {
         let peer = Peer {
             epoch: None,
             acks: Acks::new(now),
+            joiner: Joiner::default(),
             heard: now,
             way,
         };

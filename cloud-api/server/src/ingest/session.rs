@@ -8,12 +8,13 @@ use super::mqtt::Mqtt;
 use super::packet::{Connect, Packet, Publish};
 use super::pipeline::{Answer, Settle};
 use super::reason::Reason;
-use super::rights;
 use super::sessions::Ending;
 use super::socket::{Socket, Turn};
+use super::{parts, rights};
 use crate::db::Origin;
 use futures_util::stream::{FuturesOrdered, StreamExt};
 use futures_util::{FutureExt, future::BoxFuture};
+use riser_wire::part::Joiner;
 use riser_wire::topic::{self, DownTopic};
 use riser_wire::{Down, Epoch};
 use std::collections::VecDeque;
@@ -63,6 +64,7 @@ pub(super) struct Session<S> {
     acks: Acks,
     epoch: Option<Epoch>,
     lanes: Vec<DownTopic>,
+    joiner: Joiner,
     silence: Option<Duration>,
     heard: Instant,
     refusals: u32,
@@ -111,6 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             acks: Acks::new(now),
             epoch: None,
             lanes: Vec::new(),
+            joiner: Joiner::default(),
             // Version 3.1.1 without a keep-alive cannot be told to send one: TCP's own remains.
             silence: (keep_alive > 0).then(|| Duration::from_millis(u64::from(keep_alive) * 1500)),
             heard: now,
@@ -164,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         });
         tokio::select! {
             biased;
-            ending = &mut outside.end => Some(ended(ending.unwrap_or(Ending::ShuttingDown(GRACE)))),
+            ending = &mut outside.end => Some(End::Sent(ending.unwrap_or(Ending::ShuttingDown(GRACE)).into())),
             Some((id, answer)) = settling.next(), if !settling.is_empty() => self.answer(id, answer).await,
             Some(down) = outside.down.recv(), if room => { self.down(*down); None }
             turn = turn => match turn {
@@ -216,9 +219,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         match rights::publish(&self.origin, &publish) {
             Ok(lane) => {
                 let pipeline = &self.ingest.pipeline;
-                let taking = pipeline.take(&self.origin, self.epoch, lane, publish.payload);
-                // Boxed, as what is rare below: an idle session should not carry their size.
-                let settle: Settle = Box::pin(taking).await;
+                let settle: Settle = match parts::whole(&mut self.joiner, publish.payload) {
+                    // Boxed, as what is rare below: an idle session should not carry their size.
+                    Ok(whole) => {
+                        Box::pin(pipeline.take(&self.origin, self.epoch, lane, whole)).await
+                    }
+                    Err(answer) => Box::pin(std::future::ready(*answer)),
+                };
                 if id.is_some() {
                     self.settling
                         .push_back(settle.map(move |answer| (id, answer)).boxed());
@@ -383,19 +390,4 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             tracing::warn!(origin = %self.origin, code = reason.code, why = %reason, "refused");
         }
     }
-}
-
-fn ended(ending: Ending) -> End {
-    End::Sent(match ending {
-        Ending::TakenOver => Reason::new(Reason::TAKEN_OVER, "the same gateway has connected anew"),
-        Ending::Revoked => Reason::new(
-            Reason::NOT_AUTHORIZED,
-            "the certificate of this gateway was revoked",
-        ),
-        Ending::ShuttingDown(wait) => Reason::new(
-            Reason::SHUTTING_DOWN,
-            format!("the service ends; connect again in {} s", wait.as_secs()),
-        )
-        .after(wait),
-    })
 }

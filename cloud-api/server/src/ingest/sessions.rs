@@ -1,6 +1,7 @@
 //! Which gateway is reachable by which way. Owns the rule "newest session wins" and ending
 //! sessions from outside: taken over, revoked, service ending.
 
+use super::reason::Reason;
 use crate::db::Origin;
 use crate::pki::{Identity, Revoked};
 use riser_wire::Down;
@@ -18,6 +19,23 @@ pub(super) enum Ending {
     Revoked,
     /// The service ends, and wants to see the gateway again after so long.
     ShuttingDown(Duration),
+}
+
+impl From<Ending> for Reason {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::TakenOver => Self::new(Self::TAKEN_OVER, "the same gateway has connected anew"),
+            Ending::Revoked => Self::new(
+                Self::NOT_AUTHORIZED,
+                "the certificate of this gateway was revoked",
+            ),
+            Ending::ShuttingDown(wait) => Self::new(
+                Self::SHUTTING_DOWN,
+                format!("the service ends; connect again in {} s", wait.as_secs()),
+            )
+            .after(wait),
+        }
+    }
 }
 
 /// How a message gets to a gateway.

@@ -139,8 +139,12 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn start(db: Db, log: Arc<dyn CommitLog>) -> Self {
+        Self::start_with(db, log, IngestLimits::default()).await
+    }
+
+    pub(crate) async fn start_with(db: Db, log: Arc<dyn CommitLog>, limits: IngestLimits) -> Self {
         let pki = Pki::new();
-        let ingest = Ingest::new(db, log, Clock::system(), IngestLimits::default());
+        let ingest = Ingest::new(db, log, Clock::system(), limits);
         let (cert, key) = (pki.path().join("server.pem"), pki.path().join("server.key"));
         let certificate = ServerCertificate::open(&cert, &key).unwrap();
         let revoked = Revoked::new([], None);

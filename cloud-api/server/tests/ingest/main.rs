@@ -23,3 +23,5 @@ mod lab;
 mod manners;
 #[cfg(test)]
 mod raw;
+#[cfg(test)]
+mod rush;

@@ -42,6 +42,9 @@ struct AdapterHead {
     file: Option<PathBuf>,
 }
 
+/// Least bandwidth budget: below it heartbeats alone would eat it up.
+const LEAST_KBIT_S: u32 = 4;
+
 /// `[cloud]` as written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +53,7 @@ struct CloudTable {
     ca: PathBuf,
     cert: PathBuf,
     key: PathBuf,
+    max_kbit_s: Option<u32>,
 }
 
 /// Reading in progress: the files so far and what is wrong so far.
@@ -162,6 +166,7 @@ impl Reading {
             schedules: schedules?,
             points: Vec::new(),
             identity_problems: Problems::default(),
+            doubts: Vec::new(),
         };
         super::check::check(self, &mut config, &top, adapters?);
         Some(config)
@@ -262,12 +267,20 @@ impl Reading {
                 return None;
             }
         };
+        if let Some(given) = table.max_kbit_s.filter(|given| *given < LEAST_KBIT_S) {
+            let problem = format!(
+                "is {given}, less than the {LEAST_KBIT_S} that heartbeats and events need; leave it out for no bound"
+            );
+            self.wrong(place, "max_kbit_s", problem);
+            return None;
+        }
         Some(Cloud {
             host,
             port,
             ca: self.path(table.ca),
             cert: self.path(table.cert),
             key: self.path(table.key),
+            max_kbit_s: table.max_kbit_s,
         })
     }
 

@@ -2,10 +2,10 @@
 //! watched values go up. Owns the tasks that carry them; the two sides do not know each other.
 
 use crate::config::{Cloud, Config};
-use riser_api::Counter;
+use riser_api::{ConfigurationDesk, Counter};
 use riser_model::{AuthorKind, GatewayId, LinkState, LinkStatus, ScanBatch, TenantId};
 use riser_runtime::Runtime;
-use riser_store::{Now, Store};
+use riser_store::{Now, Store, Trace};
 use riser_sync::{Downlink, LinkConfig, LinkMeter, Timings, Uplink};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -43,6 +43,7 @@ struct Recipe {
     now: Now,
     store: Store,
     runtime: Runtime,
+    desk: ConfigurationDesk,
 }
 
 struct Running {
@@ -83,6 +84,7 @@ impl CloudLink {
     pub(super) fn start(
         config: &Config,
         (store, runtime): (&Store, &Runtime),
+        desk: &ConfigurationDesk,
         now: &Now,
     ) -> (CloudSlot, Arc<dyn Fn() -> Vec<Counter> + Send + Sync>) {
         let (publish, status) = watch::channel(LinkStatus::default());
@@ -95,6 +97,7 @@ impl CloudLink {
                 now: Arc::clone(now),
                 store: store.clone(),
                 runtime: runtime.clone(),
+                desk: desk.clone(),
             },
             publish: Arc::new(publish),
             meter: Arc::default(),
@@ -123,12 +126,17 @@ impl CloudLink {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             boot: recipe.boot,
             now: Arc::clone(&recipe.now),
+            max_kbit_s: cloud.max_kbit_s,
             timings: Timings::default(),
         };
         let cancel = CancellationToken::new();
         let handle = Uplink::start(settings, recipe.store.clone(), cancel.clone());
         let watch_dropped = Arc::new(AtomicU64::new(0));
-        let down = tokio::spawn(carry_down(handle.down, recipe.runtime.clone()));
+        let down = tokio::spawn(carry_down(
+            handle.down,
+            recipe.runtime.clone(),
+            (recipe.desk.clone(), Arc::clone(&recipe.now)),
+        ));
         let up = carry_up(
             Arc::clone(&self.feed),
             handle.watch,
@@ -187,6 +195,16 @@ impl CloudLink {
                     counts.split,
                 ),
                 counter(
+                    "link_held_seconds",
+                    "Seconds in which the bandwidth budget held data back.",
+                    counts.held_seconds,
+                ),
+                counter(
+                    "link_deferred",
+                    "Live batches left to the backfill: the budget could not carry them.",
+                    counts.deferred,
+                ),
+                counter(
                     "link_postponed",
                     "Times the cloud was busy and asked to come back later.",
                     counts.postponed,
@@ -228,7 +246,11 @@ async fn carry_status(
     }
 }
 
-async fn carry_down(mut from_cloud: mpsc::Receiver<Downlink>, runtime: Runtime) {
+async fn carry_down(
+    mut from_cloud: mpsc::Receiver<Downlink>,
+    runtime: Runtime,
+    (desk, now): (ConfigurationDesk, Now),
+) {
     while let Some(downlink) = from_cloud.recv().await {
         match downlink {
             Downlink::Command(mut command) => {
@@ -247,6 +269,21 @@ async fn carry_down(mut from_cloud: mpsc::Receiver<Downlink>, runtime: Runtime) 
                 if let Err(error) = runtime.acknowledge(alarm, acknowledgement) {
                     tracing::info!(%error, "an acknowledgement from the cloud");
                 }
+            }
+            Downlink::Configuration(request) if request.expires_at > now() => {
+                let desk = desk.clone();
+                // The audit log says what became of it. Commands must not wait for it meanwhile, and it
+                // may end this very link.
+                tokio::spawn(async move {
+                    let by = Trace::new(request.author.name, "cloud");
+                    let id = Some(request.request);
+                    if let Err(refused) = desk.ask(request.ask, by, id).await {
+                        tracing::warn!("a configuration from the cloud: {}", refused.message);
+                    }
+                });
+            }
+            Downlink::Configuration(request) => {
+                tracing::warn!(request = %request.request, "a configuration from the cloud came too late");
             }
             Downlink::Watch { paths, seconds } => {
                 let lease = Duration::from_secs(u64::from(seconds)).min(LEASE_MAX);

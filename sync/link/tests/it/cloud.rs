@@ -2,6 +2,7 @@
 //! as it is told to.
 
 use riser_model::{GatewayId, Key, TenantId};
+use riser_wire::part::{self, Joiner};
 use riser_wire::topic::{self, Direction, UpTopic};
 use riser_wire::{BatchHeader, Down, Durable, Epoch, Hello, Stream, Up, peek};
 use rumqttc::v5::mqttbytes::QoS;
@@ -31,6 +32,9 @@ pub(crate) struct Seen {
     pub(crate) data: Vec<BatchHeader>,
     pub(crate) watched: usize,
     pub(crate) beats: usize,
+    /// Messages that were parts of frames.
+    pub(crate) parts: usize,
+    joiner: Joiner,
     stored: HashMap<(Epoch, Stream), BTreeSet<u64>>,
 }
 
@@ -147,8 +151,17 @@ impl Desk {
         let Direction::Up(topic) = address.direction else {
             panic!("{topic}")
         };
-        let up = Up::decode(topic, payload).unwrap();
         let mut seen = self.seen.lock().unwrap();
+        let mut whole = payload.to_vec();
+        if part::is_part(payload) {
+            seen.parts += 1;
+            // A last part whose others were too long for the broker leads to nothing.
+            match seen.joiner.join(payload) {
+                Ok(Some(frame)) => whole = frame,
+                _ => return,
+            }
+        }
+        let up = Up::decode(topic, &whole).unwrap();
         match up {
             Up::Hello(hello) => {
                 seen.log.push("hello".into());

@@ -136,26 +136,32 @@ async fn a_rejected_batch_is_kept_aside_and_the_rest_flows() {
     says(&link, |s| s.quarantined == 1 && s.state == LinkState::Live).await;
 }
 
+/// An event whose frame has more than 3,000 octets.
+fn long() -> Event {
+    let mut random = rand::rngs::StdRng::seed_from_u64(1);
+    Event::Loss {
+        at: Timestamp(NOON),
+        lane: (0..4_000).map(|_| random.random_range('!'..'~')).collect(),
+        samples: 1,
+        reason: String::new(),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frame_the_broker_would_not_take_is_kept_aside() {
+async fn a_frame_longer_than_the_broker_takes_goes_in_parts() {
     let Some(rig) = Rig::start_with("max_packet_size 2000").await else {
         return;
     };
-    rig.store.append_event(loss(1)).await.unwrap();
-    let mut random = rand::rngs::StdRng::seed_from_u64(1);
-    let long: String = (0..4_000).map(|_| random.random_range('!'..'~')).collect();
-    let event = Event::Loss {
-        at: Timestamp(NOON),
-        lane: long,
-        samples: 1,
-        reason: String::new(),
-    };
-    rig.store.append_event(event).await.unwrap();
-    rig.store.append_event(loss(2)).await.unwrap();
+    for event in [loss(1), long(), loss(2)] {
+        rig.store.append_event(event).await.unwrap();
+    }
     let (link, _cancel) = rig.link(rig.config());
     until("nothing waits", || rig.backlog() == 0).await;
-    assert!(rig.cloud.when("event 1").is_some() && rig.cloud.when("event 3").is_some());
-    says(&link, |s| s.quarantined == 1).await;
+    for event in ["event 1", "event 2", "event 3"] {
+        assert!(rig.cloud.when(event).is_some(), "{event}");
+    }
+    assert!(rig.cloud.seen().parts >= 2);
+    assert_eq!(link.meter.counts().split, 1);
     reached(&link, LinkState::Live).await;
     link.watch.try_send(watched(2_000)).unwrap();
     until("it is dropped and counted", || {
@@ -164,6 +170,53 @@ async fn a_frame_the_broker_would_not_take_is_kept_aside() {
     .await;
     link.watch.try_send(watched(10)).unwrap();
     until("a short one passes", || rig.cloud.seen().watched == 10).await;
+    let status = link.status.borrow().clone();
+    assert_eq!((status.connects, status.quarantined), (1, 0));
+}
+
+/// `message_size_limit` is not announced: the link has to find it out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_the_broker_does_not_announce_is_found_out() {
+    let Some(rig) = Rig::start_with("message_size_limit 6000").await else {
+        return;
+    };
+    let mut random = rand::rngs::StdRng::seed_from_u64(2);
+    for n in 0..3 {
+        let readings = (0..4_000_u32).map(|slot| Reading {
+            slot: Slot(slot),
+            value: Some(Value::Float(random.random())),
+            quality: Quality::GOOD,
+        });
+        rig.store_scan(NOON + n, readings.collect()).await;
+    }
+    rig.store_batch(NOON + 9).await;
+    let (link, _cancel) = rig.link(rig.config());
+    until("nothing waits", || rig.backlog() == 0).await;
+    reached(&link, LinkState::Live).await;
+    let samples: u32 = rig.cloud.seen().data.iter().map(|h| h.samples).sum();
+    assert!(samples >= 12_001, "{samples}");
+    assert_eq!(link.status.borrow().quarantined, 0);
+    // 30,000 octets: halved a few times, not once for each batch.
+    assert!(
+        link.status.borrow().connects <= 5,
+        "{:?}",
+        link.status.borrow()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_too_small_for_parts_keeps_a_frame_aside() {
+    let Some(rig) = Rig::start_with("max_packet_size 400").await else {
+        return;
+    };
+    for event in [loss(1), long(), loss(2)] {
+        rig.store.append_event(event).await.unwrap();
+    }
+    let (link, _cancel) = rig.link(rig.config());
+    until("nothing waits", || rig.backlog() == 0).await;
+    assert!(rig.cloud.when("event 1").is_some() && rig.cloud.when("event 3").is_some());
+    says(&link, |s| s.quarantined == 1).await;
+    reached(&link, LinkState::Live).await;
     assert_eq!(link.status.borrow().connects, 1);
 }
 

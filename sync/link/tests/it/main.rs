@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod asked;
 #[cfg(test)]
+mod budget;
+#[cfg(test)]
 mod cloud;
 #[cfg(test)]
 mod delivery;

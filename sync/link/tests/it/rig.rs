@@ -195,6 +195,7 @@ impl Yard {
             version: "0.0.0".into(),
             boot: Uuid::from_u128(5),
             now: Arc::new(|| Timestamp(NOON)),
+            max_kbit_s: None,
             timings: Timings {
                 retry_cap: Duration::from_millis(500),
                 ..Timings::default()

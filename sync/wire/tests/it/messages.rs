@@ -2,10 +2,11 @@
 
 use crate::generate::{any_acknowledgement, any_command, any_scans};
 use proptest::prelude::*;
-use riser_model::{AlarmId, Timestamp};
+use riser_model::{AlarmId, ConfigurationAsk, Timestamp};
 use riser_wire::topic::{DownTopic, UpTopic};
 use riser_wire::{
-    Down, Durable, Epoch, Heartbeat, Hello, Stream, StreamHead, Up, WatchLease, WireError,
+    ConfigurationRequest, Down, Durable, Epoch, Heartbeat, Hello, Stream, StreamHead, Up,
+    WatchLease, WireError,
 };
 use uuid::Uuid;
 
@@ -74,6 +75,27 @@ fn any_durable() -> impl Strategy<Value = Durable> {
     )
 }
 
+fn any_configuration() -> impl Strategy<Value = ConfigurationAsk> {
+    let number = || prop::option::of(any::<u32>());
+    prop_oneof![
+        (any::<String>(), number(), any::<String>()).prop_map(
+            |(document, confirm_seconds, note)| ConfigurationAsk::Apply {
+                document,
+                confirm_seconds,
+                note,
+            }
+        ),
+        number().prop_map(|version| ConfigurationAsk::Confirm { version }),
+        (number(), any::<String>(), number()).prop_map(|(version, reason, confirm_seconds)| {
+            ConfigurationAsk::Revert {
+                version,
+                reason,
+                confirm_seconds,
+            }
+        }),
+    ]
+}
+
 fn any_down() -> impl Strategy<Value = Down> {
     let path =
         "[a-z0-9]{1,8}/[a-z0-9]{1,8}".prop_map(|p| p.parse().expect("the pattern is a path"));
@@ -97,6 +119,14 @@ fn any_down() -> impl Strategy<Value = Down> {
         }),
         (prop::collection::vec(path, 0..5), any::<u32>())
             .prop_map(|(paths, seconds)| Down::Watch(WatchLease { paths, seconds })),
+        (any::<u128>(), any_acknowledgement(), any_configuration()).prop_map(|(id, by, ask)| {
+            Down::Configuration(ConfigurationRequest {
+                request: Uuid::from_u128(id),
+                author: by.by,
+                expires_at: by.at,
+                ask,
+            })
+        }),
     ]
 }
 

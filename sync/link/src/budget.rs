@@ -1,0 +1,137 @@
+//! What the link may cost: so many octets a second on average, events first. Pure; owns the account
+//! and no clock.
+//!
+//! Events always pass, on credit if need be: an alarm waits for nothing. Live data passes while
+//! there is anything in the account, backfill only while more than half of it is left, so that it
+//! takes what the others leave. What is sent is paid for whole, so the average holds whatever the
+//! size of a batch.
+
+use riser_wire::topic::UpLane;
+use std::time::{Duration, Instant};
+
+/// How much unused allowance is kept, in seconds of it.
+const SAVED: f64 = 2.0;
+/// Octets around a publication: TCP, IP, TLS record, with an acknowledgement back.
+const AROUND: usize = 120;
+
+/// The account of one link. It goes on over connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Budget {
+    /// Octets a second; `None`: no bound.
+    rate: Option<f64>,
+    /// Octets that may be spent; below zero what was spent on credit.
+    left: f64,
+    at: Instant,
+}
+
+impl Budget {
+    /// An account of so many kilobits (1,000 bits) a second, full at first.
+    pub(crate) fn new(kbit_s: Option<u32>, now: Instant) -> Self {
+        let rate = kbit_s.map(|k| f64::from(k) * 125.0);
+        Self {
+            rate,
+            left: rate.unwrap_or(0.0) * SAVED,
+            at: now,
+        }
+    }
+
+    /// Whether a batch may go out on this lane now.
+    pub(crate) fn admits(&mut self, lane: UpLane, now: Instant) -> bool {
+        self.wait(lane, now).is_zero()
+    }
+
+    /// How long nothing may go out on this lane.
+    pub(crate) fn wait(&mut self, lane: UpLane, now: Instant) -> Duration {
+        let Some(rate) = self.rate else {
+            return Duration::ZERO;
+        };
+        self.settle(rate, now);
+        let needed = match lane {
+            UpLane::Live | UpLane::Watch => 0.0,
+            UpLane::Backfill => rate * SAVED / 2.0,
+            UpLane::Event | UpLane::Hello | UpLane::Heartbeat => return Duration::ZERO,
+        };
+        Duration::try_from_secs_f64((needed - self.left) / rate).unwrap_or(Duration::ZERO)
+    }
+
+    /// Pays for a publication.
+    #[expect(clippy::cast_precision_loss, reason = "some megabytes at most")]
+    pub(crate) fn pay(&mut self, octets: usize, now: Instant) {
+        if let Some(rate) = self.rate {
+            self.settle(rate, now);
+            self.left -= (octets + AROUND) as f64;
+        }
+    }
+
+    fn settle(&mut self, rate: f64, now: Instant) {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        self.left = (self.left + passed * rate).min(rate * SAVED);
+        self.at = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spend(budget: &mut Budget, lane: UpLane, size: usize, from: Instant, seconds: u64) -> usize {
+        let mut sent = 0;
+        for ms in 0..seconds * 100 {
+            let now = from + Duration::from_millis(ms * 10);
+            while budget.admits(lane, now) {
+                budget.pay(size, now);
+                sent += size + AROUND;
+            }
+        }
+        sent
+    }
+
+    #[test]
+    fn without_a_bound_everything_passes_at_once() {
+        let now = Instant::now();
+        let mut budget = Budget::new(None, now);
+        budget.pay(usize::MAX / 4, now);
+        assert!(budget.wait(UpLane::Backfill, now).is_zero());
+    }
+
+    #[test]
+    fn the_average_holds_for_small_and_large_batches() {
+        for size in [100, 5_000, 200_000] {
+            let now = Instant::now();
+            let mut budget = Budget::new(Some(64), now);
+            let sent = spend(&mut budget, UpLane::Live, size, now, 600);
+            let most = 8_000 * 602 + size + AROUND;
+            assert!(sent <= most && sent > 8_000 * 570, "{size}: {sent}");
+        }
+    }
+
+    #[test]
+    fn an_event_never_waits_and_live_goes_before_backfill() {
+        let now = Instant::now();
+        let mut budget = Budget::new(Some(8), now);
+        budget.pay(100_000, now);
+        assert!(budget.admits(UpLane::Event, now));
+        let (live, backfill) = (
+            budget.wait(UpLane::Live, now),
+            budget.wait(UpLane::Backfill, now),
+        );
+        assert!(live > Duration::from_secs(90) && backfill > live);
+        let later = now + live + Duration::from_millis(1);
+        assert!(budget.admits(UpLane::Live, later));
+        assert!(!budget.admits(UpLane::Backfill, later));
+    }
+
+    #[test]
+    fn a_quiet_time_saves_two_seconds_and_no_more() {
+        let now = Instant::now();
+        let mut budget = Budget::new(Some(80), now);
+        let sent = spend(
+            &mut budget,
+            UpLane::Live,
+            880,
+            now + Duration::from_secs(3_600),
+            1,
+        );
+        assert!((20_000..=32_000).contains(&sent), "{sent}");
+    }
+}
