@@ -5,8 +5,11 @@ mod building;
 mod dashboard;
 mod durable;
 mod floor;
+mod keep;
+mod limits;
 mod load;
 mod parts;
+mod pour;
 mod table;
 mod usage;
 
@@ -38,6 +41,10 @@ enum Part {
     HundredThousand,
     /// The libmodbus loop.
     Floor,
+    /// The store beside the machine's disk and SQLite.
+    Keep,
+    /// Draining and cloud ingest beside raw MQTT.
+    Pour,
 }
 
 const FULL: Times = Times {
@@ -85,6 +92,14 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     if wanted(Part::Floor) {
         say(&format!("libmodbus: {} s each", times.floor))?;
         rows.extend(parts::floor(times, ours).await?);
+    }
+    if wanted(Part::Keep) {
+        say("the store: about two minutes")?;
+        rows.extend(keep::keep(arguments.quick).await?);
+    }
+    if wanted(Part::Pour) {
+        say("draining and ingest: about a minute")?;
+        rows.extend(pour::pour(arguments.quick).await?);
     }
     let mut out = std::io::stdout().lock();
     writeln!(out)?;

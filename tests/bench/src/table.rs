@@ -7,6 +7,8 @@ use std::io::Write;
 pub(crate) enum Goal {
     /// At most this.
     Most(f64),
+    /// At least this.
+    Least(f64),
     /// This, and at most so much away.
     Near(f64, f64),
     /// Nothing: for orientation.
@@ -45,6 +47,7 @@ impl Row {
     fn met(&self) -> bool {
         match self.goal {
             Goal::Most(most) => self.measured <= most,
+            Goal::Least(least) => self.measured >= least,
             Goal::Near(goal, away) => (self.measured - goal).abs() <= away,
             Goal::None => true,
         }
@@ -58,6 +61,7 @@ impl Row {
         };
         let goal = match self.goal {
             Goal::Most(most) => format!("≤ {most}{unit}"),
+            Goal::Least(least) => format!("≥ {least}{unit}"),
             Goal::Near(goal, _) => format!("{goal}{unit}"),
             Goal::None => String::new(),
         };
@@ -145,5 +149,8 @@ mod tests {
         assert!(!row("x", 1.1, "ms", Goal::Most(1.0)).met());
         assert!(row("x", 1.0, "ms", Goal::Most(1.0)).met());
         assert!(row("x", 9.0, "ms", Goal::None).met());
+        assert!(!row("x", f64::NAN, "/s", Goal::Least(1.0)).met());
+        assert!(!row("x", 0.9, "/s", Goal::Least(1.0)).met());
+        assert!(row("x", 1.0, "/s", Goal::Least(1.0)).met());
     }
 }

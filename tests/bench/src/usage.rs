@@ -45,6 +45,11 @@ pub(crate) async fn cost(process: u32, stretch: Duration) -> Cost {
     }
 }
 
+/// Processor time a process has used so far.
+pub(crate) fn busy(process: u32) -> Duration {
+    Duration::from_millis(ticks(process) * 10)
+}
+
 /// User and system ticks of a process and its threads (proc(5), fields 14 and 15).
 fn ticks(process: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
@@ -58,7 +63,7 @@ fn ticks(process: u32) -> u64 {
 }
 
 /// Resident memory of a process, MB.
-fn rss(process: u32) -> f64 {
+pub(crate) fn rss(process: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status
         .lines()

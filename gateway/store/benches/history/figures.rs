@@ -1,21 +1,16 @@
-//! What keeping costs: octets a sample before and after compaction, octets written to the disk,
-//! processor time of compaction, and a year of one point as a trend. The samples are those of the
-//! demo building, by the physics of its simulator. Prints one line a figure;
-//! `cargo bench -p riser-store --bench history`.
+//! What keeping costs, as figures: octets a sample before and after compaction, octets written to
+//! the disk, a year of one point as a trend. The samples are those of the demo building, by the
+//! physics of its simulator. Owns the loads; printing is the business of whoever asks: the bench of
+//! this crate, and `riser-bench`.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stdout,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a bench that cannot run says so and prints"
+    reason = "a bench that cannot run says so"
 )]
 
-#[expect(dead_code, reason = "the simulator's own file, read here")]
-#[path = "../../../tests/sim/src/physics.rs"]
-mod physics;
-
-use physics::{Building, Commands, ZONES};
+use super::physics::{Building, Commands, ZONES, Zone};
 use riser_model::{ClockState, Quality, Reading, ScanBatch, Slot, Timestamp, Value};
 use riser_store::{Store, StoreConfig, StoreFull};
 use std::path::Path;
@@ -24,12 +19,45 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 /// 2026-01-01T00:00:00Z
-const START: i64 = 1_767_225_600_000;
+pub(crate) const START: i64 = 1_767_225_600_000;
 
-struct Rig {
-    dir: tempfile::TempDir,
-    hands: Arc<AtomicI64>,
-    store: Store,
+/// A store with a clock of its own.
+pub(crate) struct Rig {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) hands: Arc<AtomicI64>,
+    pub(crate) store: Store,
+}
+
+/// What a day of the demo building takes.
+pub(crate) struct Day {
+    pub(crate) samples: f64,
+    /// Octets a sample of the day file as written, compacted, and of the rollups.
+    pub(crate) written: f64,
+    pub(crate) compacted: f64,
+    pub(crate) rollups: f64,
+    /// Processor and disk time of compaction, microseconds a sample.
+    pub(crate) micros: f64,
+}
+
+/// What goes to the disk at 1,000 samples a second.
+pub(crate) struct Writing {
+    /// Octets a sample.
+    pub(crate) octets: f64,
+    /// Octets a sample if each commit were one page.
+    pub(crate) page: f64,
+    /// KiB a commit.
+    pub(crate) commit_kib: f64,
+}
+
+/// A year as a trend.
+pub(crate) struct Year {
+    /// Milliseconds for each point, sorted.
+    pub(crate) times: Vec<f64>,
+    /// Buckets, and how long each is.
+    pub(crate) buckets: usize,
+    pub(crate) bucket_ms: i64,
+    /// Octets a sample of the whole history.
+    pub(crate) octets: f64,
 }
 
 fn rig() -> Rig {
@@ -37,7 +65,7 @@ fn rig() -> Rig {
     open(dir, START, false)
 }
 
-fn open(dir: tempfile::TempDir, at: i64, compact: bool) -> Rig {
+pub(crate) fn open(dir: tempfile::TempDir, at: i64, compact: bool) -> Rig {
     let hands = Arc::new(AtomicI64::new(at));
     let clock = Arc::clone(&hands);
     let now = Arc::new(move || Timestamp(clock.load(Ordering::Relaxed)));
@@ -52,7 +80,7 @@ fn open(dir: tempfile::TempDir, at: i64, compact: bool) -> Rig {
     Rig { dir, hands, store }
 }
 
-fn push(store: &Store, mut scans: Vec<ScanBatch>) {
+pub(crate) fn push(store: &Store, mut scans: Vec<ScanBatch>) {
     while let Err(StoreFull { scans: back, .. }) = store.append(scans, ClockState::Synchronised, 0)
     {
         scans = back;
@@ -65,19 +93,12 @@ fn folder(dir: &Path) -> u64 {
     entries.map(|e| e.unwrap().metadata().unwrap().len()).sum()
 }
 
-/// Highest resident memory, as the kernel says it.
-fn memory() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-    line.unwrap().trim().to_owned()
-}
-
 /// What the registers of the demo building give: air handling unit, boiler, meter, then the zones.
 fn registers(b: &Building) -> Vec<Vec<Value>> {
     let (ahu, boiler) = (air(b), heat(b));
     let mut meter: Vec<Value> = b.volts.iter().chain(&b.watts).map(|x| single(*x)).collect();
     meter.extend([single(b.hertz), single(b.power_factor), whole(b.energy_wh)]);
-    let zone = |z: &physics::Zone| {
+    let zone = |z: &Zone| {
         let temperature = cent(z.temperature);
         let (airflow, damper) = (whole(z.airflow), tenth(z.damper));
         let (co2, reheat, occupied) = (whole(z.co2), tenth(z.reheat), Value::Bool(z.occupied));
@@ -144,7 +165,7 @@ fn single(x: f64) -> Value {
 
 /// One second of scans, each group some milliseconds after the one before; counters each ten
 /// seconds.
-fn scans(b: &Building, at: i64) -> Vec<ScanBatch> {
+pub(crate) fn scans(b: &Building, at: i64) -> Vec<ScanBatch> {
     let mut groups = registers(b);
     if at % 10_000 == 0 {
         groups.push(vec![
@@ -174,7 +195,7 @@ fn scans(b: &Building, at: i64) -> Vec<ScanBatch> {
         .collect()
 }
 
-fn commands() -> Commands {
+pub(crate) fn commands() -> Commands {
     Commands {
         ahu_enable: true,
         fan_mode: 3,
@@ -188,7 +209,7 @@ fn commands() -> Commands {
 }
 
 /// One day of the demo building, committed each half second, and the first second of the next.
-async fn filled() -> Rig {
+pub(crate) async fn filled() -> Rig {
     let Rig { dir, hands, store } = rig();
     let mut building = Building::new();
     let commands = commands();
@@ -209,7 +230,7 @@ async fn filled() -> Rig {
 }
 
 /// A day compacted as fast as it goes: how small it gets and what that costs.
-async fn demo_day() {
+pub(crate) async fn demo_day() -> Day {
     let Rig { dir, store, .. } = filled().await;
     let samples = store.stats().committed_samples as f64;
     let day = dir.path().join("history/2026-01-01.db");
@@ -219,65 +240,18 @@ async fn demo_day() {
     let took = begun.elapsed().as_secs_f64();
     let after = std::fs::metadata(&day).unwrap().len();
     let rollups = folder(&dir.path().join("rollup"));
-    println!(
-        "demo building, one day   {samples:.0} samples  day file {:.2} octets/sample, compacted {:.3} \
-         (and {:.3} of rollups; target 3)  compaction {:.2} µs/sample, memory at its highest {}",
-        before as f64 / samples,
-        after as f64 / samples,
-        rollups as f64 / samples,
-        took / samples * 1e6,
-        memory(),
-    );
     store.close(Duration::from_secs(30)).await.unwrap();
-}
-
-/// Commits at 1,000 samples a second while the same day is compacted by itself, and after.
-async fn beside() {
-    let Rig { dir, store, .. } = filled().await;
-    store.close(Duration::from_secs(30)).await.unwrap();
-    let at = START + Timestamp::DAY + 120_000;
-    let Rig { dir, hands, store } = open(dir, at, true);
-    let mut tick = tokio::time::interval(Duration::from_millis(50));
-    let mut building = Building::new();
-    let mut times = [Vec::new(), Vec::new()];
-    let begun = Instant::now();
-    let mut took = None;
-    for n in 0.. {
-        tick.tick().await;
-        let now = at + n * 50;
-        hands.store(now, Ordering::Relaxed);
-        building.step(0.05, &commands());
-        let head = store.outbox().head(riser_store::Stream::Data).seq;
-        let mut heads = store.committed(riser_store::Stream::Data);
-        let sent = Instant::now();
-        push(&store, scans(&building, now));
-        heads.wait_for(|now| now.seq > head).await.unwrap();
-        let compacted = store.stats().compacted_files > 0;
-        times[usize::from(compacted)].push(sent.elapsed().as_secs_f64() * 1e3);
-        if compacted && took.is_none() {
-            took = Some(begun.elapsed());
-        }
-        if took.is_some() && times[1].len() >= times[0].len().max(20) {
-            break;
-        }
+    Day {
+        samples,
+        written: before as f64 / samples,
+        compacted: after as f64 / samples,
+        rollups: rollups as f64 / samples,
+        micros: took / samples * 1e6,
     }
-    for (name, times) in ["while compacting", "after"].into_iter().zip(&mut times) {
-        times.sort_by(f64::total_cmp);
-        println!(
-            "append to commit, {name:<16} p50 {:.2} ms, p95 {:.2} ms, slowest {:.2} ms ({} commits)",
-            times[times.len() / 2],
-            times[times.len() * 95 / 100],
-            times[times.len() - 1],
-            times.len(),
-        );
-    }
-    println!("compaction by itself     {:.1?} for the day", took.unwrap());
-    store.close(Duration::from_secs(30)).await.unwrap();
-    drop(dir);
 }
 
 /// Octets written to the disk at 1,000 samples a second, by pause between commits.
-async fn writing(commit: Duration) {
+pub(crate) async fn writing(commit: Duration, seconds: i64) -> Writing {
     let Rig { dir, store, hands } = rig();
     let every = i64::try_from(commit.as_millis()).unwrap();
     let mut tick = tokio::time::interval(commit);
@@ -298,7 +272,7 @@ async fn writing(commit: Duration) {
     push(&store, vec![scan(START, 0)]);
     store.settle().await.unwrap();
     let before = store.stats();
-    for n in 0..60_000 / every {
+    for n in 0..seconds * 1_000 / every {
         tick.tick().await;
         let at = START + n * every;
         hands.store(at, Ordering::Relaxed);
@@ -314,19 +288,17 @@ async fn writing(commit: Duration) {
     let samples = (stats.committed_samples - before.committed_samples) as f64;
     let commits = (stats.commits - before.commits) as f64;
     let octets = stats.written_bytes.unwrap_or(0) - before.written_bytes.unwrap_or(0);
-    println!(
-        "written at 1,000/s       commit each {every} ms: {:.2} octets/sample to the disk (target 40; \
-         one 4,096 octet page a commit would be {:.2}), {:.1} KiB a commit",
-        octets as f64 / samples,
-        4_096.0 * commits / samples,
-        octets as f64 / commits / 1_024.0,
-    );
     store.close(Duration::from_secs(30)).await.unwrap();
     drop(dir);
+    Writing {
+        octets: octets as f64 / samples,
+        page: 4_096.0 * commits / samples,
+        commit_kib: octets as f64 / commits / 1_024.0,
+    }
 }
 
 /// A year of 20 points at one sample a minute; one of them as a trend.
-async fn a_year() {
+pub(crate) async fn a_year() -> Year {
     let Rig { dir, hands, store } = rig();
     let days = 365;
     for day in 0..days {
@@ -372,30 +344,12 @@ async fn a_year() {
         assert_eq!(count, 365 * 1_440);
     }
     times.sort_by(f64::total_cmp);
-    println!(
-        "trend over a year        p50 {:.2} ms, slowest of {} points {:.2} ms (target 20)  {} buckets of \
-         {} h  whole history {:.2} octets/sample",
-        times[times.len() / 2],
-        times.len(),
-        times[times.len() - 1],
-        shape.0,
-        shape.1 / 3_600_000,
-        (folder(&dir.path().join("history")) + folder(&dir.path().join("rollup"))) as f64
-            / (365.0 * 1_440.0 * 20.0),
-    );
+    let kept = folder(&dir.path().join("history")) + folder(&dir.path().join("rollup"));
     store.close(Duration::from_secs(30)).await.unwrap();
-}
-
-fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        demo_day().await;
-        beside().await;
-        writing(Duration::from_millis(500)).await;
-        writing(Duration::from_secs(1)).await;
-        a_year().await;
-    });
+    Year {
+        times,
+        buckets: shape.0,
+        bucket_ms: shape.1,
+        octets: kept as f64 / (365.0 * 1_440.0 * 20.0),
+    }
 }
