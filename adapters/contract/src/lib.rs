@@ -41,4 +41,9 @@ pub trait Adapter: Send {
     fn lanes(&self) -> Vec<(riser_model::Key, String)> {
         Vec::new()
     }
+
+    /// What in its configuration works and is hardly meant, in words, each with what to do.
+    fn doubts(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

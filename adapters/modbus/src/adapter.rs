@@ -40,6 +40,10 @@ impl Adapter for Modbus {
         let devices = lanes.flat_map(|l| l.devices.iter().map(|d| (d.key.clone(), l.name.clone())));
         devices.collect()
     }
+
+    fn doubts(&self) -> Vec<String> {
+        self.config.doubts()
+    }
 }
 
 async fn run(config: Config, context: AdapterContext) -> Result<(), AdapterError> {

@@ -105,6 +105,26 @@ impl Config {
         Ok(())
     }
 
+    /// Points that go stale between any two readings.
+    pub(crate) fn doubts(&self) -> Vec<String> {
+        let devices = self.lanes.iter().flat_map(|lane| &lane.devices);
+        let points = devices.flat_map(|device| &device.points);
+        let doubts = points.filter_map(|config| {
+            let (point, interval) = (&config.point, config.interval.as_millis());
+            let stale = point.stale_after_ms;
+            let doubtful = stale > 0 && u128::from(stale) < interval;
+            doubtful.then(|| {
+                format!(
+                    "point {}: stale_after_ms = {stale} is shorter than its interval_ms = \
+                     {interval}, so it is stale before every reading; take twice the interval or \
+                     more, or leave it out",
+                    point.path
+                )
+            })
+        });
+        doubts.collect()
+    }
+
     /// Every point, in the order in which slots are asked for: lane, device, point.
     #[must_use]
     pub fn points(&self) -> Vec<Arc<Point>> {

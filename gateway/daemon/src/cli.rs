@@ -151,6 +151,9 @@ impl Cli {
         if !config.identity_problems.is_empty() {
             return Err(Failure::Configuration(config.identity_problems));
         }
+        for doubt in &config.doubts {
+            print::line(&format!("warning: {doubt}"));
+        }
         print::line(&format!("{}: {}", config.file.display(), config.summary()));
         Ok(())
     }

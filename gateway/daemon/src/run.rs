@@ -73,6 +73,12 @@ pub(crate) enum RunError {
     /// The field side could not be started.
     #[error("could not start collecting")]
     Start(#[from] StartError),
+    /// A part is gone that nothing but a new start brings back.
+    #[error("stopped, because a part of it had ended by a defect: {part}")]
+    Broken {
+        /// Which.
+        part: String,
+    },
     /// Somebody was cut off.
     #[error("stopped, but cut off: {}", late.join(", "))]
     Late {
@@ -128,7 +134,7 @@ async fn one_life(
 ) -> Result<Next, RunError> {
     let config = &mut choice.config;
     let clock = Arc::new(GatewayClock::open(config.gateway.clock()));
-    let (hold_hours, alone) = (config.gateway.clock_hold_hours, config.adapters.is_empty());
+    let hold_hours = config.gateway.clock_hold_hours;
     introduce(config);
     let now_clock = Arc::clone(&clock);
     let now: Now = Arc::new(move || now_clock.now());
@@ -147,9 +153,10 @@ async fn one_life(
     notify::ready(&gateway.url);
     let watchdog = notify::watchdog(gateway.runtime.clone());
     let link = gateway.link.status.clone();
-    let mut waiting = Waiting::new((&clock, &store), link, hold_hours, alone);
+    let mut waiting = Waiting::new((&clock, &store), link, hold_hours);
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut broken = None;
     let signal = loop {
         tokio::select! {
             signal = told.stop() => break Some(signal),
@@ -157,6 +164,11 @@ async fn one_life(
             _ = look.tick() => {
                 waiting.look();
                 disk::look(&gateway.runtime, &store);
+                broken = gateway.broken(&store);
+                if let Some(part) = &broken {
+                    tracing::error!(part, "ended by a defect; everything has to be started anew");
+                    break None;
+                }
             }
         }
     };
@@ -164,13 +176,18 @@ async fn one_life(
         tracing::info!(signal, "stopping");
         notify::stopping();
     }
-    ended_in_order(&store).await;
+    if broken.is_none() {
+        ended_in_order(&store).await;
+    }
     let late = tokio::select! {
         late = gateway.stop(&store) => late,
         again = told.stop() => vec![format!("everything, by a second {again}")],
     };
     drop(watchdog);
     clock.keep();
+    if let Some(part) = broken {
+        return Err(RunError::Broken { part });
+    }
     outcome(signal, late)
 }
 
@@ -179,6 +196,9 @@ fn introduce(config: &mut Config) {
         "{}", config.summary());
     // They were for checking; the adapters bring their own.
     config.points = Vec::new();
+    for doubt in &config.doubts {
+        tracing::warn!("{doubt}");
+    }
     for problem in &config.identity_problems.0 {
         tracing::error!("the cloud cannot be reached until this is put right: {problem}");
     }
@@ -253,7 +273,7 @@ fn open_store(config: &Config, clock: &GatewayClock, now: &Now) -> Result<Store,
     settings.min_free_bytes = u64::from(config.storage.min_free_mb) << 20;
     settings.queue_samples = config.storage.queue_samples as usize;
     settings.keep_unsent = config.cloud.is_some();
-    let waits = config.gateway.clock_hold_hours > 0 && !config.adapters.is_empty();
+    let waits = config.gateway.clock_hold_hours > 0;
     settings.hold_back = clock.line().filter(|_| waits);
     let (store, recovery) = Store::open(settings, Arc::clone(now)).map_err(store_error(dir))?;
     report(&recovery);

@@ -63,6 +63,15 @@ impl Runtime {
         }
     }
 
+    /// The name of a part that has ended by a defect, if there is one: without it nothing is taken
+    /// in, no hold ends or no command is carried out, so the process must be started anew.
+    #[must_use]
+    pub fn broken(&self) -> Option<String> {
+        // Somebody exchanges adapters just now, or ends everything.
+        let tasks = self.inner.tasks.try_lock().ok()?;
+        tasks.as_ref()?.broken()
+    }
+
     fn seats(&self) -> Vec<Arc<Seat>> {
         let seats = self.inner.seats.lock();
         seats.unwrap_or_else(PoisonError::into_inner).clone()

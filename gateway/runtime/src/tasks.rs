@@ -29,6 +29,9 @@ const WATCH: usize = 256;
 /// What the parts behind the adapters get to end, however little of the grace is left.
 const LAST_GRACE: Duration = Duration::from_secs(1);
 
+/// The part that records the priority arrays.
+const RECORD: &str = "record of the priority arrays";
+
 /// The tasks of a runtime.
 pub(crate) struct Tasks {
     cancel: CancellationToken,
@@ -230,6 +233,19 @@ impl Assembly {
 }
 
 impl Tasks {
+    /// A part that has ended though nobody told it to.
+    pub(crate) fn broken(&self) -> Option<String> {
+        let mut parts = self.parts.iter();
+        if let Some((name, _)) = parts.find(|(_, task)| task.is_finished()) {
+            return Some((*name).to_owned());
+        }
+        if self.recorder.is_finished() {
+            return Some(RECORD.to_owned());
+        }
+        let post = self.adapters.iter().find(|p| p.dispatching.is_finished())?;
+        Some(format!("commands of adapter '{}'", post.name))
+    }
+
     /// Ends everything, in the order of the flow, and names who was late.
     pub(crate) async fn end(self, grace: Duration) -> ShutdownReport {
         let deadline = Instant::now() + grace;
@@ -252,7 +268,7 @@ impl Tasks {
         }
         self.record_stop.cancel();
         if !ended(self.recorder, deadline).await {
-            slow.insert("record of the priority arrays", 1);
+            slow.insert(RECORD, 1);
         }
         late.extend(slow.into_keys().map(str::to_owned));
         for name in &late {

@@ -191,6 +191,13 @@ impl Store {
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
+    /// Whether anything can still be written: false once the store is closed, and when its writing
+    /// thread has ended by a defect, which only a new start of the process heals.
+    #[must_use]
+    pub fn is_writing(&self) -> bool {
+        !*self.shared.ended().borrow()
+    }
+
     /// Takes nothing more, writes what is queued, ends the threads. Waits at most `grace`.
     ///
     /// # Errors

@@ -110,6 +110,10 @@ fn build(reading: &mut Reading, config: &mut Config, adapters: Vec<(AdapterEntry
         let Some(built) = reading.take(&place, built) else {
             continue;
         };
+        let of = |doubt| format!("adapter '{}': {doubt}", entry.name);
+        config
+            .doubts
+            .extend(built.adapter.doubts().into_iter().map(of));
         // Without the adapter the points are nobody else's and need no copy.
         drop(built.adapter);
         for point in built.points {

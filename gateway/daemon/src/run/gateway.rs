@@ -79,9 +79,9 @@ impl Gateway {
         for warning in &choice.warnings {
             tell(&runtime, warning);
         }
-        let (link, counters) = CloudLink::start(config, (store, &runtime), now);
-        let chores = Chores::start(config, (store, &runtime), clock);
         let (asks, jobs) = ConfigurationDesk::open();
+        let (link, counters) = CloudLink::start(config, (store, &runtime), &asks, now);
+        let chores = Chores::start(config, (store, &runtime), clock);
         let stop_pages = CancellationToken::new();
         let parts = FaceParts {
             identity: Identity {
@@ -125,6 +125,17 @@ impl Gateway {
             stop_pages,
             url,
         })
+    }
+
+    /// A part that has ended though nobody told it to.
+    pub(super) fn broken(&self, store: &Store) -> Option<String> {
+        if !store.is_writing() {
+            return Some("the writing of the store".to_owned());
+        }
+        if self.pages.is_finished() {
+            return Some("the local pages".to_owned());
+        }
+        self.runtime.broken()
     }
 
     /// Ends everything, in the order of the flow, and names who was cut off.

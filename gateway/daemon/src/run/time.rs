@@ -24,8 +24,6 @@ pub(super) struct Waiting {
     longest: Duration,
     since: Instant,
     connected: Option<Instant>,
-    /// Nobody else looks at the clock: without an adapter nothing is taken in.
-    alone: bool,
 }
 
 impl Waiting {
@@ -33,7 +31,6 @@ impl Waiting {
         (clock, store): (&Arc<GatewayClock>, &Store),
         link: watch::Receiver<LinkStatus>,
         hours: u32,
-        alone: bool,
     ) -> Self {
         Self {
             clock: Arc::clone(clock),
@@ -42,16 +39,11 @@ impl Waiting {
             longest: Duration::from_secs(3_600 * u64::from(hours)),
             since: Instant::now(),
             connected: None,
-            alone,
         }
     }
 
     /// To be called every few seconds.
     pub(super) fn look(&mut self) {
-        if self.alone {
-            // Nothing is stamped, so nothing has to be put right.
-            let _ = self.clock.look();
-        }
         self.clock.keep_now_and_then();
         if !self.store.is_holding() {
             return;

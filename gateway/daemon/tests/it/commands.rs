@@ -116,3 +116,37 @@ fn the_version_and_the_missing_claim_code() {
     assert_eq!(none.code, Some(1));
     assert!(none.err.contains("riserd has not run yet"), "{}", none.err);
 }
+
+#[test]
+fn a_point_that_is_stale_between_any_two_readings_is_warned_of() {
+    let site = Site::new(
+        r#"
+[[adapter]]
+kind = "modbus"
+name = "field"
+[[adapter.lane]]
+key = "bus"
+transport = "tcp"
+host = "127.0.0.1"
+port = 1
+[[adapter.device]]
+key = "meter"
+name = "Meter"
+lane = "bus"
+interval_ms = 60000
+point = [
+  { key = "power", address = 0, type = "u16", stale_after_ms = 10000 },
+  { key = "energy", address = 1, type = "u16" },
+]
+"#,
+    );
+    let checked = site.run(&["check-config"]);
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    let warnings: Vec<&str> = checked
+        .out
+        .lines()
+        .filter(|line| line.starts_with("warning: "))
+        .collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("adapter 'field': point meter/power: stale_after_ms = 10000"));
+}

@@ -76,6 +76,7 @@ impl Clock for Hands {
     }
     fn look(&self) -> Option<ClockStep> {
         let mut state = self.0.lock().unwrap();
+        assert!(state.wall > 0, "a defect on purpose");
         let step = state.step.take()?;
         state.wall += step.by_ms();
         state.assumed = None;
@@ -367,4 +368,39 @@ async fn a_schedule_switches_nothing_while_the_time_is_not_known() {
         site.device.writes() == [Some(Value::Float(80.0))]
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_part_that_has_ended_by_a_defect_is_named() {
+    let site = site(Hands::at(NOON, false)).await;
+    site.device.up().await;
+    assert_eq!(site.runtime.broken(), None);
+    assert!(site.store.is_writing());
+    // The clock fails its reader: the intake, which looks at it.
+    site.clock.forward(-2 * NOON);
+    let broken = || site.runtime.broken().as_deref() == Some("intake");
+    eventually("the intake is missed", broken).await;
+    assert!(site.store.is_writing(), "the store goes on");
+    site.runtime.shutdown(Duration::from_secs(5)).await;
+    assert_eq!(site.runtime.broken(), None, "ended in order");
+    site.store.close(Duration::from_secs(5)).await.unwrap();
+    assert!(!site.store.is_writing());
+}
+
+#[tokio::test]
+async fn a_store_whose_writing_has_ended_by_a_defect_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Hands::at(NOON, false);
+    let now = Arc::clone(&clock);
+    let ask = Arc::new(move || {
+        let at = now.now();
+        assert!(at.0 > 0, "a defect on purpose");
+        at
+    });
+    let (store, _) = Store::open(StoreConfig::new(dir.path()), ask).unwrap();
+    assert!(store.is_writing());
+    clock.forward(-2 * NOON);
+    drop(store.settle());
+    let _ = tokio::time::timeout(Duration::from_secs(5), store.settle()).await;
+    eventually("it has ended", || !store.is_writing()).await;
 }

@@ -73,9 +73,22 @@ pub(crate) fn start(shared: Arc<Shared>, state: State, lock: File) -> Result<(),
     writer.take_up_held()?;
     std::thread::Builder::new()
         .name("riser-write".to_owned())
-        .spawn(move || writer.run())
+        .spawn(move || {
+            // However it ends, whoever waits for its end hears of it.
+            let _ended = Ended(Arc::clone(&writer.shared));
+            writer.run();
+        })
         .doing("start the writing thread for", &dir)
         .map(drop)
+}
+
+/// Tells of the end of the writing thread, also by a defect.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.set_ended();
+    }
 }
 
 impl Writer {
