@@ -133,6 +133,8 @@ pub mod action {
     pub const CONFIGURATION_CONFIRMED: &str = "configuration_confirmed";
     /// A configuration was taken back.
     pub const CONFIGURATION_REVERTED: &str = "configuration_reverted";
+    /// A configuration was asked for from afar that runs already.
+    pub const CONFIGURATION_UNCHANGED: &str = "configuration_unchanged";
     /// A configuration was asked for and cannot be used, or could not be applied.
     pub const CONFIGURATION_REFUSED: &str = "configuration_refused";
     /// A user was added.

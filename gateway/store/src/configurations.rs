@@ -328,6 +328,27 @@ impl Store {
         .await
     }
 
+    /// Somebody asked from afar for what runs already: nothing else tells them.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub async fn unchanged_configuration(
+        &self,
+        (version, sha256): (u32, AuditHash),
+        deed: Deed,
+    ) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            let detail = json!({ "sha256": sha256 });
+            note(
+                tx,
+                action::CONFIGURATION_UNCHANGED,
+                named(version),
+                (deed, detail),
+            )
+        })
+        .await
+    }
+
     /// Records that a version is being started (or, with false, that it has ended in order).
     ///
     /// # Errors

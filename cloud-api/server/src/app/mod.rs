@@ -6,6 +6,7 @@ pub mod alarms;
 pub mod attempts;
 pub mod audit;
 pub mod commands;
+pub mod configurations;
 mod error;
 mod figure;
 pub mod fleet;
@@ -26,6 +27,7 @@ use accounts::Accounts;
 use alarms::Alarms;
 use audit::Audits;
 use commands::Commands;
+use configurations::Configurations;
 use fleet::Fleet;
 use history::History;
 use ledger::Ledgers;
@@ -56,6 +58,8 @@ pub struct App {
     pub alarms: Alarms,
     /// Commands.
     pub commands: Commands,
+    /// Configurations of gateways.
+    pub configurations: Configurations,
     db: Db,
     downlink: Downlink,
 }
@@ -80,6 +84,7 @@ impl App {
             quarantines: Quarantines::new(db.clone()),
             alarms: Alarms::new(db.clone(), downlink.clone(), clock.clone()),
             commands: Commands::new(db.clone(), downlink.clone(), clock.clone()),
+            configurations: Configurations::new(db, downlink.clone(), clock.clone()),
             db: db.clone(),
             downlink: downlink.clone(),
         })

@@ -7,6 +7,7 @@ mod assets;
 mod audit;
 mod auth;
 mod commands;
+mod configuration;
 mod edge;
 mod extract;
 mod fleet;
@@ -22,6 +23,7 @@ mod service;
 pub use serve::serve;
 
 use crate::app::App;
+use crate::app::configurations::DOCUMENT_MAX;
 use crate::clock::Clock;
 use crate::live::Hub;
 use crate::live::message::{LiveMessage, LivePoint, LiveRequest, LiveValue};
@@ -37,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa::{PartialSchema, ToSchema};
+use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 /// Largest request body in octets. The largest legitimate one, a text value of 4 KiB, is far
@@ -144,6 +147,17 @@ fn table() -> Guarded {
         .with(Permission::Administer, routes!(audit::acknowledge))
         .with(Permission::Acknowledge, routes!(alarms::acknowledge))
         .with(Permission::Write, routes!(commands::write))
+        .with(Permission::Configure, routes!(configuration::running))
+        .with(Permission::Configure, long(routes!(configuration::apply)))
+        .with(Permission::Configure, routes!(configuration::confirm))
+        .with(Permission::Configure, routes!(configuration::revert))
+}
+
+/// A route that takes a whole document.
+fn long((schemas, paths, methods): UtoipaMethodRouter<Face>) -> UtoipaMethodRouter<Face> {
+    // Escaped in JSON it may be longer.
+    let limit = DefaultBodyLimit::max(2 * DOCUMENT_MAX);
+    (schemas, paths, methods.layer(limit))
 }
 
 fn read(guarded: Guarded) -> Guarded {

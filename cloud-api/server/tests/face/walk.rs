@@ -24,7 +24,7 @@ enum Gate {
 
 fn table() -> BTreeMap<&'static str, Gate> {
     use Gate::{List, Object, Open};
-    use Permission::{Acknowledge, Administer, Read, Write};
+    use Permission::{Acknowledge, Administer, Configure, Read, Write};
     BTreeMap::from([
         ("get /healthz", Open(200)),
         ("get /metrics", Open(401)),
@@ -83,6 +83,23 @@ fn table() -> BTreeMap<&'static str, Gate> {
         (
             "post /api/v1/gateways/{gateway}/points/{device}/{point}/write",
             Object(Write, 202),
+        ),
+        (
+            "get /api/v1/gateways/{gateway}/config",
+            Object(Configure, 200),
+        ),
+        // The gateways of this test are not connected.
+        (
+            "post /api/v1/gateways/{gateway}/config",
+            Object(Configure, 409),
+        ),
+        (
+            "post /api/v1/gateways/{gateway}/config/confirm",
+            Object(Configure, 409),
+        ),
+        (
+            "post /api/v1/gateways/{gateway}/config/revert",
+            Object(Configure, 409),
         ),
         ("get /api/v1/gateways/{gateway}/commands", Object(Read, 200)),
         ("get /api/v1/commands/{id}", Object(Read, 200)),
@@ -192,6 +209,10 @@ async fn ask(site: &Site, (method, path): (&str, &str), token: Option<&str>) -> 
     }
     if path.ends_with("/write") || path.contains("/write?") {
         request = request.json(&json!({ "value": 21.0 }));
+    } else if path.contains("/config/") {
+        request = request.json(&json!({}));
+    } else if method == "post" && path.contains("/config") {
+        request = request.json(&json!({ "document": "" }));
     } else if path.contains("/acknowledge") {
         request = request.json(&json!({ "comment": "seen" }));
     }

@@ -6,6 +6,7 @@ import type { components } from './schema';
 
 type Schemas = components['schemas'];
 export type Gateway = Schemas['Gateway'];
+export type GatewayConfiguration = Schemas['GatewayConfiguration'];
 export type GatewayAlarm = Schemas['GatewayAlarm'];
 export type PointDetail = Schemas['PointDetail'];
 export type Tenant = Schemas['Tenant'];
@@ -27,6 +28,9 @@ function named({ gateway, path }: PointName): { gateway: string; device: string;
 export async function getTenants(): Promise<Tenant[]> {
   return (await body(client.GET('/api/v1/tenants'))).tenants;
 }
+
+export const getConfiguration = (gateway: string): Promise<GatewayConfiguration> =>
+  body(client.GET('/api/v1/gateways/{gateway}/config', { params: { path: { gateway } } }));
 
 export async function getGateways(): Promise<Gateway[]> {
   return (await body(client.GET('/api/v1/gateways'))).gateways;

@@ -27,6 +27,15 @@ const BUCKETS = 480;
 export const useTenants = (enabled: boolean) =>
   useQuery({ queryKey: keys.tenants, queryFn: calls.getTenants, enabled });
 
+/** What a gateway runs, by its own audit log. */
+export const useConfiguration = (gateway: string, enabled: boolean) =>
+  useQuery({
+    queryKey: ['configuration', gateway],
+    queryFn: () => calls.getConfiguration(gateway),
+    refetchInterval: 15_000,
+    enabled,
+  });
+
 export const useGateways = () =>
   useQuery({ queryKey: keys.gateways, queryFn: calls.getGateways, refetchInterval: GATEWAYS_EVERY_MS });
 

@@ -247,6 +247,62 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gateways/{gateway}/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a gateway runs, and what was done about it, by its audit log */
+        get: operations["running"];
+        put?: never;
+        /**
+         * Ask a connected gateway to apply a document
+         * @description The gateway checks it whole and takes it back by itself unless it is confirmed in time, or when it
+         *     does harm. The step that answers carries the request.
+         */
+        post: operations["apply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway}/config/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask a connected gateway to keep the change that waits */
+        post: operations["confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway}/config/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask a connected gateway to take back the change that waits, or to run an earlier version again */
+        post: operations["revert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/gateways/{gateway}/ledger": {
         parameters: {
             query?: never;
@@ -605,6 +661,18 @@ export interface components {
          * @enum {string}
          */
         AlarmState: "active_unacknowledged" | "active_acknowledged" | "cleared_unacknowledged" | "normal";
+        /** @description A document for a gateway. */
+        ApplyRequest: {
+            /**
+             * Format: int32
+             * @description Seconds until the gateway takes it back unless confirmed; 600 if absent, 0 keeps it at once.
+             */
+            confirm_seconds?: number | null;
+            /** @description TOML; `<hidden>` keeps the secret it stands for. */
+            document: string;
+            /** @description Why, for the history. */
+            note?: string;
+        };
         /** @description Says that somebody knows of the breaks there are. */
         AuditAcknowledgeRequest: {
             /** @description What is known or done about them. */
@@ -778,6 +846,51 @@ export interface components {
              */
             received: number;
         };
+        /** @description A request on its way. */
+        ConfigurationSent: {
+            /**
+             * Format: uuid
+             * @description Its name: the step that answers it carries it.
+             */
+            request: string;
+        };
+        /** @description One step in the life of a gateway's configuration, by its audit log. */
+        ConfigurationStep: {
+            /** @description `configuration` (applied), `configuration_confirmed`, `…_reverted`, `…_refused`, `…_unchanged`. */
+            action: string;
+            /** @description Who. */
+            actor: string;
+            /** @description When, by the gateway's clock. */
+            at: components["schemas"]["Timestamp"];
+            /** @description What they wrote. */
+            note?: string | null;
+            /** @description Why it was taken back or refused. */
+            reason?: string | null;
+            /** @description The request of the cloud it answers. */
+            request?: string | null;
+            /** @description Hash of the document, where one was made. */
+            sha256?: string | null;
+            /** @description From where. */
+            source: string;
+            /**
+             * Format: int64
+             * @description Until when it waits to be confirmed.
+             */
+            until?: number | null;
+            /**
+             * Format: int32
+             * @description The version meant; absent for one that was refused.
+             */
+            version?: number | null;
+        };
+        /** @description Which change to keep. */
+        ConfirmRequest: {
+            /**
+             * Format: int32
+             * @description Only if it is this version.
+             */
+            version?: number | null;
+        };
         /** @description The body of every answer that is not a success. */
         ErrorBody: {
             /** @description What went wrong. */
@@ -912,6 +1025,25 @@ export interface components {
             by: string;
             /** @description What they wrote. */
             comment: string;
+        };
+        /** @description What a gateway runs, as far as its audit log has come. */
+        GatewayConfiguration: {
+            /** @description Its hash. */
+            sha256?: string | null;
+            /** @description Steps, the newest first. */
+            steps: components["schemas"]["ConfigurationStep"][];
+            /**
+             * Format: int64
+             * @description Until when it waits.
+             */
+            until?: number | null;
+            /**
+             * Format: int32
+             * @description The version that runs; absent before the gateway said.
+             */
+            version?: number | null;
+            /** @description Whether it waits to be confirmed. */
+            waiting: boolean;
         };
         /** @description What a gateway has told of its closed hours. */
         GatewayLedger: {
@@ -1248,6 +1380,21 @@ export interface components {
          * @enum {string}
          */
         Reason: "initial" | "stale" | "device_down" | "fault" | "out_of_range" | "overridden" | "not_configured" | "not_available" | "undecodable" | "clamped";
+        /** @description What to go back to. */
+        RevertRequest: {
+            /**
+             * Format: int32
+             * @description Seconds until an earlier version is taken back unless confirmed; 0 or absent keeps it at once.
+             */
+            confirm_seconds?: number | null;
+            /** @description Why. */
+            reason?: string;
+            /**
+             * Format: int32
+             * @description The earlier version, when no change waits; the one before the running one if absent.
+             */
+            version?: number | null;
+        };
         /**
          * @description Role of a person within a tenant or on a gateway.
          * @enum {string}
@@ -1848,6 +1995,154 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Completeness"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    running: {
+        parameters: {
+            query?: {
+                /** @description For whoever may cross tenants: the one to look into; all of them if absent. */
+                tenant?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The gateway. */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayConfiguration"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    apply: {
+        parameters: {
+            query?: {
+                /** @description For whoever may cross tenants: the one to look into; all of them if absent. */
+                tenant?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The gateway. */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplyRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationSent"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    confirm: {
+        parameters: {
+            query?: {
+                /** @description For whoever may cross tenants: the one to look into; all of them if absent. */
+                tenant?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The gateway. */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationSent"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    revert: {
+        parameters: {
+            query?: {
+                /** @description For whoever may cross tenants: the one to look into; all of them if absent. */
+                tenant?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The gateway. */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevertRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationSent"];
                 };
             };
             /** @description Not carried out; the body says why and what to do. */

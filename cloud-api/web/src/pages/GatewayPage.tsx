@@ -23,8 +23,8 @@ import {
 import { CircleCheck, Search } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { useAcknowledge } from '../alarms/useAcknowledge';
-import type { Gateway, GatewayAlarm } from '../api/calls';
-import { useAlarms, useGateways } from '../api/queries';
+import type { Gateway, GatewayAlarm, GatewayConfiguration } from '../api/calls';
+import { useAlarms, useConfiguration, useGateways } from '../api/queries';
 import { connectionOf, connectionSentence, lagOf } from '../gateways';
 import { GatewayPoints } from '../points/GatewayPoints';
 import { pointHref } from '../points/WhyHost';
@@ -82,6 +82,7 @@ export default function GatewayPage({ id }: { id: string }) {
 function ConnectionPanel({ gateway }: { gateway: Gateway }) {
   const now = useNow();
   const mayAudit = useMay('administer');
+  const configuration = useConfiguration(gateway.id, useMay('configure')).data;
   return (
     <Panel title="Connection" aside={<StatusDot state={connectionOf(gateway, now)} strong />}>
       <p className={css.sentence}>{connectionSentence(gateway, now)}</p>
@@ -105,12 +106,26 @@ function ConnectionPanel({ gateway }: { gateway: Gateway }) {
             value: gateway.lost_samples === 0 ? 'none' : formatCount(gateway.lost_samples),
           },
           { name: 'Version', value: gateway.version || 'unknown' },
+          ...(configuration
+            ? [{ name: 'Configuration', value: <RunningConfiguration configuration={configuration} /> }]
+            : []),
           ...(mayAudit
             ? [{ name: 'Audit log', value: <Link href={`/gateways/${gateway.id}/audit`}>Who did what</Link> }]
             : []),
         ]}
       />
     </Panel>
+  );
+}
+
+function RunningConfiguration({ configuration }: { configuration: GatewayConfiguration }) {
+  const { version, sha256, waiting } = configuration;
+  if (typeof version !== 'number') return <>not told yet</>;
+  return (
+    <>
+      Version {version} <span className="r-mono">{sha256?.slice(0, 8)}</span>
+      {waiting && ', on trial'}
+    </>
   );
 }
 

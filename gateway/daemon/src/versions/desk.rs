@@ -210,6 +210,15 @@ impl Desk {
         }
         let (config, document) = self.read(given)?;
         if document.sha256 == self.parts.document.sha256 {
+            if asker.request.is_some() {
+                let version = (self.parts.running.version.version, document.sha256);
+                let told = self
+                    .parts
+                    .store
+                    .unchanged_configuration(version, asker.deed(""))
+                    .await;
+                told.map_err(store_refusal)?;
+            }
             return Ok(ConfigurationReply::Done(self.done(&document, false)));
         }
         if self.waiting.is_some() {

@@ -1,7 +1,8 @@
 //! A change that cuts the link is taken back by itself, and both sides say so.
 
 use crate::outage::numbered_building;
-use riser_e2e::lab::GATEWAY;
+use riser_e2e::cloud::Cloud;
+use riser_e2e::lab::{GATEWAY, TENANT, tool};
 use riser_e2e::local::Local;
 use riser_e2e::numbered::Numbered;
 use riser_e2e::process::free_port;
@@ -63,18 +64,135 @@ async fn a_change_that_cuts_the_link_is_taken_back_by_itself() {
             .is_some_and(|m| m.contains("taken back"))),
         "{alarms}"
     );
-    let entry = until("the cloud has the audit entry", PATIENCE, || async {
-        let path = format!("/api/v1/gateways/{GATEWAY}/audit?action=configuration_reverted");
-        let (_, list) = cloud.get(&path).await;
-        list["entries"]
-            .as_array()
-            .and_then(|all| all.first().cloned())
+    until("the cloud has the alarm", PATIENCE, || async {
+        let (_, list) = cloud.get("/api/v1/alarms?state=open").await;
+        let all = list["alarms"].as_array()?;
+        let told = |a: &Value| {
+            a["message"]
+                .as_str()
+                .is_some_and(|m| m.contains("taken back"))
+        };
+        all.iter().any(told).then_some(())
     })
     .await;
+    let (_, log) = local
+        .get("/api/v1/audit?action=configuration_reverted")
+        .await;
+    let entry = &log["entries"][0];
     assert_eq!(entry["actor"], "riserd", "{entry}");
     let hash = versions[0]["sha256"].as_str().expect("a hash");
     assert!(
         entry["detail"].as_str().expect("detail").contains(hash),
         "{entry}"
     );
+}
+
+const TECHNICIAN: &str = "tech@demo.example";
+const PASSWORD: &str = "three green pumps";
+
+/// Logs a technician in at the cloud.
+async fn technician(lab: &Lab) -> Cloud {
+    let config = lab.folder.join("cloud.toml");
+    let config = config.to_string_lossy();
+    let user = [
+        "user",
+        "add",
+        "--config",
+        &config,
+        "--tenant",
+        TENANT,
+        "--email",
+        TECHNICIAN,
+        "--name",
+        "Tom Technician",
+        "--role",
+        "technician",
+        "--password-stdin",
+    ];
+    tool("riser-cloud", &user, PASSWORD).await;
+    let mut cloud = Cloud::new(lab.cloud_port);
+    let (status, body) = cloud.login(TECHNICIAN, PASSWORD).await;
+    assert_eq!(status, 200, "{body}");
+    cloud
+}
+
+/// Asks for something and waits for the step that answers it.
+async fn asked(cloud: &Cloud, what: &str, body: Value) -> Value {
+    let path = format!("/api/v1/gateways/{GATEWAY}/config");
+    let (status, sent) = cloud.post(&format!("{path}{what}"), &body).await;
+    assert_eq!(status, 202, "{sent}");
+    until("the gateway answers", PATIENCE, || async {
+        let (_, shown) = cloud.get(&path).await;
+        let steps = shown["steps"].as_array()?;
+        steps
+            .iter()
+            .find(|s| s["request"] == sent["request"])
+            .cloned()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_cloud_changes_the_configuration_and_hears_what_became_of_it() {
+    let _alone = alone().await;
+    let device = Numbered::start().await;
+    let (lab, local, operator) = Lab::start(&numbered_building(device.port, 500)).await;
+    live(&local).await;
+    let cloud = technician(&lab).await;
+    let path = format!("/api/v1/gateways/{GATEWAY}/config");
+    let (status, body) = operator.get(&path).await;
+    assert_eq!(status, 403, "{body}");
+    let document = running(&local).await["document"]
+        .as_str()
+        .expect("a document")
+        .to_owned();
+    let same = asked(
+        &cloud,
+        "",
+        json!({"document": format!("# the same\n{document}")}),
+    )
+    .await;
+    assert_eq!(same["action"], "configuration_unchanged", "{same}");
+    let bad = asked(
+        &cloud,
+        "",
+        json!({"document": document.replace("transport", "trnasport")}),
+    )
+    .await;
+    assert_eq!(bad["action"], "configuration_refused", "{bad}");
+    assert!(
+        bad["reason"]
+            .as_str()
+            .is_some_and(|r| r.contains("did you mean 'transport'")),
+        "{bad}"
+    );
+    let rule = "[[rule]]\nkey = \"r\"\npoint = \"num/n0\"\ncondition = { test = \"above\", limit = 1e9 }\n\
+        action.raise_alarm = { priority = \"low\", message = \"x\" }\n";
+    let request = json!({"document": format!("{document}{rule}"), "note": "from afar"});
+    let step = asked(&cloud, "", request).await;
+    assert_eq!(
+        (&step["action"], &step["version"]),
+        (&json!("configuration"), &json!(2)),
+        "{step}"
+    );
+    assert_eq!(
+        (&step["actor"], &step["source"]),
+        (&json!(TECHNICIAN), &json!("cloud"))
+    );
+    let (_, shown) = cloud.get(&path).await;
+    assert_eq!(
+        (&shown["version"], &shown["waiting"]),
+        (&json!(2), &json!(true)),
+        "{shown}"
+    );
+    let kept = asked(&cloud, "/confirm", json!({"version": 2})).await;
+    assert_eq!(kept["action"], "configuration_confirmed", "{kept}");
+    let (_, shown) = cloud.get(&path).await;
+    assert_eq!(
+        (&shown["version"], &shown["waiting"]),
+        (&json!(2), &json!(false)),
+        "{shown}"
+    );
+    let here = running(&local).await;
+    assert_eq!(here["version"]["sha256"], shown["sha256"]);
 }

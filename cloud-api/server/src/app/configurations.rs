@@ -1,0 +1,230 @@
+//! Configurations of gateways, from afar: what runs there by its own word, and asking for another.
+//! Owns the reading of audit entries about it; what a document means is the gateway's.
+
+use super::audit::{AuditFilter, Audits};
+use super::fleet::Fleet;
+use super::{AppError, AppResult};
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::ingest::Downlink;
+use crate::tenancy::TenantContext;
+use riser_model::audit::action;
+use riser_model::configuration::{CONFIRM_MAX, NOTE_MAX};
+use riser_model::{AuditEntry, ConfigurationAsk, GatewayId, Timestamp};
+use riser_wire::ConfigurationRequest;
+use serde::Serialize;
+use serde_json::Value;
+use std::time::Duration;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Longest document that is sent, in octets: a message of the link is at most 1 MiB.
+pub const DOCUMENT_MAX: usize = 1_000_000;
+/// Time within which a gateway must begin.
+const TTL: Duration = Duration::from_secs(30);
+/// Steps shown at most.
+const STEPS: u32 = 50;
+
+/// One step in the life of a gateway's configuration, by its audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ConfigurationStep {
+    /// When, by the gateway's clock.
+    pub at: Timestamp,
+    /// `configuration` (applied), `configuration_confirmed`, `…_reverted`, `…_refused`, `…_unchanged`.
+    pub action: String,
+    /// The version meant; absent for one that was refused.
+    pub version: Option<u32>,
+    /// Hash of the document, where one was made.
+    pub sha256: Option<String>,
+    /// Who.
+    pub actor: String,
+    /// From where.
+    pub source: String,
+    /// What they wrote.
+    pub note: Option<String>,
+    /// Until when it waits to be confirmed.
+    pub until: Option<i64>,
+    /// Why it was taken back or refused.
+    pub reason: Option<String>,
+    /// The request of the cloud it answers.
+    pub request: Option<String>,
+}
+
+/// What a gateway runs, as far as its audit log has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct GatewayConfiguration {
+    /// The version that runs; absent before the gateway said.
+    pub version: Option<u32>,
+    /// Its hash.
+    pub sha256: Option<String>,
+    /// Whether it waits to be confirmed.
+    pub waiting: bool,
+    /// Until when it waits.
+    pub until: Option<i64>,
+    /// Steps, the newest first.
+    pub steps: Vec<ConfigurationStep>,
+}
+
+/// A request on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ConfigurationSent {
+    /// Its name: the step that answers it carries it.
+    pub request: Uuid,
+}
+
+/// Configurations of gateways.
+#[derive(Debug)]
+pub struct Configurations {
+    fleet: Fleet,
+    audits: Audits,
+    downlink: Downlink,
+    clock: Clock,
+}
+
+impl Configurations {
+    /// Over this database, with this way down.
+    #[must_use]
+    pub fn new(db: &Db, downlink: Downlink, clock: Clock) -> Self {
+        Self {
+            fleet: Fleet::new(db.clone()),
+            audits: Audits::new(db.clone(), clock.clone()),
+            downlink,
+            clock,
+        }
+    }
+
+    /// What a gateway runs.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`], for another tenant's too.
+    pub async fn of(
+        &self,
+        who: &TenantContext,
+        gateway: GatewayId,
+    ) -> AppResult<GatewayConfiguration> {
+        let filter = AuditFilter {
+            search: Some("configuration".to_owned()),
+            limit: STEPS,
+            ..AuditFilter::default()
+        };
+        let log = self.audits.of(who, gateway, filter).await?;
+        let entries = log
+            .entries
+            .iter()
+            .filter(|e| e.action.starts_with(action::CONFIGURATION));
+        Ok(standing(entries.map(step).collect()))
+    }
+
+    /// Asks a gateway for another configuration.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`], for another tenant's too; [`AppError::Refused`] when it is too long;
+    /// [`AppError::Conflict`] when the gateway is not connected.
+    pub async fn ask(
+        &self,
+        who: &TenantContext,
+        gateway: GatewayId,
+        ask: ConfigurationAsk,
+    ) -> AppResult<ConfigurationSent> {
+        fits(&ask)?;
+        let of = self.fleet.gateway(who, gateway.clone()).await?;
+        let request = Uuid::new_v4();
+        let message = ConfigurationRequest {
+            request,
+            author: who.author(),
+            expires_at: self.clock.now().plus(TTL),
+            ask,
+        };
+        if !self.downlink.configure(&of.tenant, &of.id, message) {
+            return Err(AppError::Conflict {
+                code: "not_connected",
+                message: format!(
+                    "gateway '{gateway}' is not connected; nothing was sent, and nothing waits for it"
+                ),
+            });
+        }
+        tracing::info!(%gateway, %request, by = who.email(), "a configuration was asked for");
+        Ok(ConfigurationSent { request })
+    }
+}
+
+fn fits(ask: &ConfigurationAsk) -> AppResult<()> {
+    let refused = |message: String| AppError::Refused {
+        code: "configuration_refused",
+        message,
+    };
+    let (seconds, note) = match ask {
+        ConfigurationAsk::Apply { document, .. } if document.len() > DOCUMENT_MAX => {
+            return Err(refused(format!(
+                "a document has at most {DOCUMENT_MAX} octets"
+            )));
+        }
+        ConfigurationAsk::Apply {
+            confirm_seconds,
+            note,
+            ..
+        } => (*confirm_seconds, note.as_str()),
+        ConfigurationAsk::Revert {
+            confirm_seconds,
+            reason,
+            ..
+        } => (*confirm_seconds, reason.as_str()),
+        _ => (None, ""),
+    };
+    if seconds.is_some_and(|s| !(1..=CONFIRM_MAX).contains(&s)) {
+        return Err(refused(format!(
+            "the time to confirm is between 1 and {CONFIRM_MAX} s"
+        )));
+    }
+    if note.chars().count() > NOTE_MAX {
+        return Err(refused(format!("a note has at most {NOTE_MAX} characters")));
+    }
+    Ok(())
+}
+
+fn step(entry: &AuditEntry) -> ConfigurationStep {
+    let detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
+    let text = |key: &str| {
+        detail[key]
+            .as_str()
+            .filter(|t| !t.is_empty())
+            .map(str::to_owned)
+    };
+    let number = entry.object.strip_prefix("configuration ");
+    ConfigurationStep {
+        at: entry.at,
+        action: entry.action.clone(),
+        version: number.and_then(|n| n.parse().ok()),
+        sha256: text("sha256"),
+        actor: entry.actor.clone(),
+        source: entry.source.clone(),
+        note: text("note"),
+        until: detail["until"].as_i64(),
+        reason: text("reason"),
+        request: text("request"),
+    }
+}
+
+/// What runs after these steps, the newest first.
+fn standing(steps: Vec<ConfigurationStep>) -> GatewayConfiguration {
+    let reverted: Vec<u32> = steps
+        .iter()
+        .filter(|s| s.action == action::CONFIGURATION_REVERTED)
+        .filter_map(|s| s.version)
+        .collect();
+    let runs = steps.iter().find(|s| {
+        s.action == action::CONFIGURATION && s.version.is_some_and(|v| !reverted.contains(&v))
+    });
+    let confirmed = |version| {
+        let mut all = steps.iter();
+        all.any(|s| s.action == action::CONFIGURATION_CONFIRMED && s.version == version)
+    };
+    let waiting = runs.is_some_and(|s| s.until.is_some() && !confirmed(s.version));
+    GatewayConfiguration {
+        version: runs.and_then(|s| s.version),
+        sha256: runs.and_then(|s| s.sha256.clone()),
+        waiting,
+        until: runs.and_then(|s| s.until).filter(|_| waiting),
+        steps,
+    }
+}
