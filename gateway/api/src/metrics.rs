@@ -166,6 +166,27 @@ fn store(page: &mut Page, stats: &StoreStats) {
         "Samples held back until the time is known.",
         stats.held_samples,
     );
+    room(page, stats);
+    if let Some(written) = stats.written_bytes {
+        page.counter(
+            "disk_written_bytes",
+            "Octets this process has had written to disks.",
+            written,
+        );
+    }
+    if let Some(free) = stats.free_bytes {
+        page.gauge("disk_free_bytes", "Free octets at the last look.", free);
+    }
+    let slowest = micros(stats.slowest_commit_micros);
+    page.gauge("store_commit_seconds_max", "The slowest commit.", slowest);
+    page.family("store_commit_seconds", "summary", "Duration of commits.");
+    page.value("store_commit_seconds_sum", &[], micros(stats.commit_micros));
+    page.value("store_commit_seconds_count", &[], stats.commits);
+    store_counters(page, stats);
+}
+
+/// How full and how worn the disk is.
+fn room(page: &mut Page, stats: &StoreStats) {
     page.gauge(
         "disk_stage",
         "What is given up as the disk fills: 0 nothing, 1 old history, 2 compaction, 3 samples.",
@@ -183,22 +204,6 @@ fn store(page: &mut Page, stats: &StoreStats) {
             u64::from(wear.spare),
         );
     }
-    if let Some(written) = stats.written_bytes {
-        page.counter(
-            "disk_written_bytes",
-            "Octets this process has had written to disks.",
-            written,
-        );
-    }
-    if let Some(free) = stats.free_bytes {
-        page.gauge("disk_free_bytes", "Free octets at the last look.", free);
-    }
-    let slowest = micros(stats.slowest_commit_micros);
-    page.gauge("store_commit_seconds_max", "The slowest commit.", slowest);
-    page.family("store_commit_seconds", "summary", "Duration of commits.");
-    page.value("store_commit_seconds_sum", &[], micros(stats.commit_micros));
-    page.value("store_commit_seconds_count", &[], stats.commits);
-    store_counters(page, stats);
 }
 
 fn store_counters(page: &mut Page, stats: &StoreStats) {

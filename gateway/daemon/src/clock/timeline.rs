@@ -93,9 +93,10 @@ impl Timeline {
             pending: None,
         };
         let trusted = now.synchronised && line.possible(now.wall);
+        let looks_right = line.possible(now.wall) && now.wall >= floor;
         if let Some(Assumed { offset, since }) = known.continued {
             (line.offset, line.assumed) = (offset, Some(since));
-        } else if !trusted && !(line.possible(now.wall) && now.wall >= floor) {
+        } else if !trusted && !looks_right {
             let from = known.built.max(known.last.saturating_add(known.unseen));
             (line.offset, line.assumed) = (from - now.mono, Some(Timestamp(from)));
         } else if !trusted && !known.believe {

@@ -2,7 +2,6 @@
 //! disk can bear.
 
 use crate::clock::GatewayClock;
-use riser_adapter::Clock as _;
 use riser_model::{LinkState, LinkStatus};
 use riser_store::Store;
 use std::sync::Arc;

@@ -30,8 +30,13 @@ impl Lag {
 
     /// A time given under this lag, as the wall clock will show it under another.
     fn moved(self, at: Timestamp, to: Self) -> Timestamp {
-        Timestamp(at.0.saturating_add(to.0.saturating_sub(self.0)))
+        later(at, to.0.saturating_sub(self.0))
     }
+}
+
+/// A moment so many milliseconds later.
+fn later(at: Timestamp, by: i64) -> Timestamp {
+    Timestamp(at.0.saturating_add(by))
 }
 
 impl Commander {
@@ -75,9 +80,8 @@ impl Commander {
             return command;
         }
         let by = clock.now().since(command.issued_at);
-        let moved = |at: Timestamp| Timestamp(at.0.saturating_add(by));
-        command.expires_at = moved(command.expires_at);
-        command.hold_until = command.hold_until.map(moved);
+        command.expires_at = later(command.expires_at, by);
+        command.hold_until = command.hold_until.map(|end| later(end, by));
         command
     }
 
@@ -87,7 +91,7 @@ impl Commander {
     /// before that was given an end by a clock that was right, and ends then.
     pub(crate) fn stepped(&self, step: &ClockStep) {
         let by = step.by_ms();
-        let moved = |at: Timestamp| Timestamp(at.0.saturating_add(by));
+        let moved = |at: Timestamp| later(at, by);
         {
             let mut books = self.books();
             books.lag = Lag::of(&*self.tools.clock);
