@@ -32,4 +32,6 @@ pub use frame::{
     BatchHeader, Epoch, Stream, decode_data, decode_event, encode_data, encode_event, peek,
     read_point,
 };
-pub use message::{ConfigurationRequest, Down, Durable, Heartbeat, Hello, StreamHead, Up, WatchLease};
+pub use message::{
+    ConfigurationRequest, Down, Durable, Heartbeat, Hello, StreamHead, Up, WatchLease,
+};

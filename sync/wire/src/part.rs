@@ -160,7 +160,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn frame(length: usize, seed: u8) -> Vec<u8> {
-        (0..length).map(|n| (n % 251) as u8 ^ seed).collect()
+        (0..=250)
+            .cycle()
+            .take(length)
+            .map(|n: u8| n ^ seed)
+            .collect()
     }
 
     #[test]

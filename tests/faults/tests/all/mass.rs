@@ -38,9 +38,9 @@ impl Mass {
     async fn start(size: usize, sessions_per_s: usize) -> Self {
         let mut lab = Lab::prepare("").await;
         let config = lab.folder.join("cloud.toml");
-        let text = std::fs::read_to_string(&config).unwrap();
+        let text = std::fs::read_to_string(&config).expect("the lab's configuration");
         let limit = format!("[mqtt]\nsessions_per_s = {sessions_per_s}\n");
-        std::fs::write(&config, text.replace("[mqtt]\n", &limit)).unwrap();
+        std::fs::write(&config, text.replace("[mqtt]\n", &limit)).expect("room for it");
         lab.cloud.start();
         lab.operator().await;
         let fleet = Fleet::start(size, &lab.folder.join("pki"), lab.mqtt_port, seed());
@@ -97,7 +97,7 @@ impl Mass {
         obeyed(&attempts);
         // A burst of one second and the rate of the next; a loaded machine delivers them bunched.
         assert!(back.peaks.1 <= 4 * self.sessions_per_s, "a stampede");
-        let even = Duration::from_secs_f64(self.size as f64 / self.sessions_per_s as f64);
+        let even = Duration::from_secs((self.size / self.sessions_per_s) as u64);
         assert!(took <= 2 * even + Duration::from_secs(45), "{took:?}");
         back
     }
