@@ -1,5 +1,5 @@
 //! What this machine can do at most: its disk, SQLite, a broker, its memory. Owns the loops; they do
-//! the least that still does the thing, so no product can be faster.
+//! the least that still does the thing.
 
 use riser_e2e::process::free_port;
 use rumqttc::v5::mqttbytes::QoS;
