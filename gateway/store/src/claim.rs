@@ -165,17 +165,17 @@ fn checked(shared: &Arc<Shared>, place: &Place, frame: Option<Vec<u8>>) -> Optio
     None
 }
 
-/// Records that a batch will never be accepted.
+/// Records that a batch will never be accepted; false when that was known.
 fn refuse(
     tx: &StateTx<'_>,
     stream: Stream,
     position: Position,
     reason: &str,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let newest = stream == Stream::Event && position.epoch == tx.numbers.epoch;
-    tx.execute(
+    let added = tx.execute(
         "put a batch aside",
-        "INSERT OR REPLACE INTO refused (epoch, stream, seq, at, reason, frame) \
+        "INSERT OR IGNORE INTO refused (epoch, stream, seq, at, reason, frame) \
          VALUES (?1, ?2, ?3, ?4, ?5, (SELECT frame FROM event WHERE seq = ?3 AND ?6))",
         params![
             position.epoch.0.as_bytes(),
@@ -193,30 +193,35 @@ fn refuse(
             [position.seq],
         )?;
     }
-    Ok(())
+    Ok(added > 0)
 }
 
-/// Puts aside a batch the cloud refuses.
-pub(crate) async fn quarantine(
+/// Puts aside a batch the cloud refuses. It is queued at once, so that no confirmation that comes
+/// later overtakes it.
+pub(crate) fn quarantine(
     shared: &Arc<Shared>,
     stream: Stream,
     position: Position,
     reason: String,
-) -> Result<(), StoreError> {
+) -> impl Future<Output = Result<(), StoreError>> + Send + 'static + use<> {
     let (done, answer) = oneshot::channel();
     let task = Urgent::Task(Box::new(move |tx| {
         let result = tx.nested(|tx| refuse(tx, stream, position, &reason));
         Box::new(move |committed| drop(done.send(committed.and(result))))
     }));
-    shared.intake.urgent(task)?;
-    answer.await.unwrap_or(Err(StoreError::Closed))?;
-    if shared
-        .marks()
-        .settle((position.epoch, stream), position.seq, position.seq)
-    {
-        crate::stats::count(&shared.counters.refused_batches, 1);
+    let queued = shared.intake.urgent(task);
+    let shared = Arc::clone(shared);
+    async move {
+        queued?;
+        let added = answer.await.unwrap_or(Err(StoreError::Closed))?;
+        let numbering = (position.epoch, stream);
+        shared.marks().settle(numbering, position.seq, position.seq);
+        // Not by whether it was settled here: the cloud's word that it is may have come first.
+        if added {
+            crate::stats::count(&shared.counters.refused_batches, 1);
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// How much waits.

@@ -127,17 +127,17 @@ impl Outbox {
     }
 
     /// Puts aside a batch the cloud refuses, so the rest flows. It stays in the local history and
-    /// is listed with its reason.
+    /// is listed with its reason. It is queued by the call; the future answers once it is on disk.
     ///
     /// # Errors
     /// The disk refused, or the store is closed.
-    pub async fn quarantine(
+    pub fn quarantine(
         &self,
         stream: Stream,
         position: Position,
         reason: String,
-    ) -> Result<(), StoreError> {
-        crate::claim::quarantine(&self.shared, stream, position, reason).await
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static + use<> {
+        crate::claim::quarantine(&self.shared, stream, position, reason)
     }
 
     /// How much waits for the cloud.

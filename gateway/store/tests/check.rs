@@ -184,3 +184,25 @@ async fn it_runs_beside_the_daemon() {
     }
     close(store).await;
 }
+
+#[tokio::test]
+async fn a_damaged_journal_of_the_ledger_is_found_and_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path()).await;
+    let path = dir.path().join("ledger.journal");
+    let mut octets = std::fs::read(&path).unwrap();
+    octets[8] ^= 0x40;
+    std::fs::write(&path, octets).unwrap();
+    let problems = check(dir.path()).unwrap().problems;
+    assert!(
+        problems.iter().any(|p| p.contains("ledger.journal")),
+        "{problems:?}"
+    );
+    let hands = Hands::new(NOON + 2 * DAY + 9_000_000);
+    let store = open(dir.path(), &hands);
+    let scan = scan(hands.forward(1_000), &[1.0, 2.0]);
+    store.collected(&scan);
+    append(&store, vec![scan]);
+    close(store).await;
+    assert_eq!(check(dir.path()).unwrap().problems, Vec::<String>::new());
+}

@@ -393,3 +393,30 @@ proptest! {
         });
     }
 }
+
+/// The cloud settles what it refuses, and that word may be here before the refusal is on disk.
+#[tokio::test]
+async fn a_refused_batch_counts_once_and_is_listed_though_it_was_settled_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON);
+    let (store, _) = open(dir.path(), &hands);
+    let slots = declare(&store).await;
+    append(&store, vec![scan(hands.forward(1_000), &slots[..2])]);
+    store.settle().await.unwrap();
+    let outbox = store.outbox();
+    let position = outbox.head(Stream::Data);
+    let refused = outbox.quarantine(Stream::Data, position, "not a frame".to_owned());
+    outbox.confirm(position.epoch, Stream::Data, position.seq, &[]);
+    refused.await.unwrap();
+    let again = outbox.quarantine(Stream::Data, position, "told again".to_owned());
+    again.await.unwrap();
+    assert_eq!(outbox.occupancy().put_aside, 1);
+    let list = store.put_aside(9).await.unwrap();
+    assert_eq!((list.total, list.batches.len()), (1, 1));
+    assert_eq!(list.batches[0].reason, "not a frame");
+    assert_eq!(list.batches[0].samples, Some(2));
+    let frame = store.put_aside_frame(Stream::Data, position).await.unwrap();
+    assert_eq!(riser_wire::peek(&frame.unwrap()).unwrap().seq, position.seq);
+    assert_eq!(riser_store::read_put_aside(dir.path(), 9).unwrap(), list);
+    close(store).await;
+}

@@ -52,10 +52,9 @@ impl Session<'_> {
         let (stream, position) = key;
         tracing::warn!(?stream, seq = position.seq, reason, "batch kept aside");
         self.aside.insert(key);
-        let outbox = self.outbox.clone();
-        self.work.push(Box::pin(async move {
-            Done::Aside(key, outbox.quarantine(stream, position, reason).await)
-        }));
+        let aside = self.outbox.quarantine(stream, position, reason);
+        self.work
+            .push(Box::pin(async move { Done::Aside(key, aside.await) }));
     }
 
     /// Acts on an answer of the store.

@@ -4,6 +4,7 @@
 mod day;
 
 use crate::error::Doing;
+use crate::ledger::Journal;
 use crate::ranges::RangeSet;
 use crate::scan::epoch_of;
 use crate::sqlite::{integrity_check, is_blank, open_reader};
@@ -73,6 +74,11 @@ pub fn check(dir: &Path) -> Result<CheckReport, StoreError> {
             let text = format!("{}: {problem}", path.display());
             report.problems.push(text);
         }
+        report.files.push(path);
+    }
+    if let Some((path, problem)) = Journal::check(&config) {
+        let problem = problem.map(|text| format!("{}: {text}", path.display()));
+        report.problems.extend(problem);
         report.files.push(path);
     }
     Ok(report)

@@ -20,6 +20,8 @@ use std::time::Duration;
 const MAGIC: [u8; 4] = *b"RLJ1";
 /// Pause after a writing: what is collected in it may be missing after a crash.
 const PAUSE: Duration = Duration::from_millis(10);
+/// How often a journal that cannot be read is read again: a writing may be under way.
+const LOOKS: usize = 20;
 /// A longer file is none.
 const MAX_ENTRIES: usize = 1_000_000;
 
@@ -86,14 +88,33 @@ impl Journal {
         let octets = std::fs::read(file(config)).unwrap_or_default();
         decode(&octets).unwrap_or_default()
     }
+
+    /// The journal of a store, and what is wrong with it; `None` where there is none yet. One that is
+    /// being written is looked at again.
+    pub(crate) fn check(config: &StoreConfig) -> Option<(PathBuf, Option<&'static str>)> {
+        let path = file(config);
+        for _ in 0..LOOKS {
+            let octets = std::fs::read(&path).ok().filter(|o| !o.is_empty())?;
+            if decode(&octets).is_some() {
+                return Some((path, None));
+            }
+        }
+        let problem = "it cannot be read; what was under way when the gateway ended is not known";
+        Some((path, Some(problem)))
+    }
 }
 
 /// Starts the thread that writes. It waits for the disk so that nobody else has to.
 pub(crate) fn start(shared: Arc<Shared>) -> Result<JoinHandle<()>, StoreError> {
     let path = file(&shared.config);
+    // It was read before this; one that could not be must not be found damaged for ever.
+    let damaged = Journal::check(&shared.config).is_some_and(|(_, problem)| problem.is_some());
+    if damaged {
+        tracing::warn!(file = %path.display(), "the journal of the ledger could not be read and begins anew");
+    }
     let journal = File::options()
         .create(true)
-        .truncate(false)
+        .truncate(damaged)
         .write(true)
         .open(&path);
     // Without it a crash costs the knowledge of what was under way, nothing else.
