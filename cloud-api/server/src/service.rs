@@ -312,11 +312,12 @@ async fn account(db: Db, retention: Retention, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = round.tick() => {}
         }
-        if let Err(error) = db.reckon(Clock::system().now()).await {
-            tracing::warn!(%error, "the loss ledgers are counted in the next round");
-        }
+        // What is found missing here is in the alarm of the same round.
         if let Err(error) = db.recount(Clock::system().now()).await {
             tracing::warn!(%error, "hours are counted again in the next round");
+        }
+        if let Err(error) = db.reckon(Clock::system().now()).await {
+            tracing::warn!(%error, "the loss ledgers are counted in the next round");
         }
         if n % FORGET_EVERY == 0 {
             forget(&db, retention).await;

@@ -83,7 +83,7 @@ fn looked(
 }
 
 impl Db {
-    /// Counts a few hours again. To be repeated after each [`Db::reckon`], which raises the alarm
+    /// Counts a few hours again. To be repeated before each [`Db::reckon`], which raises the alarm
     /// about what is missing.
     ///
     /// # Errors

@@ -98,7 +98,7 @@ export function AuditFilters({ filter, onChange }: AuditFiltersProps) {
           max={filter.to || undefined}
           onChange={(event) => onChange({ from: event.currentTarget.value })}
         />
-        <span className={css.place}>to</span>
+        <span className={css.until}>to</span>
         <TextInput
           type="date"
           aria-label="To day"

@@ -132,7 +132,8 @@ function Verdict({ rows }: { rows: readonly LedgerRow[] }) {
   const collected = rows.reduce((sum, row) => sum + row.collected, 0);
   return (
     <p className={css.verdict}>
-      {counted(collected, 'sample')} collected, {formatCount(dropped)} dropped with a reason.{' '}
+      {counted(collected, 'sample')} collected, {dropped === 0 ? 'none' : formatCount(dropped)} dropped
+      {dropped > 0 && ', each with a reason'}.{' '}
       {gap === 0 ? (
         'Every one is accounted for.'
       ) : (
