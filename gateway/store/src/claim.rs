@@ -228,12 +228,15 @@ pub(crate) fn quarantine(
 pub(crate) fn occupancy(shared: &Shared) -> Occupancy {
     let head = *shared.head(Stream::Event).borrow();
     let numbering = (head.epoch, Stream::Event);
+    // What waits for the time does not wait for the cloud.
+    let gate = shared.event_gate.load(std::sync::atomic::Ordering::Acquire);
+    let last = head.seq.min(gate);
     let (mut sum, oldest, events, first_event) = {
         let catalog = shared.catalog();
         let marks = shared.marks();
         let (sum, oldest) = catalog.occupancy(&marks);
-        let first = marks.of(numbering).and_then(|s| s.gaps(1, head.seq).next());
-        (sum, oldest, marks.missing(numbering, 1, head.seq), first)
+        let first = marks.of(numbering).and_then(|s| s.gaps(1, last).next());
+        (sum, oldest, marks.missing(numbering, 1, last), first)
     };
     sum.batches += events;
     let mut recent = shared.recent();
