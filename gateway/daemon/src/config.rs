@@ -2,6 +2,7 @@
 //! opens. Owns what may stand in `riser.toml`; what may stand in an adapter's part is the adapter's.
 
 mod check;
+mod endpoint;
 mod load;
 mod place;
 mod problem;

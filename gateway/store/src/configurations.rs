@@ -18,7 +18,7 @@ use uuid::Uuid;
 const KEPT: u32 = 50;
 /// Longest audit text of a reason, in characters; the whole detail must stay JSON.
 const REASON_MAX: usize = 1_500;
-/// Where the hash of the file at the last start is kept.
+/// Hash of the file at the last start.
 const SEED: &str = "configuration/seed";
 
 /// A version with its document.
@@ -54,7 +54,7 @@ pub struct NewConfiguration {
 pub struct Deed {
     /// Who.
     pub by: Trace,
-    /// What the request was named by whoever asked from afar.
+    /// How whoever asked from afar named it.
     pub request: Option<Uuid>,
     /// Why, in words.
     pub reason: String,
@@ -84,7 +84,7 @@ impl Deed {
 /// What the versions are, read beside the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ConfigurationStanding {
-    /// The documents, the newest first.
+    /// The newest first.
     pub documents: Vec<ConfigurationDocument>,
     /// Hash of the file at the last start.
     pub seed: Option<AuditHash>,
@@ -316,37 +316,29 @@ impl Store {
         self.write(move |tx| end(tx, (version, 2), deed)).await
     }
 
-    /// Somebody asked for a configuration that cannot be used.
+    /// Somebody asked for a configuration that cannot be used, or from afar for the one that runs: nothing
+    /// else tells them.
     ///
     /// # Errors
     /// The disk refused.
-    pub async fn refused_configuration(&self, deed: Deed) -> Result<(), StoreError> {
-        self.write(move |tx| {
-            let object = "configuration".to_owned();
-            note(tx, action::CONFIGURATION_REFUSED, object, (deed, json!({})))
-        })
-        .await
-    }
-
-    /// Somebody asked from afar for what runs already: nothing else tells them.
-    ///
-    /// # Errors
-    /// The disk refused.
-    pub async fn unchanged_configuration(
+    pub async fn unapplied_configuration(
         &self,
-        (version, sha256): (u32, AuditHash),
+        runs: Option<(u32, AuditHash)>,
         deed: Deed,
     ) -> Result<(), StoreError> {
-        self.write(move |tx| {
-            let detail = json!({ "sha256": sha256 });
-            note(
-                tx,
-                action::CONFIGURATION_UNCHANGED,
-                named(version),
-                (deed, detail),
-            )
-        })
-        .await
+        let (what, object, detail) = match runs {
+            None => (
+                action::CONFIGURATION_REFUSED,
+                "configuration".to_owned(),
+                json!({}),
+            ),
+            Some((version, hash)) => {
+                let detail = json!({ "sha256": hash });
+                (action::CONFIGURATION_UNCHANGED, named(version), detail)
+            }
+        };
+        self.write(move |tx| note(tx, what, object, (deed, detail)))
+            .await
     }
 
     /// Records that a version is being started (or, with false, that it has ended in order).
@@ -358,17 +350,11 @@ impl Store {
         version: u32,
         begins: bool,
     ) -> Result<(), StoreError> {
+        let doing = "count the start of a configuration";
         let sql = "UPDATE configuration_fate SET starts = CASE WHEN ?2 THEN starts + 1 ELSE 0 END \
                    WHERE version = ?1";
-        self.write(move |tx| {
-            tx.execute(
-                "count the start of a configuration",
-                sql,
-                params![version, begins],
-            )
-            .map(drop)
-        })
-        .await
+        self.write(move |tx| tx.execute(doing, sql, params![version, begins]).map(drop))
+            .await
     }
 
     /// Records that the gateway has run steadily on a version.
@@ -392,7 +378,7 @@ impl Store {
     /// The versions, the newest first.
     ///
     /// # Errors
-    /// The disk refused, or too many questions wait.
+    /// The disk refused.
     pub async fn configurations(&self) -> Result<Vec<ConfigurationDocument>, StoreError> {
         self.read(|r| {
             let file = r.state_file();

@@ -160,61 +160,7 @@ impl CloudLink {
             let Some((meter, wire)) = &*meter else {
                 return Vec::new();
             };
-            let counts = meter.counts();
-            let counter = |name, help, value| Counter { name, help, value };
-            vec![
-                counter(
-                    "link_inbox_dropped",
-                    "Messages dropped: the inbox was full.",
-                    counts.inbox_dropped,
-                ),
-                counter(
-                    "link_unreadable",
-                    "Messages that could not be read.",
-                    counts.unreadable,
-                ),
-                counter(
-                    "link_watch_dropped",
-                    "Watched samples dropped by the link.",
-                    counts.watch_dropped,
-                ),
-                counter(
-                    "link_watch_sent",
-                    "Watched samples sent.",
-                    counts.watch_sent,
-                ),
-                counter("link_resent", "Batches sent again.", counts.resent),
-                counter(
-                    "link_refused",
-                    "Messages the other side did not take.",
-                    counts.refused,
-                ),
-                counter(
-                    "link_split",
-                    "Batches sent in parts: the broker takes no packet that long.",
-                    counts.split,
-                ),
-                counter(
-                    "link_held_seconds",
-                    "Seconds in which the bandwidth budget held data back.",
-                    counts.held_seconds,
-                ),
-                counter(
-                    "link_deferred",
-                    "Live batches left to the backfill: the budget could not carry them.",
-                    counts.deferred,
-                ),
-                counter(
-                    "link_postponed",
-                    "Times the cloud was busy and asked to come back later.",
-                    counts.postponed,
-                ),
-                counter(
-                    "link_watch_wire_dropped",
-                    "Watched scans dropped before the link: it was busy.",
-                    wire.load(Ordering::Relaxed),
-                ),
-            ]
+            figures(meter, wire)
         })
     }
 
@@ -231,6 +177,64 @@ impl CloudLink {
             wire.abort();
         }
     }
+}
+
+fn figures(meter: &LinkMeter, wire: &AtomicU64) -> Vec<Counter> {
+    let counts = meter.counts();
+    let counter = |name, help, value| Counter { name, help, value };
+    vec![
+        counter(
+            "link_inbox_dropped",
+            "Messages dropped: the inbox was full.",
+            counts.inbox_dropped,
+        ),
+        counter(
+            "link_unreadable",
+            "Messages that could not be read.",
+            counts.unreadable,
+        ),
+        counter(
+            "link_watch_dropped",
+            "Watched samples dropped by the link.",
+            counts.watch_dropped,
+        ),
+        counter(
+            "link_watch_sent",
+            "Watched samples sent.",
+            counts.watch_sent,
+        ),
+        counter("link_resent", "Batches sent again.", counts.resent),
+        counter(
+            "link_refused",
+            "Messages the other side did not take.",
+            counts.refused,
+        ),
+        counter(
+            "link_split",
+            "Batches sent in parts: the broker takes no packet that long.",
+            counts.split,
+        ),
+        counter(
+            "link_held_seconds",
+            "Seconds in which the bandwidth budget held data back.",
+            counts.held_seconds,
+        ),
+        counter(
+            "link_deferred",
+            "Live batches left to the backfill: the budget could not carry them.",
+            counts.deferred,
+        ),
+        counter(
+            "link_postponed",
+            "Times the cloud was busy and asked to come back later.",
+            counts.postponed,
+        ),
+        counter(
+            "link_watch_wire_dropped",
+            "Watched scans dropped before the link: it was busy.",
+            wire.load(Ordering::Relaxed),
+        ),
+    ]
 }
 
 /// Shows how the link that runs is doing.

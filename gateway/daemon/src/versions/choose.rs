@@ -39,8 +39,7 @@ pub(super) fn choose(
     now: Timestamp,
     parse: impl Fn(&str) -> Result<(Config, Document), Problems>,
 ) -> Result<Choice, Problems> {
-    let mut reverts = Vec::new();
-    let mut warnings = Vec::new();
+    let (reverts, warnings) = (Vec::new(), Vec::new());
     let seed = file.as_ref().ok().map(|(_, document)| document.sha256);
     let running = candidates(standing).next();
     let fresh = |document: &Document| match running {
@@ -63,37 +62,28 @@ pub(super) fn choose(
         Ok(unchanged) => (None, Some(unchanged)),
         Err(problems) => (Some(problems), None),
     };
-    for candidate in candidates(standing) {
-        let version = candidate.version.version;
-        if let Some(why) = doomed(candidate, standing, now) {
-            warnings.push(format!("configuration {version} was taken back: {why}"));
-            reverts.push((version, why));
-            continue;
-        }
-        match parse(&candidate.body) {
-            Ok((config, document)) => {
-                if let Some(problems) = &problems {
-                    warnings.push(format!(
-                        "the configuration file cannot be used; configuration {version} runs \
-                         instead: {problems}"
-                    ));
-                }
-                return Ok(Choice {
-                    config,
-                    document,
-                    from_file: false,
-                    reverts,
-                    seed,
-                    warnings,
-                });
-            }
-            Err(problems) => {
-                let why = format!("it cannot be used any more: {problems}");
-                warnings.push(format!("configuration {version} was taken back: {why}"));
-                reverts.push((version, why));
-            }
-        }
+    let mut search = Search {
+        standing,
+        now,
+        reverts,
+        warnings,
+    };
+    if let Some((config, document)) = search.best(problems.as_ref(), parse) {
+        let Search {
+            reverts, warnings, ..
+        } = search;
+        return Ok(Choice {
+            config,
+            document,
+            from_file: false,
+            reverts,
+            seed,
+            warnings,
+        });
     }
+    let Search {
+        reverts, warnings, ..
+    } = search;
     let Some((config, document)) = unchanged else {
         return Err(problems.unwrap_or_default());
     };
@@ -105,6 +95,51 @@ pub(super) fn choose(
         seed,
         warnings,
     })
+}
+
+/// The way through the versions that are kept.
+struct Search<'a> {
+    standing: &'a ConfigurationStanding,
+    now: Timestamp,
+    reverts: Vec<(u32, String)>,
+    warnings: Vec<String>,
+}
+
+impl Search<'_> {
+    /// The first that may run; what comes before it is to be taken back.
+    fn best(
+        &mut self,
+        problems: Option<&Problems>,
+        parse: impl Fn(&str) -> Result<(Config, Document), Problems>,
+    ) -> Option<(Config, Document)> {
+        for candidate in candidates(self.standing) {
+            let version = candidate.version.version;
+            if let Some(why) = doomed(candidate, self.standing, self.now) {
+                self.warnings
+                    .push(format!("configuration {version} was taken back: {why}"));
+                self.reverts.push((version, why));
+                continue;
+            }
+            match parse(&candidate.body) {
+                Ok((config, document)) => {
+                    if let Some(problems) = problems {
+                        self.warnings.push(format!(
+                            "the configuration file cannot be used; configuration {version} runs \
+                             instead: {problems}"
+                        ));
+                    }
+                    return Some((config, document));
+                }
+                Err(problems) => {
+                    let why = format!("it cannot be used any more: {problems}");
+                    self.warnings
+                        .push(format!("configuration {version} was taken back: {why}"));
+                    self.reverts.push((version, why));
+                }
+            }
+        }
+        None
+    }
 }
 
 /// What may run, the best first: the newest that was not taken back, and those before it.
@@ -146,4 +181,78 @@ fn doomed(
         ));
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use riser_model::ConfigurationVersion;
+
+    fn version(number: u32, state: ConfigurationState) -> ConfigurationDocument {
+        ConfigurationDocument {
+            version: ConfigurationVersion {
+                version: number,
+                sha256: AuditHash([u8::try_from(number).unwrap(); 32]),
+                at: Timestamp(1_000),
+                actor: String::new(),
+                source: String::new(),
+                note: String::new(),
+                state,
+                until: (state == ConfigurationState::Waiting).then_some(Timestamp(2_000)),
+                ended_at: None,
+                ended_by: String::new(),
+                reason: String::new(),
+                proven: false,
+                running: false,
+            },
+            body: String::new(),
+            starts: 0,
+            before: String::new(),
+        }
+    }
+
+    fn why(standing: &ConfigurationStanding, now: i64) -> Option<String> {
+        doomed(&standing.documents[0], standing, Timestamp(now))
+    }
+
+    #[test]
+    fn a_window_ends_by_the_clock_and_when_the_clock_cannot_tell() {
+        let mut standing = ConfigurationStanding {
+            documents: vec![
+                version(2, ConfigurationState::Waiting),
+                version(1, ConfigurationState::Confirmed),
+            ],
+            seed: None,
+        };
+        assert_eq!(why(&standing, 1_999), None);
+        assert!(why(&standing, 2_000).unwrap().contains("nobody confirmed"));
+        assert!(why(&standing, 999).unwrap().contains("the clock went back"));
+        // With nothing to go back to it runs on.
+        standing.documents.pop();
+        assert_eq!(why(&standing, 2_000), None);
+    }
+
+    #[test]
+    fn only_a_version_that_ran_steadily_takes_the_place_of_one_that_does_not() {
+        let mut standing = ConfigurationStanding {
+            documents: vec![
+                version(2, ConfigurationState::Confirmed),
+                version(1, ConfigurationState::Confirmed),
+            ],
+            seed: None,
+        };
+        standing.documents[0].starts = STARTS;
+        assert_eq!(why(&standing, 5_000), None);
+        standing.documents[1].version.proven = true;
+        assert!(
+            why(&standing, 5_000)
+                .unwrap()
+                .contains("never ran steadily")
+        );
+        standing.documents[0].starts = STARTS - 1;
+        assert_eq!(why(&standing, 5_000), None);
+        standing.documents[0].starts = STARTS;
+        standing.documents[0].version.proven = true;
+        assert_eq!(why(&standing, 5_000), None);
+    }
 }

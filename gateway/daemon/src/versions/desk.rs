@@ -48,6 +48,8 @@ pub(crate) struct Desk {
     /// Since when this version runs here.
     pub(super) since: Instant,
     pub(super) waiting: Option<Waiting>,
+    /// Everything has to be started again, once whoever asked has been answered.
+    pub(super) wants_again: bool,
 }
 
 /// A version that waits to be confirmed.
@@ -84,6 +86,10 @@ pub(super) fn refusal(kind: Kind, message: impl Into<String>) -> ConfigurationRe
     }
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is what `map_err` hands over"
+)]
 pub(super) fn store_refusal(error: StoreError) -> ConfigurationRefusal {
     refusal(
         Kind::Failed,
@@ -101,6 +107,7 @@ impl Desk {
             parts,
             since: Instant::now(),
             waiting: None,
+            wants_again: false,
         };
         desk.take_up();
         tokio::spawn(desk.run(jobs))
@@ -116,6 +123,9 @@ impl Desk {
                     None => return,
                 },
                 _ = look.tick() => self.look().await,
+            }
+            if std::mem::take(&mut self.wants_again) {
+                self.parts.again.notify_one();
             }
         }
     }
@@ -161,7 +171,7 @@ impl Desk {
                 refused.message
             );
             let deed = asker.deed(&refused.message);
-            if let Err(error) = self.parts.store.refused_configuration(deed).await {
+            if let Err(error) = self.parts.store.unapplied_configuration(None, deed).await {
                 tracing::warn!(error = error.chain(), "a refusal could not be recorded");
             }
         }
@@ -212,10 +222,11 @@ impl Desk {
         if document.sha256 == self.parts.document.sha256 {
             if asker.request.is_some() {
                 let version = (self.parts.running.version.version, document.sha256);
+                let deed = asker.deed("");
                 let told = self
                     .parts
                     .store
-                    .unchanged_configuration(version, asker.deed(""))
+                    .unapplied_configuration(Some(version), deed)
                     .await;
                 told.map_err(store_refusal)?;
             }
@@ -293,7 +304,7 @@ impl Desk {
     ) -> Result<(), String> {
         let effects = self.parts.document.effects(&document);
         if !effects.whole.is_empty() {
-            self.parts.again.notify_one();
+            self.wants_again = true;
             self.parts.config = config;
             self.parts.document = document;
             return Ok(());

@@ -96,7 +96,7 @@ impl Desk {
                 problem,
                 "what ran before could not be put back; starting again"
             );
-            self.parts.again.notify_one();
+            self.wants_again = true;
         }
         self.renew().await
     }

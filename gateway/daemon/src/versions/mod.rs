@@ -51,7 +51,7 @@ impl Whereabouts {
         Ok((config, document))
     }
 
-    fn from_file(&self) -> Result<(Config, Document), Problems> {
+    fn read_file(&self) -> Result<(Config, Document), Problems> {
         let config = Config::load(&self.file, self.data_dir.clone())?;
         let document = Document::of_file(&self.file)
             .map_err(|error| Problems::one(&self.file, error.to_string()))?;
@@ -81,7 +81,7 @@ impl Whereabouts {
 /// # Errors
 /// The file cannot be used, and there is nothing else.
 pub(crate) fn boot(place: &Whereabouts) -> Result<Choice, Problems> {
-    let file = place.from_file();
+    let file = place.read_file();
     let (dir, now) = match &file {
         Ok((config, _)) => (
             config.gateway.data_dir.clone(),

@@ -81,7 +81,7 @@ pub(crate) fn redact(text: &str) -> String {
 fn without_talk(line: &str) -> String {
     let comment = line
         .char_indices()
-        .find(|(at, c)| *c == '#' && line[..*at].matches('"').count() % 2 == 0);
+        .find(|(at, c)| *c == '#' && line[..*at].matches('"').count().is_multiple_of(2));
     let Some((at, _)) = comment else {
         return line.to_owned();
     };
@@ -118,7 +118,7 @@ pub(crate) fn revealed(text: &str, running: &str) -> Result<String, String> {
     }
     let known: BTreeMap<String, Value> = leaves(running)
         .into_iter()
-        .map(|leaf| (leaf.at.clone(), leaf.value.clone()))
+        .map(|leaf| (leaf.at, leaf.value))
         .collect();
     let mut cuts = Vec::new();
     for leaf in leaves(text) {
