@@ -141,7 +141,7 @@ impl Drills {
         let mut health = self.tell.borrow().clone().unwrap_or_default();
         health.at = Some(begun);
         health.ok = Some(result.is_ok());
-        health.error = result.as_ref().err().map(|e| print::chain(e).to_string());
+        health.error = result.as_ref().err().map(|e| print::chain(e));
         if let Ok((file, octets)) = &result {
             health.last_ok = Some(begun);
             health.file = Some(file.display().to_string());
@@ -189,6 +189,10 @@ async fn make_and_drill(
     store: &Store,
 ) -> Result<(PathBuf, u64), BackupError> {
     let (settings, source) = (settings.clone(), source.clone());
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "one at a time; sealing and comparing files is no work for an executor thread"
+    )]
     let blocking = tokio::task::spawn_blocking(move || {
         let secret = passphrase(Some(&settings.key_file))?;
         let name = format!("riser-{}-{}.backup", source.gateway(), SystemClock.now().0);

@@ -1,6 +1,6 @@
 // A real building for a test: riser-demo with its cloud, gateway and simulator, each of which can be
 // killed, frozen and started again. Owns those processes and their folder.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -91,6 +91,18 @@ export class Building {
     this.cloud = { ...said.cloud, url: said.cloud.url.replace(/\/$/, '') };
     this.#pids = childrenOf(this.#demo.pid);
     for (const [name, pid] of this.#pids) this.#commands.set(name, commandOf(pid));
+  }
+
+  /** A file or folder of the demo. */
+  path(name) {
+    return join(this.#folder, 'demo', name);
+  }
+
+  /** Gives somebody an account at the cloud. */
+  addUser({ email, password }, role) {
+    const who = ['--tenant', 'demo', '--email', email, '--name', email, '--role', role, '--password-stdin'];
+    const add = ['user', 'add', '--config', this.path('cloud.toml'), ...who];
+    execFileSync(join(BINARIES, 'riser-cloud'), add, { input: password });
   }
 
   /** Ends a program as a power cut would: SIGKILL. */
