@@ -34,7 +34,7 @@ impl Bus {
                         let (over, requests) = (over.clone(), requests.clone());
                         std::thread::spawn(move || serve(stream, &over, &requests));
                     }
-                    Err(_) => std::thread::sleep(Duration::from_millis(10)),
+                    Err(_) => std::thread::park_timeout(Duration::from_millis(10)),
                 }
             }
         });

@@ -15,7 +15,7 @@ fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < end, "never came true: {what}");
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::park_timeout(Duration::from_millis(50));
     }
 }
 
@@ -229,7 +229,8 @@ fn nobody_confirms_and_the_power_goes_meanwhile() {
     // Killed in the window, started after it: taken back before anything runs.
     assert_eq!(apply(&site, &named, &["--confirm", "2s"]).code, Some(0));
     daemon.kill();
-    std::thread::sleep(Duration::from_secs(2));
+    let over = Instant::now() + Duration::from_secs(2);
+    eventually("the window is over", || Instant::now() > over);
     let mut daemon = site.start(&[]);
     assert_eq!(running(&site), 1);
     assert_eq!(audit(&site, "configuration_reverted").len(), 1);
