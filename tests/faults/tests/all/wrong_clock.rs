@@ -122,6 +122,12 @@ async fn starts_in_1970(wait: Duration) {
     let began = riser_faults::rig::now();
     // A minute past midnight on 1 January 1970.
     let bent = Bent::gateway(&mut lab, &library, 60 - began / 1_000, "");
+    // It has run before, and was switched off a quarter of an hour ago.
+    let data = lab.folder.join("gateway");
+    std::fs::create_dir_all(&data).expect("the data folder");
+    let last = began - 900_000;
+    let known = format!("{{\"last\":{last},\"boot\":\"before\",\"assumed\":null}}");
+    std::fs::write(data.join("clock.json"), known).expect("written");
     lab.link.set(riser_e2e::proxy::Mode::Cut);
     lab.cloud.start();
     lab.gateway.start();
