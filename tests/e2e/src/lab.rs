@@ -20,7 +20,7 @@ pub const OPERATOR: &str = "operator@demo.example";
 /// Their password.
 pub const OPERATOR_PASSWORD: &str = "staple battery horse";
 /// How long a process may take until it serves.
-const READY: Duration = Duration::from_secs(20);
+const READY: Duration = Duration::from_secs(60);
 
 /// A running building.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use riser_e2e::process::Process;
 use riser_e2e::proxy::{How, Mode, Spoil};
 use riser_e2e::{Lab, peers, within};
 use riser_faults::link::Moment;
-use riser_faults::{Building, Rig, beside_others, proc};
+use riser_faults::{Building, Rig, proc};
 use std::time::Duration;
 
 /// Until it must be said.
@@ -28,9 +28,8 @@ async fn said(rig: &Rig, what: &str) {
     eprintln!("{what}: called degraded after {took:.1?}, in health and metrics too");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_frozen_cloud_behind_a_broker_is_noticed() {
-    let _turn = beside_others().await;
+/// A frozen cloud behind a broker is noticed.
+pub(crate) async fn frozen_cloud() {
     let Some(program) = peers::program("mosquitto") else {
         return;
     };
@@ -48,9 +47,8 @@ async fn a_frozen_cloud_behind_a_broker_is_noticed() {
     rig.complete("frozen cloud").await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_link_that_passes_nothing_upward_is_noticed() {
-    let _turn = beside_others().await;
+/// A link that passes nothing upward is noticed.
+pub(crate) async fn nothing_upward() {
     let rig = Rig::start(Building::QUIET).await;
     let after_down = Moment::Suback.octets(&rig.lab.link.flights()).unwrap_or(0);
     rig.lab.link.set(Mode::Spoilt(Spoil {

@@ -170,9 +170,8 @@ async fn complete(rig: &Rig, tally: &Tally, (range, collected): (&str, u64)) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_ledger_adds_up_after_an_outage_and_kills() {
-    let _turn = alone().await;
+/// The ledger adds up after an outage and kills.
+pub(crate) async fn kills() {
     let Some(mut clock) = Clock::at_twenty_past(rig::now()) else {
         return;
     };
@@ -199,6 +198,7 @@ async fn the_ledger_adds_up_after_an_outage_and_kills() {
     an_hour_later(&mut rig, &mut clock).await;
     let sum = proven(&mut rig, &clock, "crash").await;
     assert!(sum.lost > 0, "three kills lose something: {sum:?}");
+    crate::completeness::only_what_nobody_explains_is_an_alarm(&mut rig).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -58,7 +58,7 @@ async fn seen(rig: &Rig, fault: Fault) -> String {
 }
 
 /// One fault from beginning to end, on a rig of its own.
-async fn suffer(fault: Fault) {
+pub(crate) async fn suffer(fault: Fault) {
     let rig = Rig::start(Building::QUIET).await;
     let mode = mode(&rig, fault).await;
     let before = proc::resident(&rig.lab.gateway);
@@ -88,18 +88,18 @@ async fn suffer(fault: Fault) {
     assert!(resident < before + GROWTH, "{fault:?}: memory has grown");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_of_the_link_are_seen_and_lose_nothing() {
-    let _turn = beside_others().await;
-    let faults = [
-        (Moment::Connect, How::BlackHole),
-        (Moment::Handshake, How::Reset),
-        (Moment::Connack, How::HalfOpen),
-        (Moment::Suback, How::BlackHole),
-        (Moment::Puback, How::Slow(1_000)),
-        (Moment::Durable, How::HalfOpen),
-    ];
-    join_all(faults.map(|(moment, how)| suffer(Fault { moment, how }))).await;
+/// One of each kind, at each moment once: the fast set.
+pub(crate) const FAST: [Fault; 6] = [
+    at(Moment::Connect, How::BlackHole),
+    at(Moment::Handshake, How::Reset),
+    at(Moment::Connack, How::HalfOpen),
+    at(Moment::Suback, How::BlackHole),
+    at(Moment::Puback, How::Slow(1_000)),
+    at(Moment::Durable, How::HalfOpen),
+];
+
+const fn at(moment: Moment, how: How) -> Fault {
+    Fault { moment, how }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -112,7 +112,7 @@ async fn long_faults_of_the_link() {
 }
 
 /// Cuts the link for a second and lets it be for a second, again and again.
-async fn flapping(times: usize) {
+pub(crate) async fn flapping(times: usize) {
     let rig = Rig::start(Building::QUIET).await;
     let before = proc::resident(&rig.lab.gateway);
     let mut each = tokio::time::interval(Duration::from_secs(1));
@@ -134,12 +134,6 @@ async fn flapping(times: usize) {
     );
     rig.complete("flapping").await;
     assert!(resident < before + GROWTH, "memory has grown");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flapping_link_loses_nothing() {
-    let _turn = beside_others().await;
-    flapping(15).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,6 @@
 //! Faults and what must hold whatever they hit. One binary, so that scenarios can take turns.
 
+mod completeness;
 mod consumer;
 mod damage;
 mod day;
@@ -9,6 +10,8 @@ mod kill;
 mod ledger;
 mod link;
 mod mass;
+mod poison;
 mod power;
 mod reconnect;
+mod waiting;
 mod wrong_clock;

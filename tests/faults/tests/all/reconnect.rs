@@ -37,6 +37,7 @@ fn start(lab: &Lab, store: &Store, stop: &CancellationToken) -> LinkHandle {
         version: "test".to_owned(),
         boot: uuid::Uuid::from_u128(1),
         now,
+        max_kbit_s: None,
         timings: Timings {
             retry_first: Duration::from_millis(5),
             retry_cap: Duration::from_millis(5),
