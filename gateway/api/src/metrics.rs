@@ -187,22 +187,13 @@ fn store(page: &mut Page, stats: &StoreStats) {
 
 /// How full and how worn the disk is.
 fn room(page: &mut Page, stats: &StoreStats) {
-    page.gauge(
-        "disk_stage",
-        "What is given up as the disk fills: 0 nothing, 1 old history, 2 compaction, 3 samples.",
-        stats.stage as u64,
-    );
+    let help = "Given up as the disk fills: 0 nothing, 1 old days, 2 compaction, 3 samples.";
+    page.gauge("disk_stage", help, stats.stage as u64);
     if let Some(wear) = stats.wear {
-        page.gauge(
-            "disk_life_used_percent",
-            "Life of the flash used up, at most (eMMC).",
-            u64::from(wear.used_percent),
-        );
-        page.gauge(
-            "disk_spare_blocks_state",
-            "Spare blocks of the flash: 1 enough, 2 eight of ten used, 3 nine (eMMC).",
-            u64::from(wear.spare),
-        );
+        let (used, spare) = (u64::from(wear.used_percent), u64::from(wear.spare));
+        page.gauge("disk_life_used_percent", "Life of the eMMC used up.", used);
+        let help = "Spare blocks of the eMMC: 1 enough, 2 eight of ten used, 3 nine.";
+        page.gauge("disk_spare_blocks_state", help, spare);
     }
 }
 
