@@ -31,10 +31,11 @@ pub struct Backlog {
     pub from: i64,
 }
 
-/// The number of a scan in a value of it.
+/// The number of a scan in a value of it; 0 is none.
 #[must_use]
-pub fn number(value: f64) -> f64 {
-    (value / 1_000.0).floor()
+pub fn number(value: f64) -> i64 {
+    let whole: i64 = value.to_string().parse().unwrap_or(0);
+    whole / 1_000
 }
 
 /// Fills the store in `dir`, which nobody has open, with `seconds` of a building's samples from

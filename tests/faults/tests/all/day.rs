@@ -22,16 +22,16 @@ const ALARM: i64 = 500;
 /// Memory the draining may take, in kilobytes: buffers and caches, whatever the backlog.
 const GROWTH: u64 = 48 * 1024;
 
-/// Ages of live values as they become durable, looked at by a thread of its own until told to end.
-fn ages(lab: &Path, since: i64, over: &Arc<AtomicBool>) -> std::thread::JoinHandle<Vec<i64>> {
+/// Ages of live values as they become durable, looked at by a task of its own until told to end.
+fn ages(lab: &Path, since: i64, over: &Arc<AtomicBool>) -> tokio::task::JoinHandle<Vec<i64>> {
     let (mut seen, over) = (Committed::open(lab, "n0").since(since), Arc::clone(over));
-    std::thread::spawn(move || {
+    tokio::spawn(async move {
         let mut ages = Vec::new();
         while !over.load(Ordering::Relaxed) {
             let found = seen.look_at_all();
             let now = rig::now();
             ages.extend(found.iter().map(|(at, _)| now - at));
-            std::thread::sleep(Duration::from_millis(5));
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         ages.sort_unstable();
         ages
@@ -98,7 +98,7 @@ async fn there(rig: &Rig, backlog: &Backlog) {
         let samples = rig.cloud.samples(GATEWAY, path).await;
         let mut times: BTreeMap<i64, i64> = BTreeMap::new();
         for (at, value) in samples.iter().filter(|(_, value)| *value >= 1_000.0) {
-            let expected = backlog.from + (backlog::number(*value) as i64 - 1) * interval;
+            let expected = backlog.from + (backlog::number(*value) - 1) * interval;
             assert!(
                 (0..interval).contains(&(at - expected)),
                 "{path}: {value} at {at}"
@@ -182,7 +182,7 @@ async fn offline(seconds: u32) {
         },
         alarms(&rig, &over)
     );
-    let ages = ages.join().expect("the thread that looks");
+    let ages = ages.await.expect("the task that looks");
     report((before, seconds), drained, (&ages, &alarms));
     rig.caught_up().await;
     there(&rig, &backlog).await;

@@ -54,7 +54,7 @@ fn poison(dir: &Path) -> Poisoned {
             let body = 5 + usize::from(u16::from_le_bytes([frame[3], frame[4]]));
             let end = frame.len() - 4;
             frame[body] ^= 0x10;
-            let plain = header.seq / EVERY % 2 == 0;
+            let plain = (header.seq / EVERY).is_multiple_of(2);
             if !plain {
                 let sum = crc32c::crc32c(&frame[..end]).to_le_bytes();
                 frame[end..].copy_from_slice(&sum);

@@ -131,11 +131,10 @@ async fn reconnects(times: u64) {
     report(&lab, (batches, began.elapsed()), (&here, &there));
 }
 
-fn report(
-    lab: &Lab,
-    (batches, took): (i64, Duration),
-    (here, there): (&[(f64, f64)], &[(f64, f64)]),
-) {
+/// Connections so far, kilobytes.
+type Size = (f64, f64);
+
+fn report(lab: &Lab, (batches, took): (i64, Duration), (here, there): (&[Size], &[Size])) {
     let connections = lab.link.accepted();
     for (who, sizes) in [("gateway's link", here), ("cloud", there)] {
         // What is filled once, such as caches, is not gathered by connecting.
