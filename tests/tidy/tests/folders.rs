@@ -43,6 +43,7 @@ const TOP: &[&str] = &[
     "node_modules",
     ".peers",
     ".demo",
+    "test-results",
     ".claude",
 ];
 

@@ -113,15 +113,14 @@ async fn told(rig: &Rig) -> Vec<Value> {
     set.collect()
 }
 
-/// Starts in 1970 without a network, collects, raises an alarm; then both come.
-async fn starts_in_1970(wait: Duration) {
-    let Some(library) = library() else { return };
+/// A building whose gateway believes that it is 1970 and has no network.
+async fn in_1970(library: &Path) -> (Rig, Bent) {
     let building = Building::QUIET;
     let devices = building.devices().await;
     let mut lab = Lab::prepare(&building.configuration(&devices)).await;
     let began = riser_faults::rig::now();
     // A minute past midnight on 1 January 1970.
-    let bent = Bent::gateway(&mut lab, &library, 60 - began / 1_000, "");
+    let bent = Bent::gateway(&mut lab, library, 60 - began / 1_000, "");
     // It has run before, and was switched off a quarter of an hour ago.
     let data = lab.folder.join("gateway");
     std::fs::create_dir_all(&data).expect("the data folder");
@@ -141,6 +140,13 @@ async fn starts_in_1970(wait: Duration) {
         cloud,
         outages: Vec::new(),
     };
+    (rig, bent)
+}
+
+/// Starts in 1970 without a network, collects, raises an alarm; then both come.
+async fn starts_in_1970(wait: Duration) {
+    let Some(library) = library() else { return };
+    let (rig, bent) = in_1970(&library).await;
     let point = &rig.building.witness(0)[0];
     until("values are live", Duration::from_secs(20), || async {
         rig.local.value(point).await
