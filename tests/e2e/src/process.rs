@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
 
@@ -176,15 +177,23 @@ impl Process {
     }
 }
 
-/// A TCP port on loopback that nobody has right now.
+/// Ports tried: below those that Linux gives to outgoing connections (32768 and up), so that no
+/// client takes one before the process it was chosen for has started.
+const PORTS: std::ops::Range<u32> = 10_000..32_000;
+
+/// A TCP port on loopback that nobody has right now, and that was not given out here before.
 ///
 /// # Panics
 /// When loopback has no free port.
 #[must_use]
 pub fn free_port() -> u16 {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
-    socket
-        .local_addr()
-        .expect("a bound socket has an address")
-        .port()
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let many = PORTS.end - PORTS.start;
+    // Processes that run side by side begin at different places.
+    let begin = std::process::id().wrapping_mul(397);
+    (0..many)
+        .map(|_| begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % many)
+        .filter_map(|n| u16::try_from(PORTS.start + n).ok())
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port on loopback")
 }
