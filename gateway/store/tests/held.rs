@@ -78,6 +78,10 @@ async fn points(store: &Store) {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 async fn nothing_goes_up_before_the_time_is_known_and_then_all_of_it_is_right() {
     let dir = tempfile::tempdir().unwrap();
     let hands = Hands::new(ASSUMED);

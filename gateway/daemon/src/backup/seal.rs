@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn what_is_sealed_opens_and_nothing_else() {
         for length in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK] {
-            let plain: Vec<u8> = (0..length).map(|i| (i % 251) as u8).collect();
+            let plain: Vec<u8> = (0..=250).cycle().take(length).collect();
             let file = sealed(&plain);
             assert_eq!(opened(&file, b"correct horse").unwrap(), plain, "{length}");
             let wrong = opened(&file, b"wrong horse").unwrap_err();
@@ -303,7 +303,7 @@ mod tests {
         let cut = file.len() - (CHUNK + TAG);
         let error = opened(&file[..cut], b"correct horse").unwrap_err();
         assert!(error.contains("cut off"), "{error}");
-        let mut header = file.clone();
+        let mut header = file;
         header[20] ^= 1;
         assert!(opened(&header, b"correct horse").is_err());
         assert!(opened(b"something else entirely", b"x").is_err());

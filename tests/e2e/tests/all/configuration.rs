@@ -133,6 +133,10 @@ async fn asked(cloud: &Cloud, what: &str, body: Value) -> Value {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 async fn the_cloud_changes_the_configuration_and_hears_what_became_of_it() {
     let _alone = alone().await;
     let device = Numbered::start().await;
