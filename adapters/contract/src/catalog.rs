@@ -1,7 +1,7 @@
 //! What an adapter crate offers to the daemon: how to build it from configuration, and which
 //! further powers it has. Owns the capability traits, one method each.
 
-use crate::{Adapter, AdapterError, BuildContext, ConfigError};
+use crate::{Adapter, AdapterError, BuildContext, ConfigError, Operate};
 use futures_util::future::BoxFuture;
 use riser_model::{Point, PointPath};
 use std::sync::Arc;
@@ -28,6 +28,41 @@ pub struct Built {
     /// The points its configuration names, for `check-config` and for rules to refer to. Shared,
     /// as a gateway may have a hundred thousand.
     pub points: Vec<Arc<Point>>,
+    /// Lists what its devices hold, once it runs.
+    pub browse: Option<Arc<dyn Browse>>,
+    /// Does what is neither a read nor a write, once it runs.
+    pub operate: Option<Arc<dyn Operate>>,
+}
+
+impl Built {
+    /// An adapter with no further powers.
+    #[must_use]
+    pub fn new(adapter: Box<dyn Adapter>, points: Vec<Arc<Point>>) -> Self {
+        Self {
+            adapter,
+            points,
+            browse: None,
+            operate: None,
+        }
+    }
+
+    /// The same, and its devices can be browsed.
+    #[must_use]
+    pub fn browse(self, browse: Arc<dyn Browse>) -> Self {
+        Self {
+            browse: Some(browse),
+            ..self
+        }
+    }
+
+    /// The same, with operations.
+    #[must_use]
+    pub fn operate(self, operate: Arc<dyn Operate>) -> Self {
+        Self {
+            operate: Some(operate),
+            ..self
+        }
+    }
 }
 
 /// Finds devices nobody has configured yet.

@@ -1,7 +1,7 @@
 //! Everything an adapter may touch while it runs: points, sample sink, command inbox, health,
 //! clock, cancellation. Owns the bounded channels between an adapter and the runtime.
 
-use crate::{Clock, HealthBoard};
+use crate::{Building, Clock, HealthBoard, Memory, Past};
 use futures_util::future::BoxFuture;
 use riser_model::{Command, Point, ScanBatch, Slot, Value};
 use std::sync::Arc;
@@ -124,6 +124,12 @@ pub struct AdapterContext {
     pub samples: SampleSink,
     /// Brings writes for this adapter's points.
     pub commands: mpsc::Receiver<AdapterCommand>,
+    /// Takes history a device recorded itself.
+    pub past: Arc<dyn Past>,
+    /// Keeps what was learned about devices.
+    pub memory: Arc<dyn Memory>,
+    /// The gateway's points, for an adapter that shows them to others.
+    pub building: Building,
     /// Shows health.
     pub health: HealthBoard,
     /// Tells the time.

@@ -4,13 +4,17 @@
 //! adapter. It declares its points, sends what it reads, takes commands, reports health, and ends
 //! when told to. One required behaviour per method, further powers are separate traits.
 
+pub mod building;
 pub mod catalog;
 pub mod clock;
 pub mod config;
 pub mod context;
 pub mod error;
 pub mod health;
+pub mod operate;
+pub mod past;
 
+pub use building::{Building, HeldLevel, PointSource, PointWriter};
 pub use catalog::{
     Browse, BrowseNode, Built, Discover, DiscoverRequest, Found, Kind, Snapshot, SnapshotImage,
 };
@@ -21,6 +25,8 @@ pub use context::{
 };
 pub use error::{AdapterError, ErrorClass};
 pub use health::HealthBoard;
+pub use operate::{Field, FieldKind, Operate, Operation};
+pub use past::{Memory, NOTE_LIMIT, Past, PastError};
 
 use futures_util::future::BoxFuture;
 

@@ -55,6 +55,7 @@ async fn run(config: Config, context: AdapterContext) -> Result<(), AdapterError
         health,
         clock,
         cancel,
+        ..
     } = context;
     let slots = registry
         .declare(&name, config.points())

@@ -30,8 +30,6 @@ pub const KIND: Kind = Kind {
 
 fn build(table: &toml::Table, context: &riser_adapter::BuildContext) -> Result<Built, ConfigError> {
     let config = config::Config::new(table, context)?;
-    Ok(Built {
-        points: config.points(),
-        adapter: Box::new(adapter::Modbus { config }),
-    })
+    let points = config.points();
+    Ok(Built::new(Box::new(adapter::Modbus { config }), points))
 }

@@ -1,10 +1,12 @@
 //! A gateway in miniature around one adapter: sample sink, command inbox, health board.
 //! Owns waiting: every wait is for a condition, has a deadline, and says what was there instead.
 
+use crate::building::BuildingInMemory;
+use crate::past::{Notes, PastInMemory};
 use crate::registry::Registry;
 use riser_adapter::{
-    AdapterCommand, AdapterContext, AdapterError, BuildContext, Clock, ConfigError, HealthBoard,
-    Kind, SampleSink, SystemClock, WriteResult,
+    AdapterCommand, AdapterContext, AdapterError, Browse, BuildContext, Clock, ConfigError,
+    HealthBoard, Kind, Operate, SampleSink, SystemClock, WriteResult,
 };
 use riser_model::{
     Author, AuthorKind, Command, CommandId, PointPath, Priority, Quality, ScanBatch, Slot,
@@ -43,6 +45,16 @@ pub struct Running {
     pub registry: Arc<Registry>,
     /// What it pinned.
     pub health: HealthBoard,
+    /// What it filled in late.
+    pub past: PastInMemory,
+    /// What it noted.
+    pub notes: Notes,
+    /// The gateway's other points, for adapters that show them.
+    pub building: BuildingInMemory,
+    /// Its operations, if it has any.
+    pub operate: Option<Arc<dyn Operate>>,
+    /// Its way to be browsed, if it has one.
+    pub browse: Option<Arc<dyn Browse>>,
     /// Latest reading of every point.
     pub latest: BTreeMap<String, Observed>,
     /// Every reading since start, in order of arrival.
@@ -76,9 +88,42 @@ impl Running {
         Self::start_narrow(kind, config, context, 65_536)
     }
 
+    /// The same after a run before: with the points, history and notes of that one.
+    #[must_use]
+    pub fn start_after(kind: &Kind, config: &str, before: &Self) -> Self {
+        let kept = (
+            Arc::clone(&before.registry),
+            before.past.clone(),
+            before.notes.clone(),
+            before.building.clone(),
+        );
+        Self::start_on(kind, config, (&BuildContext::default(), 65_536), kept)
+    }
+
+    /// The same over a gateway that has other points.
+    #[must_use]
+    pub fn start_showing(kind: &Kind, config: &str, building: &BuildingInMemory) -> Self {
+        let kept = (
+            <_>::default(),
+            <_>::default(),
+            <_>::default(),
+            building.clone(),
+        );
+        Self::start_on(kind, config, (&BuildContext::default(), 65_536), kept)
+    }
+
     /// The same with a sink that takes only so many scan batches before it makes the adapter wait.
     #[must_use]
     pub fn start_narrow(kind: &Kind, config: &str, context: &BuildContext, sink: usize) -> Self {
+        Self::start_on(kind, config, (context, sink), <_>::default())
+    }
+
+    fn start_on(
+        kind: &Kind,
+        config: &str,
+        (context, sink): (&BuildContext, usize),
+        (registry, past, notes, building): (Arc<Registry>, PastInMemory, Notes, BuildingInMemory),
+    ) -> Self {
         let table: toml::Table = match config.parse() {
             Ok(table) => table,
             Err(error) => panic!("the configuration is not TOML: {error}\n{config}"),
@@ -87,7 +132,6 @@ impl Running {
             Ok(built) => built,
             Err(error) => panic!("the configuration was refused: {error}\n{config}"),
         };
-        let registry = Arc::new(Registry::default());
         let health = HealthBoard::default();
         let (samples, batches) = mpsc::channel(sink);
         let (commands, inbox) = mpsc::channel(256);
@@ -98,6 +142,9 @@ impl Running {
             registry: registry.clone(),
             samples: SampleSink::new(samples),
             commands: inbox,
+            past: Arc::new(past.clone()),
+            memory: Arc::new(notes.clone()),
+            building: building.building(),
             health: health.clone(),
             clock,
             cancel: cancel.clone(),
@@ -105,6 +152,11 @@ impl Running {
         Self {
             registry,
             health,
+            past,
+            notes,
+            building,
+            operate: built.operate,
+            browse: built.browse,
             latest: BTreeMap::new(),
             log: Vec::new(),
             batches,

@@ -6,6 +6,7 @@ mod cloud;
 mod disk;
 mod finding;
 mod lanes;
+mod nowhere;
 mod running;
 
 use crate::clock::GatewayClock;

@@ -81,14 +81,16 @@ pub enum AuthorKind {
     Cloud,
     /// A rule of the gateway.
     Rule,
+    /// Another system, by a protocol in which the gateway offers its points.
+    System,
 }
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Author {
-    /// Person on the gateway, person on the cloud, or rule.
+    /// Person on the gateway, person on the cloud, rule, or other system.
     pub kind: AuthorKind,
-    /// Login name or rule key.
+    /// Login name, rule key, or protocol and address of the other system.
     pub name: String,
 }
 

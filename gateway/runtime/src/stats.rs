@@ -53,6 +53,8 @@ counters! {
     samples_appended,
     /// Samples the store could not take: lost, and told as an event.
     samples_lost,
+    /// Samples of history that devices recorded themselves, stored late.
+    samples_backfilled,
     /// Times an adapter had to wait for the intake.
     intake_waits,
     /// Events handed to the store.

@@ -7,13 +7,15 @@ use crate::commands::Inbox;
 use crate::commands::dispatcher::GOING_DOWN;
 use crate::config::{AdapterSpec, RuntimeConfig};
 use crate::field::Field;
+use crate::past::{StoredMemory, StoredPast};
 use crate::stats::{Counters, count};
 use crate::views::{AdapterState, AdapterView};
 use riser_adapter::{
-    Adapter, AdapterContext, AdapterError, Clock, ErrorClass, HealthBoard, PointRegistry,
+    Adapter, AdapterContext, AdapterError, Building, Clock, ErrorClass, HealthBoard, PointRegistry,
     SampleSink,
 };
-use riser_model::{DeviceState, LaneState};
+use riser_model::{DeviceState, LaneState, chain};
+use riser_store::Store;
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -101,6 +103,10 @@ pub(crate) struct Surroundings {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) config: RuntimeConfig,
+    pub(crate) store: Store,
+    /// Held by the adapter that fills in history.
+    pub(crate) past_turn: Arc<tokio::sync::Mutex<()>>,
+    pub(crate) building: Building,
     pub(crate) cancel: CancellationToken,
 }
 
@@ -185,6 +191,12 @@ impl Supervisor {
             registry: Arc::clone(&self.around.registry),
             samples: self.seat.samples.clone(),
             commands: inbox,
+            past: Arc::new(self.past()),
+            memory: Arc::new(StoredMemory {
+                adapter: self.spec.name.as_str().into(),
+                store: self.around.store.clone(),
+            }),
+            building: self.around.building.clone(),
             health: self.around.health.clone(),
             clock: Arc::clone(&self.around.clock),
             cancel: self.around.cancel.child_token(),
@@ -203,6 +215,17 @@ impl Supervisor {
         };
         self.inbox.send_replace(Inbox::Down);
         Some(self.classify(result))
+    }
+
+    fn past(&self) -> StoredPast {
+        StoredPast {
+            adapter: self.spec.name.as_str().into(),
+            store: self.around.store.clone(),
+            field: Arc::clone(&self.around.field),
+            clock: Arc::clone(&self.around.clock),
+            counters: Arc::clone(&self.around.counters),
+            turn: Arc::clone(&self.around.past_turn),
+        }
     }
 
     fn classify(&self, result: Result<Result<(), AdapterError>, JoinError>) -> End {
@@ -344,18 +367,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-/// An error with all its causes, in one line.
-fn chain(error: &AdapterError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(c) = cause {
-        text.push_str(": ");
-        text.push_str(&c.to_string());
-        cause = c.source();
-    }
-    text
 }
 
 fn panic_text(error: JoinError) -> String {

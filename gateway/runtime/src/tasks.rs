@@ -166,7 +166,7 @@ impl Assembly {
         let hiring = Hiring {
             samples,
             commander: Arc::clone(&self.commander),
-            around: self.surroundings(),
+            around: self.surroundings(&live),
         };
         for (spec, built) in adapters {
             tasks.adapters.push(hiring.start(spec, built.adapter));
@@ -215,7 +215,7 @@ impl Assembly {
         }
     }
 
-    fn surroundings(&self) -> Surroundings {
+    fn surroundings(&self, live: &broadcast::Sender<Arc<ScanBatch>>) -> Surroundings {
         let tools = &self.commander.tools;
         Surroundings {
             registry: Arc::new(Registry {
@@ -227,6 +227,9 @@ impl Assembly {
             clock: Arc::clone(&tools.clock),
             counters: Arc::clone(&tools.counters),
             config: self.config.clone(),
+            store: tools.store.clone(),
+            past_turn: Arc::default(),
+            building: crate::building::building(&self.commander, live),
             cancel: self.cancel.clone(),
         }
     }

@@ -94,6 +94,7 @@ fn trace(author: &Author) -> Trace {
         AuthorKind::Local => "local",
         AuthorKind::Cloud => "cloud",
         AuthorKind::Rule => "rule",
+        AuthorKind::System => "system",
     };
     Trace::new(&author.name, source)
 }

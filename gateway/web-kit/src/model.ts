@@ -84,7 +84,7 @@ export interface Trend {
   buckets: Bucket[];
 }
 
-export type AuthorKind = 'local' | 'cloud' | 'rule';
+export type AuthorKind = 'local' | 'cloud' | 'rule' | 'system';
 
 export interface Author {
   kind: AuthorKind;

@@ -82,6 +82,7 @@ impl TryFrom<proto::Author> for Author {
             proto::AuthorKind::Local => AuthorKind::Local,
             proto::AuthorKind::Cloud => AuthorKind::Cloud,
             proto::AuthorKind::Rule => AuthorKind::Rule,
+            proto::AuthorKind::System => AuthorKind::System,
             proto::AuthorKind::Unspecified => return Err(unknown("kind of author", wire.kind)),
         };
         Ok(Self {

@@ -45,6 +45,7 @@ impl From<&Author> for proto::Author {
             AuthorKind::Local => proto::AuthorKind::Local,
             AuthorKind::Cloud => proto::AuthorKind::Cloud,
             AuthorKind::Rule => proto::AuthorKind::Rule,
+            AuthorKind::System => proto::AuthorKind::System,
         };
         Self {
             kind: kind.into(),

@@ -213,13 +213,11 @@ impl Bench {
         let (feed, scans) = mpsc::channel(16);
         let scans: Scans = Arc::new(Mutex::new(Some(scans)));
         let build = move || {
-            Ok(Built {
-                adapter: Box::new(Scripted {
-                    scans: Arc::clone(&scans),
-                    broken,
-                }),
-                points: points(),
-            })
+            let adapter = Scripted {
+                scans: Arc::clone(&scans),
+                broken,
+            };
+            Ok(Built::new(Box::new(adapter), points()))
         };
         let rule: Rule = serde_json::from_str(
             r#"{"key":"hot","point":"ahu-1/temperature","condition":{"test":"above","limit":30.0},

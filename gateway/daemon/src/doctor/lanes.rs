@@ -2,14 +2,12 @@
 //! adapter is run for a few seconds against nothing, which reads and never writes.
 
 use super::finding::Finding;
+use super::nowhere::Nowhere;
 use super::running::Daemon;
 use crate::config::{AdapterEntry, Config};
 use crate::print;
-use futures_util::future::BoxFuture;
-use riser_adapter::{
-    AdapterContext, HealthBoard, PointRegistry, RegistryError, SampleSink, SystemClock,
-};
-use riser_model::{DeviceState, LaneHealth, LaneState, Point, Slot};
+use riser_adapter::{AdapterContext, HealthBoard, SampleSink, SystemClock};
+use riser_model::{DeviceState, LaneHealth, LaneState};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -94,6 +92,9 @@ async fn probe(entry: &AdapterEntry) -> Vec<Finding> {
         registry: Arc::new(Nowhere),
         samples: SampleSink::new(samples),
         commands: inbox,
+        past: Arc::new(Nowhere),
+        memory: Arc::new(Nowhere),
+        building: Nowhere::building(),
         health: health.clone(),
         clock: Arc::new(SystemClock),
         cancel: cancel.clone(),
@@ -108,7 +109,7 @@ async fn probe(entry: &AdapterEntry) -> Vec<Finding> {
     if let Some(ended) = ended {
         let text = match ended {
             Ok(Ok(())) => "ended by itself".to_owned(),
-            Ok(Err(error)) => print::chain(&error),
+            Ok(Err(error)) => riser_model::chain(&error),
             Err(error) => format!("broke down: {error}"),
         };
         findings.push(Finding::broken("adapter", &entry.name, &text, ADVICE));
@@ -169,20 +170,6 @@ fn report(health: &HealthBoard) -> Vec<Finding> {
         });
     }
     findings
-}
-
-/// Gives points numbers nobody keeps.
-struct Nowhere;
-
-impl PointRegistry for Nowhere {
-    fn declare<'a>(
-        &'a self,
-        _: &'a str,
-        points: Vec<Arc<Point>>,
-    ) -> BoxFuture<'a, Result<Vec<Slot>, RegistryError>> {
-        let count = u32::try_from(points.len()).unwrap_or(u32::MAX);
-        Box::pin(async move { Ok((0..count).map(Slot).collect()) })
-    }
 }
 
 #[cfg(test)]

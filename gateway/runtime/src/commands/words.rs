@@ -10,7 +10,7 @@ pub(super) fn level(priority: Priority) -> String {
 /// An author as people read it.
 pub(super) fn who(author: &Author) -> String {
     match author.kind {
-        AuthorKind::Local | AuthorKind::Cloud => author.name.clone(),
+        AuthorKind::Local | AuthorKind::Cloud | AuthorKind::System => author.name.clone(),
         AuthorKind::Rule => format!("rule {}", author.name),
     }
 }

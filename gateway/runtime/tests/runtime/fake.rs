@@ -3,8 +3,8 @@
 
 use futures_util::future::BoxFuture;
 use riser_adapter::{
-    Adapter, AdapterCommand, AdapterContext, AdapterError, Built, ErrorClass, PointRegistry,
-    SampleSink, WriteResult,
+    Adapter, AdapterCommand, AdapterContext, AdapterError, Built, ErrorClass, Memory, Past,
+    PointRegistry, SampleSink, WriteResult,
 };
 use riser_model::{DeviceHealth, DeviceState, Point, Slot, Value};
 use riser_runtime::AdapterSpec;
@@ -51,6 +51,7 @@ pub(crate) struct Device {
     kept: Mutex<Vec<oneshot::Sender<WriteResult>>>,
     up: watch::Sender<Option<(SampleSink, Vec<Slot>)>>,
     registry: Mutex<Option<Arc<dyn PointRegistry>>>,
+    past: Mutex<Option<(Arc<dyn Past>, Arc<dyn Memory>)>>,
     fail: tokio::sync::Notify,
 }
 
@@ -66,6 +67,7 @@ impl Device {
             kept: Mutex::default(),
             up: watch::Sender::new(None),
             registry: Mutex::default(),
+            past: Mutex::default(),
             fail: tokio::sync::Notify::new(),
         })
     }
@@ -110,13 +112,18 @@ impl Device {
         Arc::clone(registry.as_ref().expect("the test goes on"))
     }
 
+    /// What the adapter fills history in with, and where it makes notes, once it is up.
+    pub(crate) async fn past(&self) -> (Arc<dyn Past>, Arc<dyn Memory>) {
+        self.up().await;
+        let past = self.past.lock().expect("no test panicked");
+        past.clone().expect("the test goes on")
+    }
+
     pub(crate) fn spec(self: &Arc<Self>) -> AdapterSpec {
         let device = Arc::clone(self);
         AdapterSpec::new(self.name, move || {
-            Ok(Built {
-                adapter: Box::new(FakeAdapter(Arc::clone(&device))),
-                points: device.points.clone(),
-            })
+            let adapter = Box::new(FakeAdapter(Arc::clone(&device)));
+            Ok(Built::new(adapter, device.points.clone()))
         })
     }
 
@@ -185,6 +192,8 @@ async fn serve(device: Arc<Device>, mut context: AdapterContext) -> Result<(), A
         context.health.device(health(point));
     }
     *device.registry.lock().expect("no test panicked") = Some(Arc::clone(&context.registry));
+    let past = (Arc::clone(&context.past), Arc::clone(&context.memory));
+    *device.past.lock().expect("no test panicked") = Some(past);
     device
         .up
         .send_replace(Some((context.samples.clone(), slots)));

@@ -10,6 +10,7 @@ mod commands;
 mod fake;
 mod intake;
 mod ledger;
+mod past;
 mod points;
 mod restart;
 mod rules;
