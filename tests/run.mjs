@@ -94,6 +94,23 @@ async function setupPython() {
   }
 }
 
+/** A folder of npm packages per list tests/peers/*.npm, made anew when its list changes. */
+async function setupNpm() {
+  for (const file of readdirSync(join(root, 'tests/peers')).filter((f) => f.endsWith('.npm'))) {
+    const home = join(peers, file.replace(/\.npm$/, ''));
+    const list = join('tests/peers', file);
+    const stamp = createHash('sha256').update(readFileSync(join(root, list))).digest('hex');
+    const mark = join(home, '.stamp');
+    if (existsSync(mark) && readFileSync(mark, 'utf8') === stamp) continue;
+    say(`installing npm peers of ${list}`);
+    mkdirSync(home, { recursive: true });
+    writeFileSync(join(home, 'package.json'), '{"private":true}\n');
+    const npm = ['install', '--prefix', home, '--no-save', '--no-audit', '--no-fund', '--no-progress', ...lines(list)];
+    await must('npm packages', 'npm', npm, { tries: 3, quiet: true });
+    writeFileSync(mark, stamp);
+  }
+}
+
 async function setupNode() {
   const lock = readFileSync(join(root, 'package-lock.json'));
   const stamp = createHash('sha256').update(lock).digest('hex');
@@ -161,6 +178,7 @@ const readNodeTest = (output) => ({
 async function setup() {
   await setupPackages();
   await setupPython();
+  await setupNpm();
 }
 
 async function all() {
@@ -218,7 +236,7 @@ async function lint() {
 async function fuzz() {
   if (!which('cargo-fuzz')) await must('cargo-fuzz', 'cargo', ['install', '--locked', '--quiet', 'cargo-fuzz'], { tries: 3 });
   const seconds = process.env.FUZZ_SECONDS ?? '600';
-  for (const home of ['sync/wire', 'adapters/modbus'].filter((h) => existsSync(join(root, h, 'fuzz')))) {
+  for (const home of ['sync/wire', 'adapters/modbus', 'adapters/zigbee'].filter((h) => existsSync(join(root, h, 'fuzz')))) {
     const targets = (await must('fuzz list', 'cargo', ['fuzz', 'list', '--fuzz-dir', join(home, 'fuzz')], { quiet: true })).trim().split('\n');
     for (const target of targets) {
       say(`fuzzing ${home} ${target} for ${seconds} s`);
