@@ -12,6 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("riser-wire", &["riser-model"]),
     ("riser-adapter-testkit", &["riser-model", "riser-adapter"]),
     ("riser-modbus", &["riser-model", "riser-adapter"]),
+    ("riser-zigbee", &["riser-model", "riser-adapter"]),
     ("riser-store", &["riser-model", "riser-wire"]),
     (
         "riser-runtime",
@@ -30,6 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "riser-rules",
             "riser-wire",
             "riser-modbus",
+            "riser-zigbee",
             "riser-store",
             "riser-runtime",
             "riser-sync",
@@ -174,6 +176,7 @@ fn only_its_owner_names_a_guarded_crate() {
             "rumqttc::",
             &[
                 "sync/link/",
+                "adapters/zigbee/",
                 "cloud-api/server/src/ingest/",
                 // A broker by itself is a limit, and a fleet is two thousand clients.
                 "tests/bench/src/limits.rs",

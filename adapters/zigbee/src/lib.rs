@@ -1,0 +1,4 @@
+//! Zigbee adapter: devices, groups and scenes of zigbee2mqtt over MQTT.
+
+pub mod codec;
+pub mod config;
