@@ -3,8 +3,8 @@
 
 use futures_util::future::BoxFuture;
 use riser_adapter::{
-    Adapter, AdapterCommand, AdapterContext, AdapterError, Built, ErrorClass, Memory, Past,
-    PointRegistry, SampleSink, WriteResult,
+    Adapter, AdapterCommand, AdapterContext, AdapterError, Building, Built, ErrorClass, Memory,
+    Past, PointRegistry, SampleSink, WriteResult,
 };
 use riser_model::{DeviceHealth, DeviceState, Point, Slot, Value};
 use riser_runtime::AdapterSpec;
@@ -52,6 +52,7 @@ pub(crate) struct Device {
     up: watch::Sender<Option<(SampleSink, Vec<Slot>)>>,
     registry: Mutex<Option<Arc<dyn PointRegistry>>>,
     past: Mutex<Option<(Arc<dyn Past>, Arc<dyn Memory>)>>,
+    building: Mutex<Option<Building>>,
     fail: tokio::sync::Notify,
 }
 
@@ -68,6 +69,7 @@ impl Device {
             up: watch::Sender::new(None),
             registry: Mutex::default(),
             past: Mutex::default(),
+            building: Mutex::default(),
             fail: tokio::sync::Notify::new(),
         })
     }
@@ -117,6 +119,13 @@ impl Device {
         self.up().await;
         let past = self.past.lock().expect("no test panicked");
         past.clone().expect("the test goes on")
+    }
+
+    /// The points of the gateway as the adapter may show them, once it is up.
+    pub(crate) async fn building(&self) -> Building {
+        self.up().await;
+        let building = self.building.lock().expect("no test panicked");
+        building.clone().expect("the test goes on")
     }
 
     pub(crate) fn spec(self: &Arc<Self>) -> AdapterSpec {
@@ -194,6 +203,7 @@ async fn serve(device: Arc<Device>, mut context: AdapterContext) -> Result<(), A
     *device.registry.lock().expect("no test panicked") = Some(Arc::clone(&context.registry));
     let past = (Arc::clone(&context.past), Arc::clone(&context.memory));
     *device.past.lock().expect("no test panicked") = Some(past);
+    *device.building.lock().expect("no test panicked") = Some(context.building.clone());
     device
         .up
         .send_replace(Some((context.samples.clone(), slots)));

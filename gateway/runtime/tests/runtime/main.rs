@@ -4,6 +4,7 @@
 //! run on real time and wait for conditions with a deadline.
 
 mod alarms;
+mod building;
 mod change;
 mod clock;
 mod commands;
