@@ -1,12 +1,10 @@
 //! What an adapter crate offers to the daemon: how to build it from configuration, and which
 //! further powers it has. Owns the capability traits, one method each.
 
-use crate::{Adapter, AdapterError, BuildContext, ConfigError, Operate};
+use crate::{Adapter, AdapterError, BuildContext, ConfigError, Discover, Operate};
 use futures_util::future::BoxFuture;
 use riser_model::{Point, PointPath};
 use std::sync::Arc;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 /// One protocol as the daemon knows it; each adapter crate exports one as `KIND`.
 #[derive(Clone, Copy)]
@@ -65,17 +63,6 @@ impl Built {
     }
 }
 
-/// Finds devices nobody has configured yet.
-pub trait Discover: Send + Sync {
-    /// Looks politely, sends each find as it comes, ends by itself or when cancelled.
-    fn discover(
-        &self,
-        request: DiscoverRequest,
-        found: mpsc::Sender<Found>,
-        cancel: CancellationToken,
-    ) -> BoxFuture<'static, Result<(), AdapterError>>;
-}
-
 /// Lists what a device holds.
 pub trait Browse: Send + Sync {
     /// The children of a node; the empty path is the root.
@@ -89,28 +76,6 @@ pub trait Snapshot: Send + Sync {
         &self,
         camera: PointPath,
     ) -> BoxFuture<'static, Result<SnapshotImage, AdapterError>>;
-}
-
-/// Where to look. Protocol-specific keys, checked by the adapter like its configuration.
-#[derive(Debug, Clone, Default)]
-pub struct DiscoverRequest {
-    /// Options, such as `hosts`, `units`, `rate`.
-    pub options: toml::Table,
-}
-
-/// One device somebody could add.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    /// Where it is, such as `192.0.2.7:502 unit 3`.
-    pub address: String,
-    /// What it says it is: vendor, model, version, as far as known.
-    pub identity: Vec<(String, String)>,
-    /// Device profile that fits, if any.
-    pub profile: Option<String>,
-    /// How the profile was matched, or why none was, in words.
-    pub remark: String,
-    /// A configuration table that would add it.
-    pub config: toml::Table,
 }
 
 /// One entry of a browsable device.

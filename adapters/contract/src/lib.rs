@@ -13,11 +13,10 @@ pub mod error;
 pub mod health;
 pub mod operate;
 pub mod past;
+pub mod search;
 
 pub use building::{Building, HeldLevel, PointSource, PointWriter};
-pub use catalog::{
-    Browse, BrowseNode, Built, Discover, DiscoverRequest, Found, Kind, Snapshot, SnapshotImage,
-};
+pub use catalog::{Browse, BrowseNode, Built, Kind, Snapshot, SnapshotImage};
 pub use clock::{Clock, ClockStep, SystemClock};
 pub use config::{BuildContext, ConfigError};
 pub use context::{
@@ -27,6 +26,7 @@ pub use error::{AdapterError, ErrorClass};
 pub use health::HealthBoard;
 pub use operate::{Field, FieldKind, Operate, Operation};
 pub use past::{Memory, NOTE_LIMIT, Past, PastError};
+pub use search::{Discover, DiscoverRequest, Found, SearchField};
 
 use futures_util::future::BoxFuture;
 
