@@ -10,14 +10,16 @@ CREATE TABLE epoch (
 
 -- One batch a row, encoded once, in the octets that go up the link. The key is
 -- epoch.no * 2^40 + seq, so rows are appended in order and need no second index: `span` says
--- where a time is. The frame is the last column, so headers are read without it.
+-- where a time is. The frame is the last column, so headers are read without it; `counts`, which came
+-- later, says how many of the samples are of which hour and lane (ledger/counts.rs), null in batches
+-- from before.
 CREATE TABLE batch (
   id       INTEGER PRIMARY KEY,
   first_at INTEGER NOT NULL,
   last_at  INTEGER NOT NULL,
   samples  INTEGER NOT NULL,
   frame    BLOB NOT NULL
-);
+, counts BLOB);
 
 -- About one row a minute: which batches were committed in it and which times they hold. Takes the
 -- place of an index by time, which would cost one more page at every commit. Batches after the
@@ -117,4 +119,10 @@ CREATE TABLE compaction (
   one    INTEGER PRIMARY KEY CHECK (one = 1),
   result INTEGER NOT NULL,
   at     INTEGER NOT NULL
+);
+
+-- Lanes the counts of batches refer to; the number is only good inside this file.
+CREATE TABLE lane (
+  no   INTEGER PRIMARY KEY,
+  name TEXT NOT NULL
 );

@@ -6,9 +6,11 @@ use crate::audit::{Note, Trace, append};
 use crate::error::Doing;
 use crate::sqlite::{STATE, open_reader};
 use crate::state::StateTx;
-use crate::{Store, StoreConfig, StoreError};
+use crate::{Store, StoreConfig, StoreError, changes};
 use riser_model::audit::action;
-use riser_model::{AuditHash, ConfigurationState, ConfigurationVersion, Timestamp};
+use riser_model::{
+    AuditHash, ConfigurationDifference, ConfigurationState, ConfigurationVersion, Timestamp,
+};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -47,6 +49,8 @@ pub struct NewConfiguration {
     pub until: Option<Timestamp>,
     /// How the field is doing before it.
     pub before: String,
+    /// What is different to what ran, where known; secrets hidden.
+    pub differences: Vec<ConfigurationDifference>,
 }
 
 /// A step in the life of a version, and who does it.
@@ -229,12 +233,10 @@ fn add(tx: &mut StateTx<'_>, new: &NewConfiguration, deed: Deed) -> Result<u32, 
     let values = params![version, actor, source, new.note, state, until, new.before];
     tx.execute(doing, sql, values)?;
     forget_old(tx, version)?;
-    let detail = json!({
-        "sha256": new.sha256,
-        "before": active.map(|(_, hash, _)| hash),
-        "until": until,
-        "note": new.note,
-    });
+    let before = active.map(|(_, hash, _)| hash);
+    let mut detail =
+        json!({ "sha256": new.sha256, "before": before, "until": until, "note": new.note });
+    changes::tell(&mut detail, &new.differences);
     note(tx, action::CONFIGURATION, named(version), (deed, detail))?;
     Ok(version)
 }

@@ -20,7 +20,7 @@
 mod aside;
 mod audit;
 mod catalog;
-mod cells;
+mod changes;
 mod check;
 mod chunk;
 mod chunks;
@@ -50,6 +50,7 @@ mod recent;
 mod records;
 mod recover;
 mod retention;
+mod rolled;
 mod rollup;
 mod scan;
 mod series;
@@ -80,7 +81,9 @@ pub use people::{Lockout, NewUser, Session, User};
 pub use points::Declared;
 pub use records::{AlarmFilter, CommandFilter};
 pub use recover::Recovery;
+use riser_wire::cells;
 pub use riser_wire::{Epoch, Stream};
+pub use rolled::{RolledUp, RollupAsk};
 pub use snapshot::{
     Hold, StateFacts, adopt, copy_history, copy_state, history_files, hold, state_facts,
     state_schema,

@@ -185,7 +185,7 @@ impl Outbox {
             .await
     }
 
-    async fn ask<T: Send + 'static>(
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut crate::readers::Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {

@@ -2,12 +2,10 @@
 //! row of them lies; the writer decides when they are written.
 
 use crate::cells::Cell;
+pub(crate) use crate::cells::GROUP;
 use riser_model::{Level, Quality, ScanBatch, Slot, Timestamp, Value};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
-
-/// Points of one row.
-pub(crate) const GROUP: u32 = 256;
 
 /// Cells in memory before everything is written early: devices with stamps far apart.
 const MAX_CELLS: usize = 500_000;

@@ -58,6 +58,7 @@ pub(crate) const HISTORY: Schema = Schema {
     steps: &[
         include_str!("../migrations/history-1.sql"),
         include_str!("../migrations/history-2.sql"),
+        include_str!("../migrations/history-3.sql"),
     ],
 };
 
@@ -72,7 +73,10 @@ pub(crate) const ROLLUP: Schema = Schema {
 pub(crate) const HELD: Schema = Schema {
     application: 0x5269_7357,
     current: include_str!("../schema/held.sql"),
-    steps: &[include_str!("../migrations/held-1.sql")],
+    steps: &[
+        include_str!("../migrations/held-1.sql"),
+        include_str!("../migrations/held-2.sql"),
+    ],
 };
 
 /// Above this a version number is damage, not a newer Riser.
@@ -293,7 +297,7 @@ mod tests {
 
     #[test]
     fn every_old_version_upgrades_to_what_a_fresh_file_has() {
-        for schema in [STATE, HISTORY, ROLLUP] {
+        for schema in [STATE, HISTORY, ROLLUP, HELD] {
             assert_eq!(tables(schema.steps), tables(&[schema.current]));
             for from in 1..=schema.steps.len() {
                 let dir = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Hands, NOON, close, config, document, open};
 use riser_model::audit::action;
-use riser_model::{AuditHash, ConfigurationState, Timestamp};
+use riser_model::{AuditHash, ConfigurationDifference, ConfigurationState, Timestamp};
 use riser_store::{AuditFilter, Deed, NewConfiguration, Store, Trace, read_configurations};
 
 fn by(name: &str) -> Deed {
@@ -16,6 +16,11 @@ fn waiting(body: &str) -> NewConfiguration {
     NewConfiguration {
         until: Some(Timestamp(NOON + 600_000)),
         note: "a try".to_owned(),
+        differences: vec![ConfigurationDifference {
+            at: "rule[frost].condition.limit".to_owned(),
+            before: Some("4.0".to_owned()),
+            after: Some("5.0".to_owned()),
+        }],
         ..document(body)
     }
 }
@@ -116,6 +121,9 @@ async fn what_is_taken_back_gives_way_to_the_one_before_and_everything_is_told()
         "{told:?}"
     );
     assert!(told[2].3.contains("nobody confirmed it"), "{told:?}");
+    let change = r#"{"after":"5.0","at":"rule[frost].condition.limit","before":"4.0"}"#;
+    assert!(told[1].3.contains(change), "{told:?}");
+    assert!(!told[0].3.contains("changes"), "{told:?}");
     close(store).await;
 }
 

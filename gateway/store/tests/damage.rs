@@ -319,7 +319,8 @@ async fn a_commit_that_was_called_failed_and_landed_all_the_same_does_not_stop_t
     store.settle().await.unwrap();
     // What a disk leaves that fails the sync and keeps the octets: a batch nobody was told of.
     let day = rusqlite::Connection::open(dir.path().join("history/2026-11-21.db")).unwrap();
-    let sql = "INSERT INTO batch SELECT id + 1, first_at, last_at, samples, frame FROM batch";
+    let sql =
+        "INSERT INTO batch SELECT id + 1, first_at, last_at, samples, frame, counts FROM batch";
     assert_eq!(day.execute(sql, []).unwrap(), 1);
     drop(day);
     append(&store, vec![scan(NOON + 1, &[2.0])]);

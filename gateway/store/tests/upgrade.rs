@@ -1,5 +1,6 @@
 //! Files of earlier schemas open as they are and keep everything. `fixtures/schema-<n>` was written
-//! by the version of that schema: three days, two points, one alarm, part of it durable.
+//! by the version of that schema of the day files: three days, two points, one alarm, part of it
+//! durable; from 2 on with a ledger.
 #![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
 mod common;
@@ -105,11 +106,42 @@ async fn files_of_the_first_schema_open_and_keep_everything() {
     store.settle().await.unwrap();
     assert_eq!(store.outbox().head(Stream::Data).seq, 181);
     close(store).await;
-    assert_eq!(version(&day), 2);
+    assert_eq!(version(&day), 3);
     assert_eq!(
         riser_store::check(dir.path()).unwrap().problems,
         Vec::<String>::new()
     );
+}
+
+#[tokio::test]
+async fn batches_without_counts_are_counted_by_their_frames() {
+    let dir = copied("schema-2");
+    let day = dir.path().join("history/2026-11-21.db");
+    let state = version(&dir.path().join("state.db"));
+    assert_eq!((version(&day), state), (2, 4));
+    let problems = riser_store::check(dir.path()).unwrap().problems;
+    assert_eq!((problems, version(&day)), (Vec::new(), 2));
+    let hands = Hands::new(NOON + 2 * DAY + 2_000_000);
+    let (store, recovery) = open(dir.path(), &hands);
+    assert_eq!((recovery.new_epoch, recovery.set_aside.len()), (None, 0));
+    keeps_everything(&store).await;
+    append(&store, vec![scan(hands.forward(1_000), &[1.0, 2.0])]);
+    store.settle().await.unwrap();
+    let confirm = |to| store.outbox().confirm(store.epoch(), Stream::Data, to, &[]);
+    confirm(181);
+    store.settle().await.unwrap();
+    let ledger = store.ledger(riser_store::LedgerFilter::default()).await;
+    for row in ledger.unwrap().rows {
+        let counts = row.counts;
+        let all = (row.hour.0 - NOON) / DAY == 2;
+        let wanted = if all { 61 } else { 60 };
+        assert_eq!((counts.stored, counts.durable), (wanted, wanted), "{row:?}");
+        assert_eq!(row.waiting_cloud, 0, "{row:?}");
+    }
+    close(store).await;
+    assert_eq!(version(&day), 3);
+    let problems = riser_store::check(dir.path()).unwrap().problems;
+    assert_eq!(problems, Vec::<String>::new());
 }
 
 #[tokio::test]

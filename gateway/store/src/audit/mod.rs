@@ -23,7 +23,7 @@ use uuid::Uuid;
 pub struct Trace {
     /// A login name, a rule's key, or `riserd`.
     pub actor: String,
-    /// An address, `local`, `cloud`, `rule`, `console` or `gateway`.
+    /// An address, `local`, `cloud` with or without an address, `rule`, `console` or `gateway`.
     pub source: String,
 }
 

@@ -33,6 +33,7 @@ pub(super) fn check(
     );
     let names: BTreeMap<i64, Epoch> = epochs(&conn, path)?.into_iter().collect();
     check_chunks(&conn, path, (&names, present), report)?;
+    check_counts(&conn, path, report)?;
     let end = span_end(&conn, path)?;
     let mut reduced = Sums::default();
     let sound = check_batches(&conn, (path, end), (&names, present, &mut reduced), report)?;
@@ -154,6 +155,35 @@ fn alike(a: &Cell, b: &Cell) -> bool {
         && (a.count == 0 || (a.min, a.max) == (b.min, b.max) && near)
 }
 
+fn version(conn: &Connection, path: &Path) -> Result<i64, StoreError> {
+    conn.pragma_query_value(None, "user_version", |r| r.get(0))
+        .doing("read the version", path)
+}
+
+/// What batches count for in the ledger: as many samples as they have. Those of an earlier version
+/// do not say.
+fn check_counts(
+    conn: &Connection,
+    path: &Path,
+    report: &mut CheckReport,
+) -> Result<(), StoreError> {
+    if version(conn, path)? < 3 {
+        return Ok(());
+    }
+    let doing = "check the counts";
+    let sql = "SELECT samples, counts FROM batch WHERE counts IS NOT NULL";
+    let mut query = conn.prepare(sql).doing(doing, path)?;
+    let mut rows = query.query([]).doing(doing, path)?;
+    let mut damaged = 0u64;
+    while let Some(row) = rows.next().doing(doing, path)? {
+        let read = || Ok::<_, rusqlite::Error>((row.get(0)?, row.get_ref(1)?.as_blob()?));
+        let (samples, counts) = read().doing(doing, path)?;
+        damaged += u64::from(!crate::ledger::counts_are_of(counts, samples));
+    }
+    report.count(path, damaged, "batches have damaged counts beside them");
+    Ok(())
+}
+
 /// Chunks: each opens, holds what stands beside it, and together they are what the runs say. A file
 /// of an earlier version has none.
 fn check_chunks(
@@ -162,10 +192,7 @@ fn check_chunks(
     (names, present): (&BTreeMap<i64, Epoch>, &mut Numbers),
     report: &mut CheckReport,
 ) -> Result<(), StoreError> {
-    let version: i64 = conn
-        .pragma_query_value(None, "user_version", |r| r.get(0))
-        .doing("read the version", path)?;
-    if version < 2 {
+    if version(conn, path)? < 2 {
         return Ok(());
     }
     let mut wanted = 0u64;

@@ -74,7 +74,7 @@ fn year_path(dir: &Path, year: &str) -> PathBuf {
 }
 
 /// A cell moved into a wider one that begins `later_by` milliseconds before it.
-fn shifted(cell: &Cell, later_by: i64) -> Cell {
+pub(crate) fn shifted(cell: &Cell, later_by: i64) -> Cell {
     let by = u32::try_from(later_by).unwrap_or(0);
     Cell {
         last_at: cell.last_at.saturating_add(by),
@@ -124,7 +124,9 @@ fn decode(octets: &[u8], unzip: &mut Decompressor<'_>) -> Result<Stretch, Bad> {
     let mut stretch = Vec::new();
     while !c.0.is_empty() {
         let base = c.signed()?;
-        for (offset, cell) in cells::decode(c.block()?, unzip)? {
+        for (offset, cell) in
+            cells::decode(c.block()?, unzip).map_err(|_| Bad("its cells are damaged"))?
+        {
             let no = base.checked_add(i64::from(offset));
             stretch.push((no.ok_or(Bad("a unit is too large"))?, cell));
         }

@@ -58,6 +58,7 @@ pub(super) struct Stored {
     last_at: i64,
     samples: u64,
     frame: Vec<u8>,
+    counts: Option<Vec<u8>>,
 }
 
 /// Where the new file of a day is made.
@@ -129,6 +130,7 @@ fn copy_names(conn: &Connection, old: &Path, target: &Target) -> Result<(), Stor
             .execute(sql, params![no, id])
             .doing(doing, &target.path)?;
     }
+    copy_lanes(conn, old, target)?;
     let sql = "SELECT version, body FROM directory ORDER BY version DESC LIMIT 1";
     let directory: Option<(i64, Vec<u8>)> = conn
         .query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?)))
@@ -158,6 +160,24 @@ fn copy_names(conn: &Connection, old: &Path, target: &Target) -> Result<(), Stor
     if let Some(sums) = sums {
         let sql = "INSERT INTO summary VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)";
         target.conn.execute(sql, sums).doing(doing, &target.path)?;
+    }
+    Ok(())
+}
+
+/// Takes over the lanes that counts of batches refer to.
+fn copy_lanes(conn: &Connection, old: &Path, target: &Target) -> Result<(), StoreError> {
+    let doing = "copy the lanes";
+    let mut query = conn
+        .prepare("SELECT no, name FROM lane")
+        .doing(doing, old)?;
+    let rows = query
+        .query_map([], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?)))
+        .doing(doing, old)?;
+    for row in rows {
+        let (no, name) = row.doing(doing, old)?;
+        let sql = "INSERT INTO lane VALUES (?1, ?2)";
+        let put = target.conn.execute(sql, params![no, name]);
+        put.doing(doing, &target.path)?;
     }
     Ok(())
 }
@@ -239,7 +259,7 @@ fn take_batches(
 
 fn slice(conn: &Connection, old: &Path, after: i64) -> Result<Vec<Stored>, StoreError> {
     let doing = "read batches";
-    let sql = "SELECT id, first_at, last_at, samples, frame FROM batch WHERE id > ?1 \
+    let sql = "SELECT id, first_at, last_at, samples, frame, counts FROM batch WHERE id > ?1 \
                ORDER BY id LIMIT ?2";
     let mut query = conn.prepare_cached(sql).doing(doing, old)?;
     let rows = query
@@ -250,6 +270,7 @@ fn slice(conn: &Connection, old: &Path, after: i64) -> Result<Vec<Stored>, Store
                 last_at: r.get(2)?,
                 samples: r.get(3)?,
                 frame: r.get(4)?,
+                counts: r.get(5)?,
             })
         })
         .doing(doing, old)?;

@@ -170,9 +170,16 @@ impl Target {
             seq = split_id(row.id).1,
             "a stored batch is damaged and kept as it is"
         );
-        let values = params![row.id, row.first_at, row.last_at, row.samples, row.frame];
+        let values = params![
+            row.id,
+            row.first_at,
+            row.last_at,
+            row.samples,
+            row.frame,
+            row.counts
+        ];
         self.conn
-            .prepare_cached("INSERT INTO batch VALUES (?1, ?2, ?3, ?4, ?5)")
+            .prepare_cached("INSERT INTO batch VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
             .and_then(|mut put| put.execute(values))
             .doing("keep a damaged batch", &self.path)
             .map(drop)

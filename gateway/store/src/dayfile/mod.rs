@@ -9,6 +9,7 @@ mod rows;
 
 use crate::catalog::Entry;
 use crate::error::Doing;
+use crate::ledger::{Count, FileLanes, Lanes};
 use crate::rollup::{Rollup, usable};
 use crate::scan::{self, SpanEnd, batch_id};
 use crate::sqlite::HISTORY;
@@ -26,6 +27,8 @@ pub(crate) struct Encoded {
     pub(crate) last_at: Timestamp,
     pub(crate) samples: u64,
     pub(crate) frame: Vec<u8>,
+    /// How many of the samples are of which hour and lane of the ledger.
+    pub(crate) counts: Vec<Count>,
 }
 
 /// What one transaction brings.
@@ -35,6 +38,8 @@ pub(crate) struct Group<'a> {
     /// Version and packed body of the directory, where the file does not have it yet.
     pub(crate) directory: Option<(u32, Vec<u8>)>,
     pub(crate) now: Timestamp,
+    /// The lanes the counts of the batches refer to.
+    pub(crate) lanes: &'a Lanes,
 }
 
 /// Batches since the last span.
@@ -56,6 +61,7 @@ pub(crate) struct DayWriter {
     pub(crate) path: PathBuf,
     conn: Connection,
     epoch: Option<(i64, Epoch)>,
+    lanes: FileLanes,
     /// Directory version the file carries.
     directory: u32,
     span: Option<OpenSpan>,
@@ -94,12 +100,14 @@ impl DayWriter {
             })
             .doing("read the directory's version", path)?;
         let end = scan::span_end(&conn, path)?;
+        let lanes = FileLanes::load(&conn, path)?;
         let zip = Compressor::new(3).doing("set up compression for", path)?;
         let mut file = Self {
             name: name.to_owned(),
             path: path.to_owned(),
             conn,
             epoch,
+            lanes,
             directory,
             span: None,
             rolled_to: end.rolled_to,
@@ -174,7 +182,7 @@ impl DayWriter {
             tx.execute(sql, params![version, body])
                 .doing("store the directory", &path)?;
         }
-        rows::insert(&tx, &path, no, group.batches)?;
+        rows::insert(&tx, &path, (no, &mut self.lanes), group)?;
         tx.commit().doing("commit", &path)?;
         if let Some(until) = due {
             self.rolled(until);
@@ -295,6 +303,7 @@ fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Encoded)> {
         last_at: Timestamp(row.get(2)?),
         samples: row.get(3)?,
         frame: row.get(4)?,
+        counts: Vec::new(),
     };
     Ok((id, batch))
 }

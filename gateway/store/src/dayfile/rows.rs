@@ -1,10 +1,11 @@
 //! The rows of a day file, one function a table. Owns their SQL; which rows go into which
 //! transaction is decided above.
 
-use super::{Encoded, OpenSpan};
+use super::{Group, OpenSpan};
 use crate::StoreError;
 use crate::cells::{self, Cell};
 use crate::error::Doing;
+use crate::ledger::{FileLanes, encode_counts};
 use crate::rollup::Row;
 use crate::scan::batch_id;
 use riser_wire::Epoch;
@@ -27,20 +28,22 @@ pub(super) fn add_epoch(
 pub(super) fn insert(
     tx: &Transaction<'_>,
     path: &Path,
-    no: i64,
-    batches: &[Encoded],
+    (no, lanes): (i64, &mut FileLanes),
+    group: &Group<'_>,
 ) -> Result<(), StoreError> {
     let doing = "store a batch";
     let mut statement = tx
-        .prepare_cached("INSERT INTO batch VALUES (?1, ?2, ?3, ?4, ?5)")
+        .prepare_cached("INSERT INTO batch VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
         .doing(doing, path)?;
-    for b in batches {
+    for b in group.batches {
+        let counts = lanes.localise((&**tx, path), group.lanes, &b.counts)?;
         let values = params![
             batch_id(no, b.seq),
             b.first_at.0,
             b.last_at.0,
             b.samples,
-            b.frame
+            b.frame,
+            encode_counts(&counts)
         ];
         statement.execute(values).doing(doing, path)?;
     }

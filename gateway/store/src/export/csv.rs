@@ -1,19 +1,25 @@
-//! Rows as comma-separated values. Owns quoting and the form of times and numbers.
+//! Rows as comma-separated values. Owns the columns and the form of times.
 
 use super::{Row, Rows};
 use crate::retention::day_name;
-use riser_model::{Level, Timestamp, Value};
+use riser_model::{Level, Timestamp, csv_value};
 use std::io::{self, Write};
 
 /// A CSV file being written.
 pub(super) struct Csv<'a> {
     out: &'a mut dyn Write,
     begun: bool,
+    /// The value being written.
+    cell: String,
 }
 
 impl<'a> Csv<'a> {
     pub(super) fn new(out: &'a mut dyn Write) -> Self {
-        Self { out, begun: false }
+        Self {
+            out,
+            begun: false,
+            cell: String::new(),
+        }
     }
 
     fn head(&mut self) -> io::Result<()> {
@@ -29,13 +35,14 @@ impl Rows for Csv<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         self.head()?;
         let (level, reason) = quality(row);
-        write!(self.out, "{},{},{},", row.point, row.at.0, iso(row.at))?;
-        match &row.value {
-            Some(Value::Text(text)) => write!(self.out, "\"{}\"", text.replace('"', "\"\""))?,
-            Some(value) => write!(self.out, "{value}")?,
-            None => {}
-        }
-        write!(self.out, ",{level},{reason}\r\n")
+        let (at, time) = (row.at.0, iso(row.at));
+        self.cell.clear();
+        csv_value(row.value.as_ref(), &mut self.cell);
+        write!(
+            self.out,
+            "{},{at},{time},{},{level},{reason}\r\n",
+            row.point, self.cell
+        )
     }
 
     fn end(&mut self) -> io::Result<()> {

@@ -11,6 +11,7 @@ use riser_model::Timestamp;
 use riser_model::ledger::{HOUR, LedgerAsOf, LedgerCounts, hour_of};
 use riser_wire::{Epoch, Stream};
 use rusqlite::params;
+use rustc_hash::FxHashSet;
 use std::time::Instant;
 
 /// One writing.
@@ -24,6 +25,8 @@ pub(crate) struct Flush {
     as_of: LedgerAsOf,
     /// Counted while writing, from the batches that were settled or sent.
     late: Changes,
+    /// Epochs that could not be counted: their marks are not to be written either.
+    pub(crate) put_off: FxHashSet<Epoch>,
 }
 
 impl Ledger {
@@ -61,6 +64,7 @@ impl Ledger {
             generation: inner.generation + 1,
             as_of,
             late: Changes::default(),
+            put_off: FxHashSet::default(),
         })
     }
 
@@ -114,14 +118,17 @@ impl Inner {
 }
 
 impl Flush {
-    /// Writes it. Frames of batches that were settled or sent are read here, from memory where the
-    /// link keeps up.
+    /// Writes it. What batches that were settled or sent count for is read here.
     pub(crate) fn write(
         &mut self,
         tx: &mut StateTx<'_>,
         shared: &Shared,
     ) -> Result<(), StoreError> {
-        self.late = super::settle::count(tx, shared, &self.settled, &mut self.sent)?;
+        let news = super::settle::count(tx, shared, &self.settled, &mut self.sent)?;
+        self.late = news.changes;
+        self.put_off = news.put_off;
+        self.settled.retain(|(e, _)| !self.put_off.contains(e));
+        self.sent.retain(|(e, _)| !self.put_off.contains(e));
         add(tx, &self.changes)?;
         add(tx, &self.late)?;
         counted(tx, self.counted)?;

@@ -3,7 +3,7 @@
 
 use crate::error::Doing;
 use crate::{Store, StoreError};
-use riser_model::{Slot, Timestamp};
+use riser_model::{ScanBatch, Slot, Timestamp};
 use rusqlite::{Connection, params};
 use rustc_hash::FxHashMap;
 use std::path::Path;
@@ -80,6 +80,17 @@ impl Lanes {
         }
     }
 
+    /// Shows how many samples of a scan are of which lane. Nearly always it is one run: a scan is of
+    /// one device.
+    pub(crate) fn runs(&self, scan: &ScanBatch, visit: &mut dyn FnMut(u32, u64)) {
+        let of = |slot: Slot| self.of(slot, scan.at);
+        for run in scan.readings.chunk_by(|a, b| of(a.slot) == of(b.slot)) {
+            if let Some(first) = run.first() {
+                visit(of(first.slot), run.len() as u64);
+            }
+        }
+    }
+
     fn now(&self, slot: Slot) -> u32 {
         self.slots.get(slot.index()).map_or(0, |place| place.lane)
     }
@@ -90,7 +101,7 @@ impl Lanes {
     }
 
     /// The number of a lane.
-    fn number(&self, name: &str) -> Option<u32> {
+    pub(crate) fn number(&self, name: &str) -> Option<u32> {
         let no = self.names.iter().position(|n| n == name)?;
         u32::try_from(no).ok().filter(|no| *no > 0)
     }

@@ -12,7 +12,11 @@
 //!   collected and is in none is dropped with the reason `crash`.
 //! * What the cloud calls durable is counted batch by batch when its mark is written, in the same
 //!   transaction (`settle`), so that a repeat counts nothing twice.
+//! * What a batch counts for is written beside it when it is stored (`counts`): it does not change
+//!   with a device that is moved or a frame that rots.
 
+mod batches;
+mod counts;
 mod flush;
 mod journal;
 mod lanes;
@@ -22,6 +26,10 @@ mod take_up;
 mod tell;
 mod upkeep;
 
+pub(crate) use counts::{Count, FileLanes};
+pub(crate) use counts::{
+    are_of as counts_are_of, cell, encode as encode_counts, hour_number, of_scans,
+};
 pub(crate) use flush::{Flush, add};
 pub(crate) use journal::Journal;
 pub(crate) use journal::start as start_journal;
@@ -31,7 +39,7 @@ pub(crate) use take_up::{Cause, take_up};
 pub(crate) use upkeep::begin;
 
 use crate::ranges::RangeSet;
-use riser_model::ledger::{HOUR, LedgerCounts};
+use riser_model::ledger::LedgerCounts;
 use riser_model::{ScanBatch, Slot, Timestamp};
 use riser_wire::Epoch;
 use rustc_hash::FxHashMap;
@@ -104,6 +112,19 @@ impl Ledger {
         }
     }
 
+    /// Counts what was counted beside a batch.
+    pub(crate) fn count_hours(&self, column: Column, counts: &[Count]) {
+        let mut inner = self.lock();
+        for (hour, lane, samples) in counts {
+            *column(inner.changes.entry(cell(*hour, *lane)).or_default()) += samples;
+        }
+    }
+
+    /// Which lane a slot is on.
+    pub(crate) fn lanes(&self) -> Arc<Lanes> {
+        Arc::clone(&self.lock().lanes)
+    }
+
     /// Counts a scan as collected and has it written down beside the transaction.
     pub(crate) fn collected(&self, scan: &ScanBatch) {
         let mut inner = self.lock();
@@ -165,15 +186,11 @@ impl Ledger {
 
 impl Inner {
     fn count_scan(&mut self, column: Column, scan: &ScanBatch) {
-        let hour = scan.at.0.div_euclid(HOUR) * HOUR;
+        let hour = hour_number(scan.at.0);
         let lanes = Arc::clone(&self.lanes);
-        let of = |slot: Slot| lanes.of(slot, scan.at);
-        // Nearly always one run: a scan is of one device.
-        for run in scan.readings.chunk_by(|a, b| of(a.slot) == of(b.slot)) {
-            let Some(first) = run.first() else { continue };
-            let counts = self.changes.entry((hour, of(first.slot))).or_default();
-            *column(counts) += run.len() as u64;
-        }
+        lanes.runs(scan, &mut |lane, samples| {
+            *column(self.changes.entry(cell(hour, lane)).or_default()) += samples;
+        });
     }
 }
 
@@ -186,7 +203,7 @@ pub(crate) fn tally(lanes: &Lanes, frame: &[u8], visit: &mut dyn FnMut(Cell, u64
             return;
         }
     };
-    let cell = |slot: Slot, at: Timestamp| (at.0.div_euclid(HOUR) * HOUR, lanes.of(slot, at));
+    let cell = |slot: Slot, at: Timestamp| cell(hour_number(at.0), lanes.of(slot, at));
     for run in samples.chunk_by(|a, b| cell(a.slot, a.at) == cell(b.slot, b.at)) {
         if let Some(first) = run.first() {
             visit(cell(first.slot, first.at), run.len() as u64);

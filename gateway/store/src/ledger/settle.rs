@@ -1,15 +1,13 @@
-//! Counting what the cloud has: batch by batch, from the frames. Owns which batches are news since
-//! the last writing, and where their frames are found.
+//! Counting what the cloud has, batch by batch. Owns which batches are news since the last writing.
 
-use super::{Cell, Changes, Column, Inner, tally};
+use super::{Changes, Column, Inner, batches};
+use crate::StoreError;
 use crate::error::Doing;
 use crate::ranges::RangeSet;
-use crate::scan::batch_id;
 use crate::shared::Shared;
 use crate::state::StateTx;
-use crate::{Position, StoreError};
 use riser_wire::{Epoch, Stream};
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use rustc_hash::FxHashSet;
 
 const SENT: Column = |c| &mut c.sent;
@@ -17,8 +15,14 @@ const DURABLE: Column = |c| &mut c.durable;
 const REFUSED: Column = |c| &mut c.dropped.refused;
 const RETENTION: Column = |c| &mut c.dropped.retention;
 
-/// Shown a batch's number and its samples by cell.
-type Visit<'a> = &'a mut dyn FnMut(u64, &[(Cell, u64)]);
+/// What was counted.
+#[derive(Default)]
+pub(super) struct Counted {
+    pub(super) changes: Changes,
+    /// Epochs some of whose batches cannot be read just now: nothing of them is counted, so their
+    /// marks must wait.
+    pub(super) put_off: FxHashSet<Epoch>,
+}
 
 /// Batches of one epoch that are news.
 struct News {
@@ -35,7 +39,7 @@ pub(super) fn count(
     shared: &Shared,
     settled: &[(Epoch, RangeSet)],
     sent: &mut Vec<(Epoch, RangeSet)>,
-) -> Result<Changes, StoreError> {
+) -> Result<Counted, StoreError> {
     let mut all = Vec::new();
     {
         let inner = shared.ledger.lock();
@@ -72,12 +76,27 @@ pub(super) fn count(
             }
         }
     }
-    let mut changes = Changes::default();
+    let mut counted = Counted::default();
     for mut news in all {
         news.refused = refused(tx, &news)?;
-        news.count(shared, &mut changes);
+        match news.count(shared) {
+            Ok(changes) => counted.add(changes),
+            Err(error) => {
+                let error = error.chain();
+                tracing::warn!(error, "what the cloud has is counted later");
+                counted.put_off.insert(news.epoch);
+            }
+        }
     }
-    Ok(changes)
+    Ok(counted)
+}
+
+impl Counted {
+    fn add(&mut self, changes: Changes) {
+        for (cell, counts) in changes {
+            self.changes.entry(cell).or_default().add(&counts);
+        }
+    }
 }
 
 /// Those of the news the cloud refused, or that cannot be read.
@@ -118,11 +137,12 @@ impl Inner {
 }
 
 impl News {
-    fn count(&self, shared: &Shared, changes: &mut Changes) {
+    fn count(&self, shared: &Shared) -> Result<Changes, StoreError> {
+        let mut changes = Changes::default();
         let mut all = self.settled.clone();
         all.merge(&self.sent);
-        for (first, last) in all.iter() {
-            each_frame(shared, self.epoch, (first, last), &mut |seq, cells| {
+        for range in all.iter() {
+            batches::visit(shared, self.epoch, range, &mut |seq, cells| {
                 let mut add = |column: Column| {
                     for (cell, n) in cells {
                         *column(changes.entry(*cell).or_default()) += n;
@@ -136,113 +156,30 @@ impl News {
                 } else if self.settled.covers(seq, seq) {
                     add(DURABLE);
                 }
-            });
+            })?;
         }
+        Ok(changes)
     }
-}
-
-/// Visits the batches of a range that are still there, with their samples by cell.
-pub(super) fn each_frame(
-    shared: &Shared,
-    epoch: Epoch,
-    (first, last): (u64, u64),
-    visit: Visit<'_>,
-) {
-    let lanes = std::sync::Arc::clone(&shared.ledger.lock().lanes);
-    let mut one = |seq: u64, frame: &[u8]| {
-        let mut cells = Vec::new();
-        tally(&lanes, frame, &mut |cell, n| cells.push((cell, n)));
-        visit(seq, &cells);
-    };
-    let before = Position {
-        epoch,
-        seq: first.saturating_sub(1),
-    };
-    let many = usize::try_from(last - first + 1).unwrap_or(usize::MAX);
-    let recent = shared.in_memory(before, many);
-    if let Some(batches) = recent {
-        for batch in batches.iter().filter(|b| b.position.seq <= last) {
-            one(batch.position.seq, &batch.frame);
-        }
-        return;
-    }
-    for (path, no) in shared.files_with(epoch, (first, last)) {
-        let read = crate::sqlite::open_reader(&path)
-            .and_then(|conn| frames(&conn, &path, (no, first, last), &mut one));
-        if let Err(error) = read {
-            let error = error.chain();
-            tracing::warn!(error, "part of a day file is left out of the ledger");
-        }
-    }
-}
-
-/// Visits the frames of a range in one file.
-pub(super) fn frames(
-    conn: &Connection,
-    path: &std::path::Path,
-    (no, first, last): (i64, u64, u64),
-    visit: &mut dyn FnMut(u64, &[u8]),
-) -> Result<(), StoreError> {
-    let doing = "count a batch of";
-    let sql = "SELECT id, frame FROM batch WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
-    let mut query = conn.prepare_cached(sql).doing(doing, path)?;
-    let ends = [batch_id(no, first), batch_id(no, last)];
-    let mut rows = query.query(ends).doing(doing, path)?;
-    while let Some(row) = rows.next().doing(doing, path)? {
-        let id: i64 = row.get(0).doing(doing, path)?;
-        let frame = row
-            .get_ref(1)
-            .and_then(|v| Ok(v.as_blob()?))
-            .doing(doing, path)?;
-        visit(crate::scan::split_id(id).1, frame);
-    }
-    Ok(())
 }
 
 /// What is lost with a day file, by cell. Counted before it goes, while its batches can be read.
 pub(crate) fn lost_with(shared: &Shared, name: &str) -> Changes {
     let mut changes = Changes::default();
     for (epoch, range) in shared.unsettled_of(name) {
-        each_frame(shared, epoch, range, &mut |_, cells| {
+        let visited = batches::visit(shared, epoch, range, &mut |_, cells| {
             for (cell, n) in cells {
                 *RETENTION(changes.entry(*cell).or_default()) += n;
             }
         });
+        if let Err(error) = visited {
+            let error = error.chain();
+            tracing::warn!(error, "part of a dropped day is left out of the ledger");
+        }
     }
     changes
 }
 
 impl Shared {
-    /// Batches after a position out of memory, as far as they are there.
-    fn in_memory(&self, after: Position, max: usize) -> Option<Vec<crate::OutboxBatch>> {
-        let head = *self.head(Stream::Data).borrow();
-        if head.epoch != after.epoch {
-            return None;
-        }
-        self.recent().after(Stream::Data, after, max)
-    }
-
-    /// Day files with some of a range, and the epoch's number in each.
-    fn files_with(
-        &self,
-        epoch: Epoch,
-        (first, last): (u64, u64),
-    ) -> Vec<(std::path::PathBuf, i64)> {
-        let catalog = self.catalog();
-        let mut found = Vec::new();
-        for file in catalog.files() {
-            let has =
-                |r: &&crate::catalog::Run| r.epoch == epoch && r.first <= last && r.last >= first;
-            found.extend(
-                file.runs
-                    .iter()
-                    .filter(has)
-                    .map(|r| (file.path.clone(), r.no)),
-            );
-        }
-        found
-    }
-
     /// What of a day file waits for the cloud and is in the ledger.
     pub(crate) fn unsettled_of(&self, name: &str) -> Vec<(Epoch, (u64, u64))> {
         let catalog = self.catalog();

@@ -2,8 +2,7 @@
 //! counted from the day files, what was collected and is in none of them has a reason from now on.
 //! Owns that afterwards `collected = stored + dropped` holds in every row.
 
-use super::settle::frames;
-use super::{Cell, Changes, Column, Inner, Journal, Lanes, tally};
+use super::{Cell, Changes, Column, Inner, Journal, Lanes, batches};
 use crate::error::Doing;
 use crate::ranges::RangeSet;
 use crate::scan::epoch_of;
@@ -180,22 +179,16 @@ fn replay(
 fn each(
     found: &Found,
     epoch: Epoch,
-    (first, last): (u64, u64),
+    range: (u64, u64),
     lanes: &Lanes,
     visit: &mut dyn FnMut(Cell, u64),
 ) {
-    for file in found.catalog.files() {
-        let has = |r: &&crate::catalog::Run| r.epoch == epoch && r.first <= last && r.last >= first;
-        for run in file.runs.iter().filter(has) {
-            let range = (run.no, first, last);
-            let read = crate::sqlite::open_reader(&file.path).and_then(|conn| {
-                let mut one = |_, frame: &[u8]| tally(lanes, frame, visit);
-                frames(&conn, &file.path, range, &mut one)
-            });
-            if let Err(error) = read {
-                let error = error.chain();
-                tracing::warn!(error, "part of a day file is left out of the ledger");
-            }
+    let places = batches::files_with(&found.catalog, epoch, range);
+    for (_, path, no) in places {
+        let mut one = |_, cells: &[(Cell, u64)]| cells.iter().for_each(|(c, n)| visit(*c, *n));
+        if let Err(error) = batches::in_file(&path, lanes, (no, range), &mut one) {
+            let error = error.chain();
+            tracing::warn!(error, "part of a day file is left out of the ledger");
         }
     }
 }

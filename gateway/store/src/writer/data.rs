@@ -6,6 +6,7 @@ use crate::catalog::Entry;
 use crate::dayfile::{DayWriter, Encoded, Group};
 use crate::error::Doing;
 use crate::intake::Append;
+use crate::ledger::{Lanes, hour_number, of_scans};
 use crate::retention::{day_name, day_path};
 use crate::stats::count;
 use crate::{OutboxBatch, Position, StoreError};
@@ -69,9 +70,10 @@ impl Writer {
         let now = (self.shared.now)();
         self.change_over(now)?;
         let epoch = self.shared.head(Stream::Data).borrow().epoch;
+        let lanes = self.shared.ledger.lanes();
         let batches: Vec<Encoded> = (self.data_head + 1..)
             .zip(appends)
-            .map(|(seq, append)| encode(epoch, seq, append))
+            .map(|(seq, append)| encode((epoch, seq), append, &lanes))
             .collect();
         let directory = self.directory_for_day()?;
         let Some(day) = self.day.as_mut() else {
@@ -82,11 +84,14 @@ impl Writer {
             batches: &batches,
             directory,
             now,
+            lanes: &lanes,
         };
         let entries = day.commit(&group)?;
         appends.iter().for_each(|append| day.reduce(&append.scans));
-        let scans = appends.iter().flat_map(|append| &append.scans);
-        self.shared.ledger.count(crate::ledger::STORED, scans);
+        for batch in &batches {
+            let stored = crate::ledger::STORED;
+            self.shared.ledger.count_hours(stored, &batch.counts);
+        }
         let name = day.name.clone();
         if let (Some(state), Some(last)) = (self.state.as_mut(), appends.last()) {
             state.clock = last.clock;
@@ -208,7 +213,7 @@ impl Writer {
     }
 }
 
-fn encode(epoch: Epoch, seq: u64, append: &Append) -> Encoded {
+fn encode((epoch, seq): (Epoch, u64), append: &Append, lanes: &Lanes) -> Encoded {
     let times = || {
         append
             .scans
@@ -232,6 +237,7 @@ fn encode(epoch: Epoch, seq: u64, append: &Append) -> Encoded {
         last_at: header.last_at,
         samples: append.samples,
         frame: riser_wire::encode_data(&header, &append.scans),
+        counts: of_scans(lanes, &append.scans, hour_number),
     }
 }
 

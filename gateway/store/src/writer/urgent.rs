@@ -217,6 +217,11 @@ impl Extra {
     fn write(&mut self, tx: &mut StateTx<'_>, shared: &Shared) -> Result<(), StoreError> {
         if let Some(flush) = &mut self.ledger {
             flush.write(tx, shared)?;
+            let put_off = &flush.put_off;
+            let written = |((epoch, stream), _): &(Numbering, RangeSet)| {
+                *stream == Stream::Event || !put_off.contains(epoch)
+            };
+            self.marks.retain(written);
         }
         if self.lost > 0 {
             let reason = "the disk did not take them in time and the queue was full".to_owned();

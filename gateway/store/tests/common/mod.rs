@@ -1,6 +1,8 @@
 //! What the store's tests share: a clock that is set by hand, points and scans. Owns no assertion.
 #![expect(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod ledger;
+
 use riser_model::{
     Access, Alarm, AlarmId, AlarmPriority, AlarmState, AuditHash, ClockState, Event, Limits, Point,
     Quality, Reading, ScanBatch, Slot, Timestamp, Value, ValueKind,
@@ -141,5 +143,6 @@ pub(crate) fn document(body: &str) -> NewConfiguration {
         note: String::new(),
         until: None,
         before: String::new(),
+        differences: Vec::new(),
     }
 }
