@@ -2,3 +2,6 @@
 
 pub mod codec;
 pub mod config;
+mod client;
+pub mod mapping;
+mod network;

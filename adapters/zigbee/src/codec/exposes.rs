@@ -34,6 +34,8 @@ pub struct Feature {
     pub settable: bool,
     /// It can be asked for.
     pub gettable: bool,
+    /// It is a setting or a diagnosis, not what the device is for.
+    pub aside: bool,
 }
 
 /// What a feature is part of.
@@ -82,6 +84,8 @@ pub enum Shape {
     Text,
     /// A list; read as JSON text.
     List,
+    /// Scenes to be recalled; the number of the state is the scene's.
+    Scene,
 }
 
 impl Feature {
@@ -196,6 +200,7 @@ fn leaf(expose: &Json, kind: &str, above: &[String], family: Family) -> Option<F
         published: access & 1 != 0,
         settable: access & 2 != 0,
         gettable: access & 4 != 0,
+        aside: expose.get("category").is_some_and(Json::is_string),
     })
 }
 

@@ -1,0 +1,11 @@
+//! The connection to the broker: one client for each connection, its reports, and what went wrong in
+//! words. Owns MQTT; knows nothing of zigbee2mqtt but the topics it is told.
+
+pub(crate) mod connection;
+pub(crate) mod driver;
+pub(crate) mod outbox;
+pub(crate) mod trouble;
+
+pub(crate) use connection::{Connection, Link};
+pub(crate) use driver::{Heard, Refusal};
+pub(crate) use outbox::{Outbox, Purpose};
