@@ -89,7 +89,8 @@ pub struct AuditEntry {
     pub at: Timestamp,
     /// Who: a login name, a rule's key, or `riserd`.
     pub actor: String,
-    /// From where: an address, `local`, `cloud`, `rule`, `console` or `gateway`.
+    /// From where: an address, `local`, `cloud` (with the person's address behind it where the cloud
+    /// knows it), `rule`, `console` or `gateway`.
     pub source: String,
     /// What was done: a word of [`action`]. Open, so that entries of newer gateways are kept.
     pub action: String,
@@ -125,6 +126,10 @@ pub mod action {
     pub const WRITE: &str = "write";
     /// What became of a write.
     pub const OUTCOME: &str = "outcome";
+    /// An operation of an adapter was asked for.
+    pub const OPERATION: &str = "operation";
+    /// What came of an operation.
+    pub const OPERATION_OUTCOME: &str = "operation_outcome";
     /// An alarm was acknowledged.
     pub const ACKNOWLEDGE: &str = "acknowledge";
     /// A configuration was applied.

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub const DOCUMENT_MAX: usize = 1 << 20;
 /// Longest note to a change, in characters.
 pub const NOTE_MAX: usize = 200;
+/// Points a preview lists at most.
+pub const POINTS_MAX: usize = 500;
 /// Longest window for confirming a change, in seconds: a week.
 pub const CONFIRM_MAX: u32 = 7 * 86_400;
 /// What stands in place of a secret wherever a document is shown. A document that is given back with
@@ -39,7 +41,8 @@ pub struct ConfigurationVersion {
     pub at: Timestamp,
     /// Who applied it.
     pub actor: String,
-    /// From where: an address, `console`, `cloud`, `file` or `gateway`.
+    /// From where: an address, `console`, `cloud` (with the person's address behind it where the cloud
+    /// knows it), `file` or `gateway`.
     pub source: String,
     /// What the one who applied it wrote to it.
     pub note: String,
@@ -83,6 +86,9 @@ pub struct ConfigurationEffects {
     pub stopped: Vec<String>,
     /// Whether the rules are swapped.
     pub rules: bool,
+    /// Whether the schedules are swapped.
+    #[serde(default)]
+    pub schedules: bool,
     /// Whether the link to the cloud is made again.
     pub link: bool,
     /// Sections that are only taken up by starting everything again, in the same process.
@@ -95,6 +101,11 @@ pub struct ConfigurationEffects {
 pub enum ConfigurationAsk {
     /// Says what a document would change, and changes nothing.
     Check {
+        /// TOML.
+        document: String,
+    },
+    /// Says what a document would bring, and every problem with its place; changes nothing.
+    Preview {
         /// TOML.
         document: String,
     },
@@ -141,6 +152,8 @@ pub enum ConfigurationAsk {
 pub enum ConfigurationReply {
     /// To a check or a change.
     Done(ConfigurationAnswer),
+    /// To `Preview`.
+    Previewed(ConfigurationPreview),
     /// To `Show`.
     Shown {
         /// What is known of it.
@@ -173,6 +186,43 @@ pub struct ConfigurationAnswer {
     pub differences: Vec<ConfigurationDifference>,
     /// What they do.
     pub effects: ConfigurationEffects,
+}
+
+/// What a document would bring.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ConfigurationPreview {
+    /// What applying it would do; absent where it cannot be used.
+    pub answer: Option<ConfigurationAnswer>,
+    /// What is wrong with it.
+    pub problems: Vec<ConfigurationProblem>,
+    /// The points that would appear, as far as the configuration names them; 500 at most.
+    pub points: Vec<ConfigurationPoint>,
+    /// How many there would be.
+    pub points_total: u64,
+    /// What would work and is hardly meant.
+    pub doubts: Vec<String>,
+}
+
+/// One thing that is wrong with a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ConfigurationProblem {
+    /// Where, such as `adapter[0].device[3].unit`; empty for the whole.
+    pub at: String,
+    /// What is wrong and what to write instead.
+    pub text: String,
+}
+
+/// A point that would appear.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ConfigurationPoint {
+    /// `device/point`.
+    pub path: String,
+    /// The name people read.
+    pub name: String,
+    /// Unit of its value, where it has one.
+    pub unit: Option<String>,
+    /// Whether it can be written.
+    pub writable: bool,
 }
 
 /// Why it was not done. Nothing has changed.

@@ -4,8 +4,10 @@
 
 pub mod alarm;
 pub mod audit;
+pub mod chain;
 pub mod command;
 pub mod configuration;
+pub mod csv;
 pub mod disk;
 pub mod event;
 pub mod health;
@@ -23,14 +25,16 @@ pub mod view;
 
 pub use alarm::{Acknowledgement, Alarm, AlarmId, AlarmPriority, AlarmState};
 pub use audit::{AUDIT_TEXT_MAX, AuditEntry, AuditHash, ChainBreak};
+pub use chain::chain;
 pub use command::{
     Author, AuthorKind, Command, CommandId, CommandRecord, CommandState, HeldBy, Outcome, Priority,
 };
 pub use configuration::{
     ConfigurationAnswer, ConfigurationAsk, ConfigurationDifference, ConfigurationEffects,
-    ConfigurationRefusal, ConfigurationRefusalKind, ConfigurationReply, ConfigurationState,
+    ConfigurationPoint, ConfigurationPreview, ConfigurationProblem, ConfigurationRefusal, ConfigurationRefusalKind, ConfigurationReply, ConfigurationState,
     ConfigurationVersion,
 };
+pub use csv::{csv_cell, csv_value};
 pub use disk::{DiskStage, Wear};
 pub use event::{Event, PointDirectory};
 pub use health::{

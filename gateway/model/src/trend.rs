@@ -23,6 +23,15 @@ pub struct Bucket {
     pub bad: u32,
 }
 
+/// A stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Stretch {
+    /// Start, inclusive.
+    pub from: Timestamp,
+    /// End, exclusive.
+    pub to: Timestamp,
+}
+
 /// A point over time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Trend {
@@ -34,6 +43,10 @@ pub struct Trend {
     pub bucket_ms: i64,
     /// Buckets in order of time, empty ones left out.
     pub buckets: Vec<Bucket>,
+    /// Where samples are here rolled up only, a minute or more in one, and single ones may follow: in
+    /// order of time. Never on the gateway, which has all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rolled_up: Vec<Stretch>,
 }
 
 /// A stretch of samples that was reduced before, such as one minute of a stored rollup.
@@ -162,6 +175,7 @@ impl TrendBuilder {
             to: self.to,
             bucket_ms: self.width,
             buckets,
+            rolled_up: Vec::new(),
         }
     }
 }

@@ -162,7 +162,7 @@ async fn many_points_come_in_several_frames() {
     }
     let whole = claim(&store, ask(1, &[])).await.unwrap();
     let cut = RollupAsk {
-        most: 4_096,
+        most: 512,
         ..ask(1, &[])
     };
     let cut = claim(&store, cut).await.unwrap();

@@ -3,7 +3,8 @@
 //!
 //! Events always pass, on credit if need be: an alarm waits for nothing. Live data passes while
 //! there is anything in the account, backfill only while more than half of it is left, so that it
-//! takes what the others leave. What is sent is paid for whole, so the average holds whatever the
+//! takes what the others leave. Rollups have a share of their own, so that they go on while live data
+//! takes all the rest; what they do not need is the others'. What is sent is paid for whole, so the average holds whatever the
 //! size of a batch.
 
 use riser_wire::topic::UpLane;
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 const SAVED: f64 = 2.0;
 /// Octets around a publication: TCP, IP, TLS record, with an acknowledgement back.
 const AROUND: usize = 120;
+/// Part of the allowance rollups may take before anything else.
+const ROLLUPS: f64 = 0.5;
 
 /// The account of one link. It goes on over connections.
 #[derive(Debug, Clone)]
@@ -21,6 +24,8 @@ pub(crate) struct Budget {
     rate: Option<f64>,
     /// Octets that may be spent; below zero what was spent on credit.
     left: f64,
+    /// Octets rollups may spend.
+    rollups: f64,
     at: Instant,
 }
 
@@ -31,6 +36,7 @@ impl Budget {
         Self {
             rate,
             left: rate.unwrap_or(0.0) * SAVED,
+            rollups: rate.unwrap_or(0.0) * SAVED * ROLLUPS,
             at: now,
         }
     }
@@ -46,10 +52,16 @@ impl Budget {
             return Duration::ZERO;
         };
         self.settle(rate, now);
+        if lane == UpLane::Rollup {
+            let wait = -self.rollups / (rate * ROLLUPS);
+            return Duration::try_from_secs_f64(wait).unwrap_or(Duration::ZERO);
+        }
         let needed = match lane {
             UpLane::Live | UpLane::Watch => 0.0,
             UpLane::Backfill => rate * SAVED / 2.0,
-            UpLane::Event | UpLane::Hello | UpLane::Heartbeat => return Duration::ZERO,
+            UpLane::Event | UpLane::Hello | UpLane::Heartbeat | UpLane::Rollup => {
+                return Duration::ZERO;
+            }
         };
         Duration::try_from_secs_f64((needed - self.left) / rate).unwrap_or(Duration::ZERO)
     }
@@ -63,9 +75,27 @@ impl Budget {
         }
     }
 
+    /// Pays for a frame of a rollup, out of their share too.
+    #[expect(clippy::cast_precision_loss, reason = "some megabytes at most")]
+    pub(crate) fn pay_rollup(&mut self, octets: usize, now: Instant) {
+        self.pay(octets, now);
+        if self.rate.is_some() {
+            self.rollups -= (octets + AROUND) as f64;
+        }
+    }
+
+    /// Whether so many octets in so many frames can go out every minute.
+    #[expect(clippy::cast_precision_loss, reason = "some megabytes at most")]
+    pub(crate) fn rollups_fit(&self, octets: usize, frames: usize) -> bool {
+        let needed = octets.saturating_add(frames * AROUND) as f64;
+        self.rate.is_none_or(|rate| needed <= rate * ROLLUPS * 60.0)
+    }
+
     fn settle(&mut self, rate: f64, now: Instant) {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.left = (self.left + passed * rate).min(rate * SAVED);
+        let share = rate * ROLLUPS;
+        self.rollups = (self.rollups + passed * share).min(share * SAVED);
         self.at = now;
     }
 }
@@ -119,6 +149,28 @@ mod tests {
         let later = now + live + Duration::from_millis(1);
         assert!(budget.admits(UpLane::Live, later));
         assert!(!budget.admits(UpLane::Backfill, later));
+    }
+
+    #[test]
+    fn rollups_have_a_share_and_the_average_holds_with_them() {
+        let now = Instant::now();
+        let mut budget = Budget::new(Some(64), now);
+        let mut sent = (0, 0);
+        for ms in 0..60_000 {
+            let at = now + Duration::from_millis(ms * 10);
+            while budget.admits(UpLane::Live, at) {
+                budget.pay(5_000, at);
+                sent.0 += 5_000 + AROUND;
+            }
+            while budget.admits(UpLane::Rollup, at) {
+                budget.pay_rollup(2_000, at);
+                sent.1 += 2_000 + AROUND;
+            }
+        }
+        assert!(sent.0 + sent.1 <= 8_000 * 602 + 8_000, "{sent:?}");
+        assert!((2_300_000..2_500_000).contains(&sent.1), "{sent:?}");
+        assert!(sent.0 > 2_300_000, "{sent:?}");
+        assert!(budget.rollups_fit(239_000, 1) && !budget.rollups_fit(240_000, 1));
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct LinkCounts {
     pub held_seconds: u64,
     /// Live batches left to the backfill because the budget could not carry all of them.
     pub deferred: u64,
+    /// Rollups the cloud has taken, a stretch of time each.
+    pub rollups: u64,
     /// Times the cloud has asked this gateway to come back later.
     pub postponed: u64,
 }
@@ -39,6 +41,7 @@ pub(crate) struct Counters {
     pub(crate) split: AtomicU64,
     pub(crate) held_seconds: AtomicU64,
     pub(crate) deferred: AtomicU64,
+    pub(crate) rollups: AtomicU64,
     pub(crate) postponed: AtomicU64,
 }
 
@@ -56,6 +59,7 @@ impl Counters {
             split: read(&self.split),
             held_seconds: read(&self.held_seconds),
             deferred: read(&self.deferred),
+            rollups: read(&self.rollups),
             postponed: read(&self.postponed),
         }
     }

@@ -5,19 +5,27 @@ use crate::counters::{Counters, count};
 use riser_model::{Acknowledgement, AlarmId, Command, GatewayId, PointPath, TenantId};
 use riser_wire::topic::{self, Direction};
 use riser_wire::{ConfigurationRequest, Down, WireError};
+use std::net::IpAddr;
 use tokio::sync::mpsc;
 
 /// Something the runtime has to act upon.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Downlink {
     /// Write a point. May come twice; a command has an effect once.
-    Command(Command),
+    Command {
+        /// Which, to what, by whom.
+        command: Command,
+        /// The address the person came from, where the cloud knows.
+        from: Option<IpAddr>,
+    },
     /// A person on the cloud has taken an alarm.
     Acknowledge {
         /// Which occurrence.
         alarm: AlarmId,
         /// Who, when, what they wrote.
         acknowledgement: Acknowledgement,
+        /// The address the person came from, where the cloud knows.
+        from: Option<IpAddr>,
     },
     /// Send these points as they are read; replaces the lease before.
     Watch {
@@ -33,7 +41,9 @@ pub enum Downlink {
 impl Downlink {
     fn name(&self) -> String {
         match self {
-            Self::Command(command) => format!("command {} on {}", command.id.0, command.path),
+            Self::Command { command, .. } => {
+                format!("command {} on {}", command.id.0, command.path)
+            }
             Self::Acknowledge { alarm, .. } => format!("acknowledgement of alarm {}", alarm.0),
             Self::Configuration(request) => format!("configuration request {}", request.request),
             Self::Watch { paths, .. } => format!("watch lease of {} points", paths.len()),

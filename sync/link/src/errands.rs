@@ -3,7 +3,7 @@
 use crate::lanes::Claim;
 use crate::session::Session;
 use crate::window::Key;
-use riser_store::{OutboxBatch, Position, StoreError};
+use riser_store::{OutboxBatch, Position, RolledUp, StoreError};
 use riser_wire::Stream;
 use riser_wire::topic::UpLane;
 use std::time::Instant;
@@ -12,6 +12,8 @@ use std::time::Instant;
 pub(crate) enum Done {
     /// Batches for a lane.
     Claimed(UpLane, Result<Vec<OutboxBatch>, StoreError>),
+    /// A rollup, if there is one to send.
+    Rolled(Result<Option<RolledUp>, StoreError>),
     /// A batch was kept aside.
     Aside(Key, Result<(), StoreError>),
 }
@@ -67,6 +69,7 @@ impl Session<'_> {
                     .reporter
                     .error(&format!("the outbox does not answer: {}", error.chain()));
             }
+            Done::Rolled(answer) => self.rolled(answer, now),
             Done::Aside(key, result) => {
                 self.aside.remove(&key);
                 if let Err(error) = result {

@@ -80,6 +80,7 @@ impl Session<'_> {
                 self.drop_parts(key);
                 self.window.refused(key, now);
             }
+            Some(Label::Rollup) => self.rollup_refused(for_good, now),
             // Without a hello nothing else makes sense to the cloud.
             Some(Label::Hello) => return Err(reason),
             _ => {}
@@ -94,7 +95,7 @@ impl Session<'_> {
             Err(error) => {
                 count(&self.link.counters.unreadable, 1);
                 let topic = String::from_utf8_lossy(topic);
-                let reason = crate::trouble::chain(&error);
+                let reason = riser_model::chain(&error);
                 tracing::warn!(%topic, reason, "a message from the cloud was not understood");
                 return;
             }
@@ -104,6 +105,7 @@ impl Session<'_> {
         };
         match down {
             Down::Durable(durable) => self.durable(&durable, now),
+            Down::RolledUp(minutes) => self.rolled_up(&minutes, now),
             Down::Rejected {
                 epoch,
                 stream,
@@ -122,15 +124,17 @@ impl Session<'_> {
                     self.link.reporter.healed();
                 }
             }
-            Down::Command(command) => deliver(Downlink::Command(command)),
+            Down::Command { command, from } => deliver(Downlink::Command { command, from }),
             Down::Configuration(request) => deliver(Downlink::Configuration(request)),
             Down::Acknowledge {
                 alarm,
                 acknowledgement,
+                from,
             } => {
                 deliver(Downlink::Acknowledge {
                     alarm,
                     acknowledgement,
+                    from,
                 });
             }
             Down::Watch(lease) => {

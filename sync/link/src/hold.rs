@@ -31,6 +31,9 @@ impl Session<'_> {
             let deferred = self.lanes.thin(self.outbox.head(Stream::Data));
             count(&self.link.counters.deferred, deferred);
         }
+        if held.is_some() {
+            self.run_short(now);
+        }
         if held.is_some() != self.held_until.is_some() {
             tracing::debug!(?lane, holds = held.is_some(), "bandwidth budget");
         }

@@ -28,6 +28,7 @@ mod hold;
 mod identity;
 mod lanes;
 mod report;
+mod rollups;
 mod session;
 mod speech;
 mod split;

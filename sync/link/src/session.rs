@@ -6,9 +6,9 @@ use crate::counters::count;
 use crate::driver::{self, Driver, Heard};
 use crate::errands::Done;
 use crate::lanes::Lanes;
+use crate::rollups::Rollups;
 use crate::speech::{Label, Speech};
 use crate::split::Parts;
-use crate::trouble::chain;
 use crate::uplink::Link;
 use crate::vitals::Vitals;
 use crate::window::{Key, Window};
@@ -16,7 +16,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use riser_model::ScanBatch;
+use riser_model::{ScanBatch, chain};
 use riser_store::{Outbox, OutboxBatch, Position};
 use riser_wire::limits::MAX_FRAME;
 use riser_wire::topic::UpLane;
@@ -82,6 +82,7 @@ pub(crate) struct Session<'a> {
     pub(crate) packet_maximum: usize,
     /// The bandwidth budget holds data back until then.
     pub(crate) held_until: Option<Instant>,
+    pub(crate) rollups: Rollups,
     /// The batch that is being sent in parts.
     pub(crate) parts: Option<Parts>,
     pub(crate) turned_away: bool,
@@ -142,6 +143,7 @@ impl<'a> Session<'a> {
             subscribed: false,
             packet_maximum: usize::MAX,
             held_until: None,
+            rollups: Rollups::new(Instant::now()),
             parts: None,
             turned_away: false,
             retry_after: None,
@@ -221,6 +223,7 @@ impl<'a> Session<'a> {
             boot: config.boot,
             name: config.name.clone(),
             streams: heads.to_vec(),
+            rollups: config.max_kbit_s.is_some(),
         });
         let said = self.speech.subscribe()
             && self
@@ -239,6 +242,7 @@ impl<'a> Session<'a> {
     /// Asks the outbox and hands over what the window admits.
     fn pump(&mut self, now: Instant) {
         self.feed();
+        self.roll(now);
         while let Some((batch, lane)) = self.window.again(now) {
             count(&self.link.counters.resent, 1);
             if !self.publish(lane, &batch) {

@@ -20,6 +20,8 @@ pub(crate) enum Label {
     Hello,
     /// A heartbeat.
     Heartbeat,
+    /// A frame of a rollup, or a part of one.
+    Rollup,
     /// Watched values, QoS 0.
     Watch,
     /// A frame out of the outbox, or the last part of one.
@@ -49,6 +51,7 @@ impl Speech {
             L::Event,
             L::Live,
             L::Backfill,
+            L::Rollup,
             L::Watch,
             L::Heartbeat,
         ];

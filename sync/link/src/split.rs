@@ -80,7 +80,8 @@ impl Session<'_> {
     /// The broker has ended the connection over a packet it did not say it would not take: the
     /// next connection tries with half.
     pub(crate) fn learn(&mut self) {
-        let largest = self.window.largest().min(self.packet_maximum);
+        let largest = self.window.largest().max(self.rollups.longest());
+        let largest = largest.min(self.packet_maximum);
         let most = (largest / 2).max(FLOOR);
         tracing::warn!(most, "the broker takes no packet this long: sending parts");
         self.link.packet_most = Some(most);

@@ -75,18 +75,6 @@ pub(crate) fn too_long(error: &ConnectionError) -> bool {
     }
 }
 
-/// An error with all its causes, in one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
 fn of_state(state: &StateError, host: &str) -> String {
     match state {
         StateError::Deserialization(PacketError::InvalidConnectReturnCode(PACKET_TOO_LARGE)) => {

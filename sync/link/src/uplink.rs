@@ -69,6 +69,10 @@ pub(crate) struct Link {
     pub(crate) counters: Arc<Counters>,
     pub(crate) identity: Identity,
     pub(crate) budget: Budget,
+    /// The budget has held data back, and counts as short until then.
+    pub(crate) short_until: Option<Instant>,
+    /// Length of the stretches that are rolled up.
+    pub(crate) rollup_minutes: u32,
     /// Longest packet the broker takes, where it had to be found out.
     pub(crate) packet_most: Option<usize>,
 }
@@ -92,6 +96,8 @@ impl Uplink {
             watching: true,
             counters: Arc::clone(&counters),
             identity: Identity::default(),
+            short_until: None,
+            rollup_minutes: crate::rollups::MINUTE,
             packet_most: None,
         };
         let task = tokio::spawn(keep(link, cancel));

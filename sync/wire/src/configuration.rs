@@ -32,6 +32,7 @@ impl From<ConfigurationRequest> for proto::ConfigurationRequest {
             })),
             // Only changes are asked for from afar; the other side does not understand the rest.
             ConfigurationAsk::Check { .. }
+            | ConfigurationAsk::Preview { .. }
             | ConfigurationAsk::Show { .. }
             | ConfigurationAsk::Compare { .. } => None,
         };
@@ -73,6 +74,8 @@ impl TryFrom<proto::ConfigurationRequest> for ConfigurationRequest {
                 .try_into()?,
             expires_at: Timestamp(wire.expires_at),
             ask,
+            // Beside the request, in the message around it.
+            from: None,
         })
     }
 }

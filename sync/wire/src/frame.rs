@@ -1,11 +1,9 @@
-//! Frames: what the store keeps and the link carries, byte for byte the same. Owns magic, header,
-//! compression, checksum and their bounds; the columnar body is `body`'s.
-//!
-//! ```text
-//! frame := "RF" version(1) header-length(u16 LE) header body crc32c(u32 LE, of all before it)
-//! ```
+//! Frames: what the store keeps and the link carries, byte for byte the same. Owns header,
+//! compression and their bounds; the columnar body is `body`'s, what is around both is `envelope`'s
+//! (magic "RF").
 
-use crate::limits::{MAX_BODY, MAX_EVENT_FRAME, MAX_FRAME, MAX_SAMPLES};
+use crate::envelope::{seal, unseal};
+use crate::limits::{MAX_BODY, MAX_FRAME, MAX_SAMPLES};
 use crate::{WireError, body, census, proto, to_proto, zip};
 use prost::Message;
 use riser_model::{ClockState, Event, Quality, Sample, ScanBatch, Slot, Timestamp, Value};
@@ -14,11 +12,6 @@ use std::borrow::Cow;
 use uuid::Uuid;
 
 const MAGIC: [u8; 2] = *b"RF";
-const VERSION: u8 = 1;
-/// Octets before the header.
-const PREFIX: usize = 5;
-/// Octets of the checksum.
-const SUFFIX: usize = 4;
 /// Bodies below this length are not worth compressing.
 const COMPRESS_FROM: usize = 64;
 
@@ -83,7 +76,7 @@ pub fn encode_data(header: &BatchHeader, scans: &[ScanBatch]) -> Vec<u8> {
     assemble(&header, proto::Layout::Columns, &octets)
 }
 
-/// Encodes one event into one frame. Only a directory can come near [`MAX_EVENT_FRAME`]: some
+/// Encodes one event into one frame. Only a directory can come near [`crate::limits::MAX_EVENT_FRAME`]: some
 /// hundred thousand points.
 #[must_use]
 pub fn encode_event(header: &BatchHeader, event: &Event) -> Vec<u8> {
@@ -150,18 +143,7 @@ fn assemble(header: &BatchHeader, layout: proto::Layout, body: &[u8]) -> Vec<u8>
     };
     let wire = header.to_proto(layout, compression, body.len());
     let body = packed.as_deref().unwrap_or(body);
-    let header_length = wire.encoded_len();
-    let mut frame = Vec::with_capacity(PREFIX + header_length + body.len() + SUFFIX);
-    frame.extend_from_slice(&MAGIC);
-    frame.push(VERSION);
-    // The header is some 60 octets; its only field of variable length is the epoch of 16.
-    let length = u16::try_from(header_length).unwrap_or(u16::MAX);
-    frame.extend_from_slice(&length.to_le_bytes());
-    wire.encode_raw(&mut frame);
-    frame.extend_from_slice(body);
-    let checksum = crc32c::crc32c(&frame);
-    frame.extend_from_slice(&checksum.to_le_bytes());
-    frame
+    seal(MAGIC, &wire, body)
 }
 
 /// A frame taken apart and checked, its body still packed.
@@ -175,33 +157,8 @@ struct Opened<'a> {
 
 impl<'a> Opened<'a> {
     fn open(frame: &'a [u8]) -> Result<Self, WireError> {
-        WireError::check("length of a frame", frame.len(), MAX_EVENT_FRAME)?;
-        let (signed, stated) = frame
-            .split_last_chunk::<SUFFIX>()
-            .ok_or(WireError::Truncated("frame"))?;
-        let (prefix, rest) = signed
-            .split_first_chunk::<PREFIX>()
-            .ok_or(WireError::Truncated("frame"))?;
-        let [m0, m1, version, l0, l1] = *prefix;
-        if [m0, m1] != MAGIC {
-            return Err(WireError::Malformed(
-                "this is not a frame: it does not begin with 'RF'",
-            ));
-        }
-        if version != VERSION {
-            return Err(WireError::Unknown {
-                what: "frame version",
-                code: i64::from(version),
-            });
-        }
-        let (found, stated) = (crc32c::crc32c(signed), u32::from_le_bytes(*stated));
-        if found != stated {
-            return Err(WireError::Checksum { found, stated });
-        }
-        let length = usize::from(u16::from_le_bytes([l0, l1]));
-        let (header, packed) = rest
-            .split_at_checked(length)
-            .ok_or(WireError::Truncated("frame header"))?;
+        let stranger = "this is not a frame: it does not begin with 'RF'";
+        let (header, packed) = unseal(MAGIC, frame, stranger)?;
         let wire = proto::FrameHeader::decode(header)?;
         let header = BatchHeader::try_from(&wire)?;
         if header.stream == Stream::Data {

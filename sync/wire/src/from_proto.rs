@@ -338,6 +338,7 @@ impl TryFrom<proto::Hello> for Hello {
             boot: uuid(&wire.boot)?,
             name: wire.name,
             streams: heads.collect::<Result<_, WireError>>()?,
+            rollups: wire.rollups,
         })
     }
 }

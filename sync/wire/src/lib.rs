@@ -7,9 +7,11 @@
 //! `docs/spec/wire.md`.
 
 mod body;
+pub mod cells;
 mod census;
 mod configuration;
 mod directory;
+mod envelope;
 mod error;
 mod float;
 mod frame;
@@ -21,6 +23,7 @@ pub mod part;
 mod plane;
 mod proto;
 pub mod retry;
+mod rollup;
 mod to_proto;
 pub mod topic;
 mod varint;
@@ -35,3 +38,4 @@ pub use frame::{
 pub use message::{
     ConfigurationRequest, Down, Durable, Heartbeat, Hello, StreamHead, Up, WatchLease,
 };
+pub use rollup::{RollupHeader, encode_rollup, peek_rollup, read_rollup, read_rollup_point};

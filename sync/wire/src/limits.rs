@@ -19,6 +19,8 @@ pub const MAX_POINTS: usize = 250_000;
 pub const MAX_LABELS: usize = 1_000_000;
 /// Most rows of the loss ledger in one event, and most devices on its lanes together.
 pub const MAX_LEDGER_ROWS: usize = 100_000;
+/// Most frames the rollup of one stretch may take.
+pub const MAX_ROLLUP_PIECES: u32 = 1_024;
 /// Most ranges above the contiguous mark in one durable message.
 pub const MAX_RANGES: usize = 256;
 /// Most points in one watch lease.

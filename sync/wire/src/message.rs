@@ -4,11 +4,12 @@
 use crate::from_proto::uuid;
 use crate::limits::{MAX_FRAME, MAX_LEASE_PATHS, MAX_RANGES};
 use crate::topic::{DownTopic, UpTopic};
-use crate::{Epoch, Stream, WireError, peek, proto};
+use crate::{Epoch, Stream, WireError, peek, peek_rollup, proto};
 use prost::Message;
 use riser_model::{
     Acknowledgement, AlarmId, Author, Command, ConfigurationAsk, PointPath, ScanBatch, Timestamp,
 };
+use std::net::IpAddr;
 use uuid::Uuid;
 
 /// First message after every connect.
@@ -24,6 +25,8 @@ pub struct Hello {
     pub name: String,
     /// How far each stream has been numbered.
     pub streams: Vec<StreamHead>,
+    /// It sends rollups, if the cloud answers with [`Down::RolledUp`].
+    pub rollups: bool,
 }
 
 /// The highest sequence number given out so far; 0 before the first.
@@ -83,6 +86,8 @@ pub struct ConfigurationRequest {
     pub expires_at: Timestamp,
     /// What is asked.
     pub ask: ConfigurationAsk,
+    /// The address the person came from, where known.
+    pub from: Option<IpAddr>,
 }
 
 /// Gateway to cloud.
@@ -92,6 +97,8 @@ pub enum Up {
     Hello(Hello),
     /// A frame, on `up/event` or `up/data`.
     Batch(Vec<u8>),
+    /// On `up/rollup`.
+    Rollup(Vec<u8>),
     /// On `up/watch`, QoS 0.
     Watch(Vec<ScanBatch>),
     /// On `up/heartbeat`.
@@ -104,7 +111,7 @@ impl Up {
     pub fn encode(self) -> Vec<u8> {
         use proto::up::Kind;
         let kind = match self {
-            Self::Batch(frame) => return frame,
+            Self::Batch(frame) | Self::Rollup(frame) => return frame,
             Self::Hello(hello) => Kind::Hello(hello.into()),
             Self::Watch(scans) => Kind::Watch(proto::Watch::from(scans.as_slice())),
             Self::Heartbeat(heartbeat) => Kind::Heartbeat(heartbeat.into()),
@@ -128,6 +135,10 @@ impl Up {
                 ));
             }
             return Ok(Self::Batch(payload.to_vec()));
+        }
+        if topic == UpTopic::Rollup {
+            peek_rollup(payload)?;
+            return Ok(Self::Rollup(payload.to_vec()));
         }
         WireError::check("length of a message", payload.len(), MAX_FRAME)?;
         match (topic, proto::Up::decode(payload)?.kind) {
@@ -167,18 +178,28 @@ pub enum Down {
         nonce: u64,
     },
     /// Write a point.
-    Command(Command),
+    Command {
+        /// Which, to what, by whom.
+        command: Command,
+        /// The address the person came from, where known.
+        from: Option<IpAddr>,
+    },
     /// A person on the cloud has taken an alarm.
     Acknowledge {
         /// Which occurrence.
         alarm: AlarmId,
         /// Who, when, what they wrote.
         acknowledgement: Acknowledgement,
+        /// The address the person came from, where known.
+        from: Option<IpAddr>,
     },
     /// Send these points as they are read.
     Watch(WatchLease),
     /// Change the configuration.
     Configuration(ConfigurationRequest),
+    /// Minutes since 1970 the cloud has a rollup of, or all batches: inclusive, ascending, disjoint,
+    /// at most [`MAX_RANGES`].
+    RolledUp(Vec<(u64, u64)>),
 }
 
 impl Down {
@@ -186,9 +207,9 @@ impl Down {
     #[must_use]
     pub fn topic(&self) -> DownTopic {
         match self {
-            Self::Durable(_) | Self::Rejected { .. } => DownTopic::Ack,
+            Self::Durable(_) | Self::Rejected { .. } | Self::RolledUp(_) => DownTopic::Ack,
             Self::Heartbeat { .. } => DownTopic::Heartbeat,
-            Self::Command(_) | Self::Acknowledge { .. } | Self::Configuration(_) => {
+            Self::Command { .. } | Self::Acknowledge { .. } | Self::Configuration(_) => {
                 DownTopic::Command
             }
             Self::Watch(_) => DownTopic::Watch,
@@ -199,6 +220,7 @@ impl Down {
     #[must_use]
     pub fn encode(self) -> Vec<u8> {
         use proto::down::Kind;
+        let from = self.from().map(|address| address.to_string());
         let kind = match self {
             Self::Durable(durable) => Kind::Durable(durable.into()),
             Self::Rejected {
@@ -213,10 +235,11 @@ impl Down {
                 reason,
             }),
             Self::Heartbeat { nonce } => Kind::Heartbeat(proto::HeartbeatReply { nonce }),
-            Self::Command(command) => Kind::Command((&command).into()),
+            Self::Command { command, .. } => Kind::Command((&command).into()),
             Self::Acknowledge {
                 alarm,
                 acknowledgement,
+                ..
             } => Kind::Acknowledge(proto::Acknowledge {
                 alarm: alarm.0.as_bytes().to_vec(),
                 acknowledgement: Some((&acknowledgement).into()),
@@ -226,20 +249,37 @@ impl Down {
                 seconds: lease.seconds,
             }),
             Self::Configuration(request) => Kind::Configuration(request.into()),
+            Self::RolledUp(minutes) => Kind::RolledUp(proto::RolledUp {
+                minutes: minutes
+                    .into_iter()
+                    .map(|(first, last)| proto::Range { first, last })
+                    .collect(),
+            }),
         };
-        proto::Down { kind: Some(kind) }.encode_to_vec()
+        let (kind, from) = (Some(kind), from.unwrap_or_default());
+        proto::Down { kind, from }.encode_to_vec()
     }
 
-    /// Reads a payload.
+    /// The address of the person who asks for it, where there is one and it is known.
+    fn from(&self) -> Option<IpAddr> {
+        match self {
+            Self::Command { from, .. } | Self::Acknowledge { from, .. } => *from,
+            Self::Configuration(request) => request.from,
+            _ => None,
+        }
+    }
+
+    /// Reads a payload. An address that is none is passed over: it says where somebody was, and what
+    /// they want does not depend on it.
     pub fn decode(payload: &[u8]) -> Result<Self, WireError> {
         use proto::down::Kind;
         WireError::check("length of a message", payload.len(), MAX_FRAME)?;
-        let kind = proto::Down::decode(payload)?
-            .kind
-            .ok_or(WireError::Unknown {
-                what: "message",
-                code: 0,
-            })?;
+        let proto::Down { kind, from } = proto::Down::decode(payload)?;
+        let from = from.parse().ok();
+        let kind = kind.ok_or(WireError::Unknown {
+            what: "message",
+            code: 0,
+        })?;
         Ok(match kind {
             Kind::Durable(durable) => {
                 let durable = Durable::try_from(durable)?;
@@ -253,15 +293,28 @@ impl Down {
                 reason: rejected.reason,
             },
             Kind::Heartbeat(reply) => Self::Heartbeat { nonce: reply.nonce },
-            Kind::Command(command) => Self::Command(command.try_into()?),
+            Kind::Command(command) => Self::Command {
+                command: command.try_into()?,
+                from,
+            },
             Kind::Acknowledge(acknowledge) => Self::Acknowledge {
                 alarm: AlarmId(uuid(&acknowledge.alarm)?),
                 acknowledgement: acknowledge
                     .acknowledgement
                     .ok_or(WireError::Truncated("acknowledge"))?
                     .try_into()?,
+                from,
             },
-            Kind::Configuration(request) => Self::Configuration(request.try_into()?),
+            Kind::RolledUp(rolled) => {
+                let range = |r: &proto::Range| (r.first, r.last);
+                let minutes: Vec<(u64, u64)> = rolled.minutes.iter().map(range).collect();
+                ordered(0, &minutes)?;
+                Self::RolledUp(minutes)
+            }
+            Kind::Configuration(request) => {
+                let request = ConfigurationRequest::try_from(request)?;
+                Self::Configuration(ConfigurationRequest { from, ..request })
+            }
             Kind::Watch(lease) => {
                 WireError::check("paths in a lease", lease.paths.len(), MAX_LEASE_PATHS)?;
                 let paths = lease
@@ -281,14 +334,18 @@ impl Down {
 impl Durable {
     /// Refuses ranges that are too many, empty, out of order or not above the contiguous mark.
     fn check(&self) -> Result<(), WireError> {
-        WireError::check("durable ranges", self.ranges.len(), MAX_RANGES)?;
-        let mut last = self.contiguous;
-        for (first, end) in &self.ranges {
-            if *first <= last || end < first {
-                return Err(WireError::Malformed("durable ranges are not in order"));
-            }
-            last = *end;
-        }
-        Ok(())
+        ordered(self.contiguous, &self.ranges)
     }
+}
+
+/// Refuses ranges that are too many, empty, out of order or not above `last`.
+fn ordered(mut last: u64, ranges: &[(u64, u64)]) -> Result<(), WireError> {
+    WireError::check("durable ranges", ranges.len(), MAX_RANGES)?;
+    for (first, end) in ranges {
+        if *first <= last || end < first {
+            return Err(WireError::Malformed("durable ranges are not in order"));
+        }
+        last = *end;
+    }
+    Ok(())
 }

@@ -242,6 +242,7 @@ impl From<Hello> for proto::Hello {
             boot: hello.boot.as_bytes().to_vec(),
             name: hello.name,
             streams: hello.streams.iter().map(head).collect(),
+            rollups: hello.rollups,
         }
     }
 }

@@ -16,6 +16,8 @@ pub enum UpLane {
     Live,
     /// Data frames missed before, newest hour first.
     Backfill,
+    /// Rollups of time whose batches cannot be sent yet.
+    Rollup,
     /// Values somebody is looking at; QoS 0.
     Watch,
     /// The end-to-end sign of life.
@@ -30,6 +32,7 @@ impl UpLane {
             Self::Hello => UpTopic::Hello,
             Self::Event => UpTopic::Event,
             Self::Live | Self::Backfill => UpTopic::Data,
+            Self::Rollup => UpTopic::Rollup,
             Self::Watch => UpTopic::Watch,
             Self::Heartbeat => UpTopic::Heartbeat,
         }
@@ -45,6 +48,8 @@ pub enum UpTopic {
     Event,
     /// `data`
     Data,
+    /// `rollup`
+    Rollup,
     /// `watch`
     Watch,
     /// `heartbeat`
@@ -52,10 +57,11 @@ pub enum UpTopic {
 }
 
 impl UpTopic {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Hello,
         Self::Event,
         Self::Data,
+        Self::Rollup,
         Self::Watch,
         Self::Heartbeat,
     ];
@@ -67,6 +73,7 @@ impl UpTopic {
             Self::Hello => "hello",
             Self::Event => "event",
             Self::Data => "data",
+            Self::Rollup => "rollup",
             Self::Watch => "watch",
             Self::Heartbeat => "heartbeat",
         }

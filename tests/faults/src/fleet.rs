@@ -252,6 +252,7 @@ impl Member {
         let filter = topic::down_filter(&self.tenant, &self.gateway);
         let number = u128::try_from(self.number).unwrap_or_default();
         let hello = Up::Hello(Hello {
+            rollups: false,
             version: "0.0.0".to_owned(),
             epoch: Epoch(Uuid::from_u128(number + 1)),
             boot: Uuid::from_u128(1),

@@ -80,7 +80,7 @@ impl Alarms {
             gateway: of,
         } = &before.0;
         self.downlink
-            .acknowledge(tenant, of, id, acknowledgement)
+            .acknowledge(tenant, of, id, (acknowledgement, who.address()))
             .await
             .map_err(|error| refused(&error))?;
         let (origin, alarm) = self.one(who, &gateway, id).await?;

@@ -66,7 +66,7 @@ impl Commands {
         );
         let sent = self
             .downlink
-            .command(&origin.tenant, &origin.gateway, command);
+            .command(&origin.tenant, &origin.gateway, (command, who.address()));
         let mut record = sent.await.map_err(|error| refused(&error))?;
         let known = &record.command;
         if wanted != (known.path.clone(), known.value.clone(), known.priority) {

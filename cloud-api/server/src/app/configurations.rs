@@ -10,7 +10,7 @@ use crate::ingest::Downlink;
 use crate::tenancy::TenantContext;
 use riser_model::audit::action;
 use riser_model::configuration::{CONFIRM_MAX, NOTE_MAX};
-use riser_model::{AuditEntry, ConfigurationAsk, GatewayId, Timestamp};
+use riser_model::{AuditEntry, ConfigurationAsk, ConfigurationDifference, GatewayId, Timestamp};
 use riser_wire::ConfigurationRequest;
 use serde::Serialize;
 use serde_json::Value;
@@ -48,6 +48,12 @@ pub struct ConfigurationStep {
     pub reason: Option<String>,
     /// The request of the cloud it answers.
     pub request: Option<String>,
+    /// The version that runs again after this one was taken back.
+    pub back_to: Option<u32>,
+    /// What it changed, as far as the audit log had room; secrets hidden.
+    pub changes: Vec<ConfigurationDifference>,
+    /// Changes that are not in the list.
+    pub more_changes: u64,
 }
 
 /// What a gateway runs, as far as its audit log has come.
@@ -134,6 +140,7 @@ impl Configurations {
             author: who.author(),
             expires_at: self.clock.now().plus(TTL),
             ask,
+            from: who.address(),
         };
         if !self.downlink.configure(&of.tenant, &of.id, message) {
             return Err(AppError::Conflict {
@@ -190,11 +197,12 @@ fn step(entry: &AuditEntry) -> ConfigurationStep {
             .filter(|t| !t.is_empty())
             .map(str::to_owned)
     };
-    let number = entry.object.strip_prefix("configuration ");
+    let number = |value: &Value| value.as_u64().and_then(|n| u32::try_from(n).ok());
+    let named = entry.object.strip_prefix("configuration ");
     ConfigurationStep {
         at: entry.at,
         action: entry.action.clone(),
-        version: number.and_then(|n| n.parse().ok()),
+        version: named.and_then(|n| n.parse().ok()),
         sha256: text("sha256"),
         actor: entry.actor.clone(),
         source: entry.source.clone(),
@@ -202,6 +210,9 @@ fn step(entry: &AuditEntry) -> ConfigurationStep {
         until: detail["until"].as_i64(),
         reason: text("reason"),
         request: text("request"),
+        back_to: number(&detail["back_to"]),
+        changes: serde_json::from_value(detail["changes"].clone()).unwrap_or_default(),
+        more_changes: detail["more_changes"].as_u64().unwrap_or_default(),
     }
 }
 

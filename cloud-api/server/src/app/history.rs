@@ -7,7 +7,7 @@ use super::{AppError, AppResult};
 use crate::db::{Db, Observed, PointRef, SamplePage, Span};
 use crate::tenancy::TenantContext;
 use futures_util::Stream;
-use riser_model::{Level, Quality, Timestamp, Trend, Value};
+use riser_model::{Level, Quality, Timestamp, Trend, csv_value};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -195,27 +195,10 @@ fn rows(text: &mut String, samples: &[Observed]) {
         let _ = write!(text, "{},", at.0);
         time(text, *at);
         text.push(',');
-        if let Some(value) = value {
-            cell(text, value);
-        }
+        csv_value(value.as_ref(), text);
         let (level, reason) = words(*quality);
         let _ = write!(text, ",{level},{reason}\r\n");
     }
-}
-
-/// RFC 4180. A text that a spreadsheet would take for a formula gets a quote in front.
-fn cell(text: &mut String, value: &Value) {
-    let Value::Text(words) = value else {
-        let _ = write!(text, "{value}");
-        return;
-    };
-    let formula = words.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    text.push('"');
-    if formula {
-        text.push('\'');
-    }
-    text.push_str(&words.replace('"', "\"\""));
-    text.push('"');
 }
 
 fn words(quality: Quality) -> (&'static str, String) {
@@ -262,7 +245,7 @@ fn time(text: &mut String, at: Timestamp) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use riser_model::Reason;
+    use riser_model::{Reason, Value};
 
     fn shown(ms: i64) -> String {
         let mut text = String::new();

@@ -47,6 +47,9 @@ pub struct CompletenessDay {
     pub completeness: Option<f64>,
     /// Samples nobody can account for.
     pub unexplained: u64,
+    /// Samples that are here rolled up only, a minute or more in one: not received, and never counted
+    /// as complete. They may follow.
+    pub rolled_up: u64,
 }
 
 /// One point in the range asked for.
@@ -144,10 +147,12 @@ fn days(hours: &[LedgerHour]) -> Vec<CompletenessDay> {
             received: 0,
             completeness: None,
             unexplained: 0,
+            rolled_up: 0,
         });
         sum.collected = sum.collected.saturating_add(hour.collected);
         sum.received = sum.received.saturating_add(hour.received.unwrap_or(0));
         sum.unexplained = sum.unexplained.saturating_add(hour.missing);
+        sum.rolled_up = sum.rolled_up.saturating_add(hour.rolled_up);
     }
     let mut days: Vec<_> = days.into_values().collect();
     for day in &mut days {
@@ -190,11 +195,13 @@ mod tests {
             collected: 200,
             received,
             missing: 1,
+            rolled_up: 50,
         };
         let days = days(&[hour(0, Some(200)), hour(1, Some(100)), hour(2, None)]);
         assert_eq!(days.len(), 1);
         assert_eq!((days[0].collected, days[0].received), (400, 300));
         assert_eq!((days[0].completeness, days[0].unexplained), (Some(75.0), 2));
+        assert_eq!(days[0].rolled_up, 100);
     }
 
     #[test]

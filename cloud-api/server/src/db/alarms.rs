@@ -1,11 +1,12 @@
 //! Alarms as gateways tell of them, and acknowledgements on their way down. Owns the rows of
 //! `alarm` and `acknowledgement`. The gateway alone decides the state of an alarm.
 
-use super::commands::Place;
+use super::commands::{Place, address};
 use super::text::{from_json, json, signed, uuid, word};
 use super::{Db, DbError, Origin, gateways};
 use riser_model::{Acknowledgement, Alarm, AlarmId, AlarmState, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What became of taking an alarm.
@@ -56,7 +57,8 @@ pub(super) fn alarm_event(
 }
 
 impl Db {
-    /// Enters an acknowledgement, to be sent until the gateway shows it. The earliest wins.
+    /// Enters an acknowledgement and where the person was, to be sent until the gateway shows it. The
+    /// earliest wins.
     ///
     /// # Errors
     /// When nothing was committed.
@@ -64,7 +66,7 @@ impl Db {
         &self,
         origin: &Arc<Origin>,
         id: AlarmId,
-        acknowledgement: Acknowledgement,
+        (acknowledgement, from): (Acknowledgement, Option<IpAddr>),
         now: Timestamp,
     ) -> Result<Taken, DbError> {
         let of = Arc::clone(origin);
@@ -87,46 +89,48 @@ impl Db {
                 return super::ledger::take(c, gateway, alarm, acknowledgement).map(Taken::Already);
             }
             c.prepare_cached(
-                "INSERT INTO acknowledgement (gateway, alarm, body, created_at)
-                 VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                "INSERT INTO acknowledgement (gateway, alarm, body, created_at, taken_from)
+                 VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
             )?
             .execute(params![
                 gateway,
                 id.0.as_bytes(),
                 json(&acknowledgement)?,
-                now.0
+                now.0,
+                from.map(|address| address.to_string())
             ])?;
             Ok(Taken::Queued(alarm))
         })
         .await
     }
 
-    /// Acknowledgements the gateway has not shown yet, oldest first.
+    /// Acknowledgements the gateway has not shown yet, each with where the person was, oldest first.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn pending_acknowledgements(
         &self,
         origin: &Arc<Origin>,
-    ) -> Result<Vec<(AlarmId, Acknowledgement)>, DbError> {
+    ) -> Result<Vec<(AlarmId, Acknowledgement, Option<IpAddr>)>, DbError> {
         let of = Arc::clone(origin);
         self.read(move |c| {
             let Some(gateway) = gateways::find(c, &of)? else {
                 return Ok(Vec::new());
             };
             let mut query = c.prepare_cached(
-                "SELECT alarm, body FROM acknowledgement WHERE gateway = ?1 ORDER BY created_at",
+                "SELECT alarm, body, taken_from FROM acknowledgement WHERE gateway = ?1 ORDER BY created_at",
             )?;
             let rows = query
                 .query_map([gateway], |r| {
-                    Ok((r.get::<_, Vec<u8>>(0)?, r.get::<_, String>(1)?))
+                    Ok((r.get(0)?, r.get(1)?, r.get(2)?))
                 })?
-                .collect::<Result<Vec<_>, _>>()?;
+                .collect::<Result<Vec<(Vec<u8>, String, Option<String>)>, _>>()?;
             rows.iter()
-                .map(|(id, body)| {
+                .map(|(id, body, from)| {
                     Ok((
                         AlarmId(uuid("alarm id", id)?),
                         from_json("acknowledgement", body)?,
+                        address(from.as_deref()),
                     ))
                 })
                 .collect()

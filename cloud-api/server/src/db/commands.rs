@@ -5,6 +5,7 @@ use super::text::{from_json, json, signed, uuid, word};
 use super::{CloudEvent, Db, DbError, Origin, gateways};
 use riser_model::{Command, CommandId, CommandRecord, CommandState, Outcome, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What became of issuing a command.
@@ -23,6 +24,11 @@ pub enum Issued {
 pub(super) struct Place {
     pub(super) epoch: i64,
     pub(super) seq: u64,
+}
+
+/// A stored address.
+pub(super) fn address(text: Option<&str>) -> Option<IpAddr> {
+    text?.parse().ok()
 }
 
 /// Columns of [`record`].
@@ -60,17 +66,28 @@ fn requested(command: &Command, now: Timestamp) -> Outcome {
     }
 }
 
+/// Where a command comes from.
+enum By<'a> {
+    /// A person at the cloud, at this address: it is to be sent.
+    Cloud(Option<&'a IpAddr>),
+    /// Its gateway tells of it.
+    Gateway,
+}
+
 fn enter(
     c: &Connection,
     gateway: i64,
-    command: &Command,
+    (command, by): (&Command, &By<'_>),
     outcome: &Outcome,
-    pending: bool,
 ) -> Result<(), DbError> {
+    let (pending, from) = match by {
+        By::Cloud(from) => (true, from.map(ToString::to_string)),
+        By::Gateway => (false, None),
+    };
     // An outcome that came before its command has left a row without a body.
     c.prepare_cached(
-        "INSERT INTO command (gateway, id, path, body, state, outcome, issued_at, expires_at, pending, epoch, seq)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, 0)
+        "INSERT INTO command (gateway, id, path, body, state, outcome, issued_at, expires_at, pending, epoch, seq, issued_from)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, 0, ?10)
          ON CONFLICT DO UPDATE SET path = excluded.path, body = excluded.body,
            issued_at = excluded.issued_at, expires_at = excluded.expires_at
          WHERE command.body IS NULL",
@@ -84,7 +101,8 @@ fn enter(
         json(outcome)?,
         command.issued_at.0,
         command.expires_at.0,
-        pending
+        pending,
+        from
     ])
     .map_err(DbError::sqlite("enter a command"))?;
     Ok(())
@@ -96,13 +114,8 @@ pub(super) fn command_event(
     gateway: i64,
     command: &Command,
 ) -> Result<Option<CommandRecord>, DbError> {
-    enter(
-        c,
-        gateway,
-        command,
-        &requested(command, command.issued_at),
-        false,
-    )?;
+    let outcome = requested(command, command.issued_at);
+    enter(c, gateway, (command, &By::Gateway), &outcome)?;
     find(c, gateway, command.id)
 }
 
@@ -139,14 +152,15 @@ pub(super) fn outcome_event(
 }
 
 impl Db {
-    /// Enters a command of the cloud, to be sent until the gateway says something about it.
+    /// Enters a command of the cloud and where its author was, to be sent until the gateway says
+    /// something about it.
     ///
     /// # Errors
     /// When nothing was committed.
     pub async fn issue_command(
         &self,
         origin: &Arc<Origin>,
-        command: Command,
+        (command, from): (Command, Option<IpAddr>),
         now: Timestamp,
     ) -> Result<Issued, DbError> {
         let of = Arc::clone(origin);
@@ -159,7 +173,8 @@ impl Db {
                     return Ok(Issued::Known(known));
                 }
                 let outcome = requested(&command, now);
-                enter(c, gateway, &command, &outcome, true)?;
+                let by = By::Cloud(from.as_ref());
+                enter(c, gateway, (&command, &by), &outcome)?;
                 Ok(Issued::New(CommandRecord { command, outcome }))
             })
             .await?;
@@ -169,8 +184,8 @@ impl Db {
         Ok(issued)
     }
 
-    /// Commands of the cloud the gateway has not answered and that may still be begun, oldest
-    /// first.
+    /// Commands of the cloud the gateway has not answered and that may still be begun, each with
+    /// where its author was, oldest first.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -178,23 +193,23 @@ impl Db {
         &self,
         origin: &Arc<Origin>,
         now: Timestamp,
-    ) -> Result<Vec<Command>, DbError> {
+    ) -> Result<Vec<(Command, Option<IpAddr>)>, DbError> {
         let of = Arc::clone(origin);
         self.read(move |c| {
             let Some(gateway) = gateways::find(c, &of)? else {
                 return Ok(Vec::new());
             };
             let mut query = c.prepare_cached(
-                "SELECT body FROM command
+                "SELECT body, issued_from FROM command
                  WHERE gateway = ?1 AND pending = 1 AND expires_at > ?2 AND body IS NOT NULL
                  ORDER BY issued_at",
             )?;
             let bodies = query
-                .query_map(params![gateway, now.0], |r| r.get::<_, String>(0))?
-                .collect::<Result<Vec<_>, _>>()?;
+                .query_map(params![gateway, now.0], |r| Ok((r.get(0)?, r.get(1)?)))?
+                .collect::<Result<Vec<(String, Option<String>)>, _>>()?;
             bodies
                 .iter()
-                .map(|body| from_json("command", body))
+                .map(|(body, from)| Ok((from_json("command", body)?, address(from.as_deref()))))
                 .collect()
         })
         .await

@@ -6,6 +6,7 @@
 //! repeated.
 
 use super::commands::Place;
+use super::stretches::HourOfRollups;
 use super::text::{json, signed, unsigned};
 use super::{CloudEvent, Db, DbError, Origin};
 use riser_model::ledger::HOUR;
@@ -75,8 +76,21 @@ pub(super) fn ledger_event(
     Ok(())
 }
 
-/// Samples of an hour by point.row.
-pub(super) type Counted = FxHashMap<i64, u64>;
+/// Samples of an hour.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    /// By point.row, 0 for slots without a point.
+    points: FxHashMap<i64, u64>,
+    /// Here as rollups only.
+    rolled_up: u64,
+}
+
+impl Counted {
+    /// All that came in batches.
+    pub(super) fn samples(&self) -> u64 {
+        self.points.values().sum()
+    }
+}
 
 /// An hour as the gateway had told of it when the counting began.
 #[derive(Debug, Clone, Copy)]
@@ -116,6 +130,7 @@ pub(super) fn count(c: &Connection, of: Hour) -> Result<Counted, DbError> {
     let within = hour..hour.saturating_add(HOUR);
     for (epoch, longest) in epochs {
         let (points, _) = super::directory::load(c, epoch)?;
+        let mut rolled = HourOfRollups::load(c, epoch, (hour, within.end))?;
         let mut query = c.prepare_cached(
             "SELECT frame FROM batch INDEXED BY batch_by_time
              WHERE epoch = ?1 AND stream = 2 AND first_at >= ?2 AND first_at < ?3 AND last_at >= ?4",
@@ -133,14 +148,17 @@ pub(super) fn count(c: &Connection, of: Hour) -> Result<Counted, DbError> {
             };
             for series in samples.chunk_by(|a, b| a.slot == b.slot) {
                 let slot = series.first().map_or(0, |s| s.slot.index());
-                let n = series.iter().filter(|s| within.contains(&s.at.0)).count() as u64;
+                let inside = || series.iter().filter(|s| within.contains(&s.at.0));
+                let n = inside().count() as u64;
+                inside().for_each(|s| rolled.take(s.slot, s.at));
                 // Slots without a point count too, under none: they are samples all the same.
                 let point = points.get(slot).copied().flatten().unwrap_or(0);
                 if n > 0 {
-                    *counted.entry(point).or_default() += n;
+                    *counted.points.entry(point).or_default() += n;
                 }
             }
         }
+        counted.rolled_up += rolled.only_rolled_up();
     }
     Ok(counted)
 }
@@ -148,7 +166,7 @@ pub(super) fn count(c: &Connection, of: Hour) -> Result<Counted, DbError> {
 /// Writes a count down. An hour the gateway has told anew while it was counted is left for the next
 /// round: what it calls durable now may not have been here then.
 pub(super) fn enter(c: &Connection, of: Hour, counted: &Counted) -> Result<(), DbError> {
-    let all: u64 = counted.values().sum();
+    let all = counted.samples();
     let entered = c
         .prepare_cached(
             "UPDATE ledger_hour SET received = ?3,
@@ -165,14 +183,29 @@ pub(super) fn enter(c: &Connection, of: Hour, counted: &Counted) -> Result<(), D
     if entered == 0 {
         return Ok(());
     }
+    rolled_up(c, of, counted)?;
     c.prepare_cached("DELETE FROM received WHERE gateway = ?1 AND hour = ?2")?
         .execute([of.gateway, of.hour])?;
-    for (point, samples) in counted.iter().filter(|(point, _)| **point > 0) {
+    for (point, samples) in counted.points.iter().filter(|(point, _)| **point > 0) {
         c.prepare_cached(
             "INSERT INTO received (gateway, hour, point, samples) VALUES (?1, ?2, ?3, ?4)",
         )?
         .execute(params![of.gateway, of.hour, point, signed(*samples)])?;
     }
+    Ok(())
+}
+
+/// Writes down what of an hour is here rolled up only; of a complete hour no rollup is needed.
+pub(super) fn rolled_up(c: &Connection, of: Hour, counted: &Counted) -> Result<(), DbError> {
+    if signed(counted.samples()) >= of.collected {
+        super::rolled::forget(c, of.gateway, of.hour)?;
+    }
+    let sql = match counted.rolled_up {
+        0 => "DELETE FROM rolled_hour WHERE gateway = ?1 AND hour = ?2 AND ?3 = 0",
+        _ => "INSERT OR REPLACE INTO rolled_hour (gateway, hour, samples) VALUES (?1, ?2, ?3)",
+    };
+    c.prepare_cached(sql)?
+        .execute([of.gateway, of.hour, signed(counted.rolled_up)])?;
     Ok(())
 }
 

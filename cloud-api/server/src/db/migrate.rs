@@ -11,6 +11,8 @@ const STEPS: &[&str] = &[
     include_str!("schema-2.sql"),
     include_str!("schema-3.sql"),
     include_str!("schema-4.sql"),
+    include_str!("schema-5.sql"),
+    include_str!("schema-6.sql"),
 ];
 
 /// Version of the schema this program works with.
@@ -79,7 +81,7 @@ mod tests {
     fn an_older_database_becomes_what_a_fresh_one_is() {
         let tables = |c: &Connection| -> Vec<String> {
             let mut query = c
-                .prepare("SELECT sql FROM sqlite_schema WHERE name LIKE 'ledger%' OR name LIKE 'audit%' ORDER BY name")
+                .prepare("SELECT sql FROM sqlite_schema WHERE name LIKE 'ledger%' OR name LIKE 'audit%' OR name LIKE 'roll%' ORDER BY name")
                 .unwrap();
             let rows = query.query_map([], |r| r.get::<_, String>(0)).unwrap();
             rows.map(|sql| {
@@ -99,6 +101,9 @@ mod tests {
             "DROP TABLE ledger; DROP TABLE ledger_hour; DROP TABLE ledger_lane;
              DROP TABLE received;
              DROP TABLE audit; DROP TABLE audit_fault; DROP TABLE ledger_recount;
+             ALTER TABLE command DROP COLUMN issued_from;
+             ALTER TABLE acknowledgement DROP COLUMN taken_from;
+             DROP TABLE rollup; DROP TABLE rolled_hour;
              PRAGMA user_version = 1",
         )
         .unwrap();
@@ -115,7 +120,10 @@ mod tests {
             "DROP TABLE ledger_recount; DROP TABLE audit_fault;
              CREATE TABLE audit_break (gateway INTEGER PRIMARY KEY, no INTEGER NOT NULL,
                reason TEXT NOT NULL, noticed_at INTEGER NOT NULL) STRICT;
+             ALTER TABLE command DROP COLUMN issued_from;
+             ALTER TABLE acknowledgement DROP COLUMN taken_from;
              PRAGMA foreign_keys = OFF; INSERT INTO audit_break VALUES (1, 7, 'changed', 99);
+             DROP TABLE rollup; DROP TABLE rolled_hour;
              PRAGMA user_version = 3",
         )
         .unwrap();
@@ -127,6 +135,43 @@ mod tests {
             })
             .unwrap();
         assert_eq!(kept, (7, "changed".to_owned(), 99, None));
+    }
+
+    #[test]
+    fn what_version_4_was_to_send_is_sent_and_nobody_knows_from_where() {
+        let columns = |c: &Connection, table: &str| -> Vec<String> {
+            let mut query = c
+                .prepare("SELECT name || ' ' || type FROM pragma_table_info(?1) ORDER BY name")
+                .unwrap();
+            let rows = query.query_map([table], |r| r.get(0)).unwrap();
+            rows.collect::<Result<_, _>>().unwrap()
+        };
+        let mut fresh = Connection::open_in_memory().unwrap();
+        migrate(&mut fresh).unwrap();
+        let mut old = Connection::open_in_memory().unwrap();
+        migrate(&mut old).unwrap();
+        old.execute_batch(
+            "ALTER TABLE command DROP COLUMN issued_from;
+             ALTER TABLE acknowledgement DROP COLUMN taken_from;
+             PRAGMA foreign_keys = OFF;
+             INSERT INTO command VALUES (1, x'01', 'ahu-1/fan', '{}', 'requested', '{}', 5, 9, 1, NULL, 0, 0);
+             INSERT INTO acknowledgement VALUES (1, x'02', '{}', 5);
+             DROP TABLE rollup; DROP TABLE rolled_hour;
+             PRAGMA user_version = 4",
+        )
+        .unwrap();
+        migrate(&mut old).unwrap();
+        for table in ["command", "acknowledgement"] {
+            assert_eq!(columns(&old, table), columns(&fresh, table));
+        }
+        let kept: (i64, Option<String>, Option<String>) = old
+            .query_row(
+                "SELECT pending, issued_from, taken_from FROM command, acknowledgement",
+                [],
+                |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)),
+            )
+            .unwrap();
+        assert_eq!(kept, (1, None, None));
     }
 
     #[test]

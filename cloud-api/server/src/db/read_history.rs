@@ -3,6 +3,7 @@
 //! whoever wants more asks again from where it ended.
 
 use super::scope::{self, Sought};
+use super::stretches::Stretches;
 use super::{Db, DbError};
 use crate::tenancy::TenantContext;
 use riser_model::trend::TrendBuilder;
@@ -121,10 +122,25 @@ fn visit(
 fn trend(c: &Connection, all: &[Series], span: Span, buckets: usize) -> Result<Trend, DbError> {
     let mut builder = TrendBuilder::new(span.from, span.to, buckets);
     let until = Instant::now() + TREND_TIME;
-    visit(c, all, span, Some(until), &mut |at, value, quality| {
-        builder.add(at, value, quality);
-    })?;
-    Ok(builder.finish())
+    let series = all.iter().map(|s| (s.epoch, s.slot));
+    let mut stretches = Stretches::load(c, series, (span.from, span.to))?;
+    let (from, to) = stretches.widened((span.from, span.to));
+    visit(
+        c,
+        all,
+        Span { from, to },
+        Some(until),
+        &mut |at, value, quality| {
+            if !stretches.take(at, value, quality) {
+                builder.add(at, value, quality);
+            }
+        },
+    )?;
+    let rolled_up = stretches.settle(&mut builder);
+    Ok(Trend {
+        rolled_up,
+        ..builder.finish()
+    })
 }
 
 /// Windows never share a sample, and each is put in order by itself, so pages are in order even

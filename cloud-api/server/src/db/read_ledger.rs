@@ -35,6 +35,8 @@ pub struct LedgerHour {
     pub received: Option<u64>,
     /// Unaccounted for.
     pub missing: u64,
+    /// Here as rollups only.
+    pub rolled_up: u64,
 }
 
 /// A point in one hour with its lane's figures.
@@ -78,8 +80,9 @@ fn lines(c: &Connection, gateway: i64, span: Span) -> Result<Vec<LedgerLine>, Db
 
 fn hours(c: &Connection, gateway: i64, span: Span) -> Result<Vec<LedgerHour>, DbError> {
     let mut query = c.prepare_cached(
-        "SELECT hour, collected, received, missing FROM ledger_hour
-         WHERE gateway = ?1 AND hour >= ?2 AND hour < ?3 ORDER BY hour",
+        "SELECT h.hour, h.collected, h.received, h.missing, coalesce(r.samples, 0)
+         FROM ledger_hour h LEFT JOIN rolled_hour r ON r.gateway = h.gateway AND r.hour = h.hour
+         WHERE h.gateway = ?1 AND h.hour >= ?2 AND h.hour < ?3 ORDER BY h.hour",
     )?;
     let hour = |r: &Row<'_>| {
         Ok(LedgerHour {
@@ -87,6 +90,7 @@ fn hours(c: &Connection, gateway: i64, span: Span) -> Result<Vec<LedgerHour>, Db
             collected: unsigned(r.get(1)?),
             received: r.get::<_, Option<i64>>(2)?.map(unsigned),
             missing: unsigned(r.get(3)?),
+            rolled_up: unsigned(r.get(4)?),
         })
     };
     let rows = query.query_map(params![gateway, span.from.0, span.to.0], hour)?;

@@ -4,7 +4,7 @@
 //! A few hours in each round, from the newest back, the gateway next that waited longest; then from
 //! the newest again.
 
-use super::ledger::{Counted, Hour, count, enter};
+use super::ledger::{Counted, Hour, count, enter, rolled_up};
 use super::text::signed;
 use super::{Db, DbError};
 use riser_model::Timestamp;
@@ -66,7 +66,7 @@ fn looked(
          ON CONFLICT DO UPDATE SET hour = excluded.hour, looked_at = excluded.looked_at",
     )?
     .execute(params![gateway, hour, now.0])?;
-    let all = signed(counted.values().sum());
+    let all = signed(counted.samples());
     match found {
         Some((of, before)) if before != all => {
             tracing::warn!(
@@ -78,7 +78,9 @@ fn looked(
             );
             enter(c, of, counted)
         }
-        _ => Ok(()),
+        // Rollups come and go without their gateway telling anything.
+        Some((of, _)) => rolled_up(c, of, counted),
+        None => Ok(()),
     }
 }
 

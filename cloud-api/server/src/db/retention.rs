@@ -64,7 +64,7 @@ fn ledger(c: &Connection, cutoff: i64) -> Result<usize, DbError> {
     let rows = oldest.query_map(params![cutoff, HOURS], |r| Ok((r.get(0)?, r.get(1)?)))?;
     let hours: Vec<(i64, i64)> = rows.collect::<Result<_, _>>()?;
     for (gateway, hour) in &hours {
-        for table in ["received", "ledger", "ledger_hour"] {
+        for table in ["received", "rolled_hour", "ledger", "ledger_hour"] {
             let sql = format!("DELETE FROM {table} WHERE gateway = ?1 AND hour = ?2");
             c.prepare_cached(&sql)?.execute([gateway, hour])?;
         }

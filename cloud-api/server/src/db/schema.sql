@@ -171,6 +171,7 @@ CREATE TABLE acknowledgement (
   alarm       BLOB NOT NULL,
   body        TEXT NOT NULL,               -- JSON: Acknowledgement
   created_at  INTEGER NOT NULL,
+  taken_from  TEXT,                        -- network address of the person; NULL where not known
   PRIMARY KEY (gateway, alarm)
 ) STRICT, WITHOUT ROWID;
 
@@ -188,6 +189,7 @@ CREATE TABLE command (
   sent_at     INTEGER,                     -- cloud clock, when it last went out
   epoch       INTEGER NOT NULL,            -- of the outcome applied last; 0 for the cloud's own
   seq         INTEGER NOT NULL,
+  issued_from TEXT,                        -- network address of the person; NULL where not known
   PRIMARY KEY (gateway, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX command_by_time ON command(gateway, issued_at);
@@ -277,3 +279,26 @@ CREATE TABLE ledger_recount (
   hour        INTEGER NOT NULL,
   looked_at   INTEGER NOT NULL
 ) STRICT;
+
+-- What a gateway has reduced because it cannot send its batches yet: frames as they arrived. A
+-- stretch sent again takes the place of what was there. Never the record: batches speak wherever
+-- there are as many samples of them, and rows go once their hour is complete.
+CREATE TABLE rollup (
+  epoch        INTEGER NOT NULL REFERENCES epoch(row),
+  minute       INTEGER NOT NULL,           -- the first, since 1970
+  minutes      INTEGER NOT NULL,
+  piece        INTEGER NOT NULL,           -- which frame of the stretch, from 0
+  pieces       INTEGER NOT NULL,           -- how many it has
+  dictionary   INTEGER NOT NULL,
+  received_at  INTEGER NOT NULL,           -- cloud clock
+  frame        BLOB NOT NULL,
+  PRIMARY KEY (epoch, minute, minutes, piece)
+) STRICT;
+
+-- Samples of an hour that are here as rollups only; counted with `received`. No row for none.
+CREATE TABLE rolled_hour (
+  gateway     INTEGER NOT NULL REFERENCES gateway(row),
+  hour        INTEGER NOT NULL,
+  samples     INTEGER NOT NULL,
+  PRIMARY KEY (gateway, hour)
+) STRICT, WITHOUT ROWID;

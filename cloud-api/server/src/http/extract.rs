@@ -6,8 +6,8 @@ use super::refusal::Refusal;
 use crate::app::AppError;
 use crate::tenancy::TenantContext;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, RawPathParams};
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
 use riser_model::{GatewayId, Key, PointPath};
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -72,10 +72,19 @@ impl FromRequestParts<Face> for Peer {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, face: &Face) -> Result<Self, Infallible> {
-        let known = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = known.map_or(Ipv4Addr::UNSPECIFIED.into(), |p| p.0.ip());
-        Ok(Self(origin(&face.proxies, peer, &parts.headers)))
+        let peer = peer(&face.proxies, &parts.extensions, &parts.headers);
+        Ok(Self(peer.unwrap_or(Ipv4Addr::UNSPECIFIED.into())))
     }
+}
+
+/// As [`Peer`]; none when the server does not know.
+pub(super) fn peer(
+    proxies: &[IpAddr],
+    extensions: &Extensions,
+    headers: &HeaderMap,
+) -> Option<IpAddr> {
+    let known = extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(origin(proxies, known.0.ip(), headers))
 }
 
 /// The last address in `X-Forwarded-For` that is no proxy of ours: what stands before it was

@@ -3,6 +3,7 @@
 //! document (`x-permission`). A route without a declaration does not compile.
 
 use super::Face;
+use super::extract::peer;
 use super::refusal::{ErrorBody, ErrorDetail, Refusal};
 use crate::app::AppError;
 use crate::clock::Clock;
@@ -12,6 +13,7 @@ use axum::http::{HeaderMap, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use riser_model::{Permission, TenantId};
+use std::net::IpAddr;
 use std::sync::Arc;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
@@ -28,6 +30,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 pub(super) struct Keeper {
     pub(super) authority: Arc<Authority>,
     pub(super) clock: Clock,
+    pub(super) proxies: Arc<[IpAddr]>,
 }
 
 impl Keeper {
@@ -131,7 +134,8 @@ fn check(permission: Permission, request: &Request) -> Result<TenantContext, App
             context.email()
         )));
     }
-    Ok(context)
+    let address = peer(&keeper.proxies, request.extensions(), request.headers());
+    Ok(context.coming_from(address.map(|address| address.to_canonical())))
 }
 
 /// The token of an `Authorization: Bearer` header (RFC 6750, clause 2.1).

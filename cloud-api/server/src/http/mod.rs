@@ -87,9 +87,11 @@ struct Face {
 /// The router of the HTTP face. It wants the peer's address as connect information; [`serve`]
 /// gives it.
 pub fn router(parts: FaceParts) -> Router {
+    let proxies: Arc<[IpAddr]> = parts.proxies.into();
     let keeper = Keeper {
         authority: parts.authority,
         clock: parts.clock,
+        proxies: Arc::clone(&proxies),
     };
     let face = Face {
         app: parts.app,
@@ -97,7 +99,7 @@ pub fn router(parts: FaceParts) -> Router {
         keeper: keeper.clone(),
         metrics_token: parts.metrics_token.map(Into::into),
         secure_cookies: parts.secure_cookies,
-        proxies: parts.proxies.into(),
+        proxies,
         stop: parts.stop,
         unknown: Arc::new(Semaphore::new(UNKNOWN_MAX)),
     };

@@ -11,6 +11,7 @@ use riser_model::{
 };
 use riser_wire::{ConfigurationRequest, Down, WatchLease};
 use rustc_hash::FxHashMap;
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -75,7 +76,7 @@ impl Downlink {
         }))
     }
 
-    /// Enters a command and sends it when the gateway is connected; otherwise it waits until the
+    /// Enters a command and where its author was, and sends it when the gateway is connected; otherwise it waits until the
     /// gateway is back or the command expires. A second one with the same id has no effect and
     /// answers how the first stands.
     ///
@@ -85,12 +86,12 @@ impl Downlink {
         &self,
         tenant: &TenantId,
         gateway: &GatewayId,
-        command: Command,
+        (command, from): (Command, Option<IpAddr>),
     ) -> Result<CommandRecord, DownlinkError> {
         let origin = origin(tenant, gateway);
         let now = self.0.clock.now();
         let id = command.id;
-        let issued = self.0.db.issue_command(&origin, command, now).await;
+        let issued = self.0.db.issue_command(&origin, (command, from), now).await;
         let issued = issued.map_err(|source| DownlinkError::Db {
             origin: origin.as_ref().clone(),
             what: "a command",
@@ -103,7 +104,8 @@ impl Downlink {
             }),
             Issued::Known(record) => Ok(record),
             Issued::New(record) => {
-                if self.send(&origin, Down::Command(record.command.clone())) {
+                let command = record.command.clone();
+                if self.send(&origin, Down::Command { command, from }) {
                     self.note_sent(&origin, id).await;
                 }
                 Ok(record)
@@ -111,7 +113,7 @@ impl Downlink {
         }
     }
 
-    /// Enters the acknowledgement of an alarm and sends it when the gateway is connected. The
+    /// Enters the acknowledgement of an alarm and where the person was, and sends it when the gateway is connected. The
     /// alarm itself changes when the gateway says so. Answers the alarm as it stands.
     ///
     /// # Errors
@@ -121,14 +123,14 @@ impl Downlink {
         tenant: &TenantId,
         gateway: &GatewayId,
         alarm: AlarmId,
-        acknowledgement: Acknowledgement,
+        (acknowledgement, from): (Acknowledgement, Option<IpAddr>),
     ) -> Result<Alarm, DownlinkError> {
         let origin = origin(tenant, gateway);
         let now = self.0.clock.now();
         let taken = self
             .0
             .db
-            .take_alarm(&origin, alarm, acknowledgement.clone(), now)
+            .take_alarm(&origin, alarm, (acknowledgement.clone(), from), now)
             .await;
         let taken = taken.map_err(|source| DownlinkError::Db {
             origin: origin.as_ref().clone(),
@@ -142,6 +144,7 @@ impl Downlink {
                     Down::Acknowledge {
                         alarm,
                         acknowledgement,
+                        from,
                     },
                 );
                 Ok(record)
@@ -223,17 +226,18 @@ impl Downlink {
     pub(super) async fn waiting(&self, origin: &Arc<Origin>) -> Result<Vec<Down>, DbError> {
         let now = self.0.clock.now();
         let mut waiting = Vec::new();
-        for command in self.0.db.pending_commands(origin, now).await? {
+        for (command, from) in self.0.db.pending_commands(origin, now).await? {
             self.note_sent(origin, command.id).await;
-            waiting.push(Down::Command(command));
+            waiting.push(Down::Command { command, from });
         }
         let acknowledgements = self.0.db.pending_acknowledgements(origin).await?;
         waiting.extend(
             acknowledgements
                 .into_iter()
-                .map(|(alarm, acknowledgement)| Down::Acknowledge {
+                .map(|(alarm, acknowledgement, from)| Down::Acknowledge {
                     alarm,
                     acknowledgement,
+                    from,
                 }),
         );
         waiting.extend(self.standing_lease(origin, now).map(Down::Watch));

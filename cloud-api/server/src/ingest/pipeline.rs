@@ -5,13 +5,13 @@ use super::figures::Figures;
 use super::reason::Reason;
 use crate::clock::Clock;
 use crate::db::{
-    Batch, CloudEvent, CommitLog, Content, Db, DbError, Origin, Poison, SLOT_MAX, ValueBatch,
-    ValueLane,
+    Batch, CloudEvent, CommitLog, Content, Db, DbError, Origin, Poison, Rollup, SLOT_MAX,
+    ValueBatch, ValueLane,
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
-use riser_model::Event;
+use riser_model::{Event, chain};
 use riser_wire::topic::UpTopic;
 use riser_wire::{
     BatchHeader, Down, Durable, Epoch, Stream, Up, WireError, decode_data, decode_event, peek,
@@ -72,6 +72,7 @@ impl Pipeline {
         match lane {
             UpTopic::Data => self.batch(origin, Stream::Data, payload).await,
             UpTopic::Event => self.batch(origin, Stream::Event, payload).await,
+            UpTopic::Rollup => self.rollup(origin, payload),
             UpTopic::Watch | UpTopic::Hello | UpTopic::Heartbeat => {
                 match Up::decode(lane, &payload) {
                     Ok(up) => self.message(origin, epoch, up),
@@ -116,8 +117,8 @@ impl Pipeline {
             }
             .boxed(),
             Up::Hello(hello) => async move {
-                let epoch = hello.epoch;
-                let greeted = greet(&db, &origin, epoch, async {
+                let (epoch, rollups) = (hello.epoch, hello.rollups);
+                let greeted = greet(&db, &origin, (epoch, rollups), async {
                     db.gateway_hello(&origin, hello, now).await
                 });
                 greeted
@@ -125,7 +126,7 @@ impl Pipeline {
                     .unwrap_or_else(|error| failed("hello", &error))
             }
             .boxed(),
-            Up::Batch(_) => unreadable(
+            Up::Batch(_) | Up::Rollup(_) => unreadable(
                 "hello",
                 &WireError::Malformed("a frame does not belong on this topic"),
             ),
@@ -157,6 +158,28 @@ impl Pipeline {
                     ..Answer::default()
                 },
                 Err(error) => failed("batch", &error),
+            }
+        }
+        .boxed()
+    }
+
+    /// A rollup. One that cannot be read is not kept aside: its batches are the record, and come.
+    fn rollup(&self, origin: &Arc<Origin>, frame: Bytes) -> Settle {
+        let rollup = match Rollup::decode(frame) {
+            Ok(rollup) => rollup,
+            Err(error) => return unreadable("rollup", &error),
+        };
+        let (db, origin, now) = (self.db.clone(), Arc::clone(origin), self.clock.now());
+        async move {
+            match db.rollup(&origin, rollup, now).await {
+                Ok(minutes) => Answer {
+                    first: minutes
+                        .map(|m| Down::RolledUp(vec![m]))
+                        .into_iter()
+                        .collect(),
+                    ..Answer::default()
+                },
+                Err(error) => failed("rollup", &error),
             }
         }
         .boxed()
@@ -214,7 +237,7 @@ impl Pipeline {
 async fn greet(
     db: &Db,
     origin: &Arc<Origin>,
-    epoch: Epoch,
+    (epoch, rollups): (Epoch, bool),
     enter: impl Future<Output = Result<(), DbError>>,
 ) -> Result<Answer, DbError> {
     enter.await?;
@@ -226,8 +249,13 @@ async fn greet(
         seq: note.seq,
         reason: note.reason,
     });
+    let mut first: Vec<Down> = rejected.collect();
+    if rollups {
+        // Also where there is none: it tells the gateway that this service takes them.
+        first.push(Down::RolledUp(db.rolled_up(origin).await?));
+    }
     Ok(Answer {
-        first: rejected.collect(),
+        first,
         durable: db.durable(origin, epoch).await?,
         urgent: true,
         epoch: Some(epoch),
@@ -295,16 +323,4 @@ fn failed(what: &str, error: &DbError) -> Answer {
         code,
         format!("the {what} was not stored: {error}; send it again later"),
     )
-}
-
-/// An error with everything behind it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
-    text
 }

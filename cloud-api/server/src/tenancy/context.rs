@@ -2,6 +2,7 @@
 //! person may look into; it does not decide what a role may do (`riser_model::role` does).
 
 use riser_model::{Author, AuthorKind, Permission, Role, TenantId, Timestamp};
+use std::net::IpAddr;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -53,6 +54,7 @@ impl Identity {
         Ok(TenantContext {
             who: Arc::new(self),
             tenant,
+            address: None,
         })
     }
 }
@@ -63,9 +65,22 @@ impl Identity {
 pub struct TenantContext {
     who: Arc<Identity>,
     tenant: Option<TenantId>,
+    address: Option<IpAddr>,
 }
 
 impl TenantContext {
+    /// The same, and where the person is.
+    #[must_use]
+    pub fn coming_from(self, address: Option<IpAddr>) -> Self {
+        Self { address, ..self }
+    }
+
+    /// The network address the person asks from, where known.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
     /// The tenant every row must belong to; `None` only for somebody who may see all of them
     /// and named none.
     #[must_use]

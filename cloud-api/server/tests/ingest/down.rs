@@ -14,6 +14,7 @@ use riser_wire::topic::UpLane;
 use riser_wire::{Down, Heartbeat, Stream, Up, WatchLease};
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::Packet;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -63,10 +64,15 @@ async fn state(lab: &Lab, n: u128) -> String {
         .unwrap()
 }
 
+/// Where the person was who asked.
+fn address() -> Option<IpAddr> {
+    "2001:db8::7".parse().ok()
+}
+
 async fn heard_command(gateway: &mut Gateway) -> Command {
     gateway
         .down("command", |down| match down {
-            Down::Command(command) => Some(command),
+            Down::Command { command, .. } => Some(command),
             _ => None,
         })
         .await
@@ -195,19 +201,25 @@ async fn a_command_is_sent_until_it_is_answered_and_has_one_row() {
     .await;
     let first = lab
         .downlink
-        .command(&of.tenant, &of.gateway, sent.clone())
+        .command(&of.tenant, &of.gateway, (sent.clone(), address()))
         .await
         .unwrap();
     assert_eq!(first.outcome.state, CommandState::Requested);
     let again = lab
         .downlink
-        .command(&of.tenant, &of.gateway, sent.clone())
+        .command(&of.tenant, &of.gateway, (sent.clone(), address()))
         .await
         .unwrap();
     assert_eq!(again, first);
 
     let mut gateway = live(&lab).await;
-    assert_eq!(heard_command(&mut gateway).await, sent);
+    let heard = gateway
+        .down("command", |down| match down {
+            Down::Command { command, from } => Some((command, from)),
+            _ => None,
+        })
+        .await;
+    assert_eq!(heard, (sent.clone(), address()));
     // Not answered: it comes again at the next connect.
     let mut gateway = live(&lab).await;
     assert_eq!(heard_command(&mut gateway).await, sent);
@@ -228,7 +240,7 @@ async fn a_command_is_sent_until_it_is_answered_and_has_one_row() {
     let mut gateway = live(&lab).await;
     let next = command(2, Duration::from_secs(60));
     lab.downlink
-        .command(&of.tenant, &of.gateway, next.clone())
+        .command(&of.tenant, &of.gateway, (next.clone(), None))
         .await
         .unwrap();
     assert_eq!(heard_command(&mut gateway).await, next);
@@ -247,7 +259,7 @@ async fn a_command_nobody_took_in_time_expires_and_is_not_sent() {
     let (of, mut news) = (origin("gw-001"), lab.db.events());
     let short = command(1, Duration::from_millis(100));
     lab.downlink
-        .command(&of.tenant, &of.gateway, short)
+        .command(&of.tenant, &of.gateway, (short, None))
         .await
         .unwrap();
     until("the command expires", || async {
@@ -266,7 +278,7 @@ async fn a_command_nobody_took_in_time_expires_and_is_not_sent() {
     let mut gateway = live(&lab).await;
     let long = command(2, Duration::from_secs(60));
     lab.downlink
-        .command(&of.tenant, &of.gateway, long.clone())
+        .command(&of.tenant, &of.gateway, (long.clone(), None))
         .await
         .unwrap();
     assert_eq!(
@@ -324,7 +336,12 @@ async fn an_acknowledgement_is_sent_until_the_gateway_shows_it() {
         comment: "on it".into(),
     };
     lab.downlink
-        .acknowledge(&of.tenant, &of.gateway, raised.id, taken.clone())
+        .acknowledge(
+            &of.tenant,
+            &of.gateway,
+            raised.id,
+            (taken.clone(), address()),
+        )
         .await
         .unwrap();
     for _ in 0..2 {
@@ -333,11 +350,12 @@ async fn an_acknowledgement_is_sent_until_the_gateway_shows_it() {
                 Down::Acknowledge {
                     alarm,
                     acknowledgement,
-                } => Some((alarm, acknowledgement)),
+                    from,
+                } => Some((alarm, acknowledgement, from)),
                 _ => None,
             })
             .await;
-        assert_eq!(heard, (raised.id, taken.clone()));
+        assert_eq!(heard, (raised.id, taken.clone(), address()));
         gateway = live(&lab).await;
     }
     raised.state = AlarmState::ActiveAcknowledged;
@@ -355,7 +373,7 @@ async fn an_acknowledgement_is_sent_until_the_gateway_shows_it() {
     let unknown = riser_model::AlarmId(Uuid::from_u128(99));
     assert!(
         lab.downlink
-            .acknowledge(&of.tenant, &of.gateway, unknown, taken)
+            .acknowledge(&of.tenant, &of.gateway, unknown, (taken, None))
             .await
             .is_err()
     );

@@ -95,6 +95,7 @@ pub(crate) fn hello(n: u128) -> Up {
         .map(|stream| StreamHead { stream, head: 0 })
         .to_vec();
     Up::Hello(Hello {
+        rollups: true,
         version: "0.1.0".into(),
         epoch: epoch(n),
         boot: Uuid::from_u128(9),

@@ -1,8 +1,8 @@
-//! Entries as a table to take away. Owns the columns (RFC 4180) and that nothing in a cell is taken
-//! for a formula: log-in names come from outside. With chain, previous and hash in it, the table can
-//! be checked by whoever gets it.
+//! Entries as a table to take away. Owns the columns; cells are [`crate::csv`]'s. With chain, previous
+//! and hash in it, the table can be checked by whoever gets it.
 
 use super::AuditEntry;
+use crate::csv_cell;
 use std::fmt::Write;
 
 impl AuditEntry {
@@ -22,26 +22,10 @@ impl AuditEntry {
             &self.detail,
         ] {
             into.push(',');
-            cell(text, into);
+            csv_cell(text, into);
         }
         let _ = write!(into, ",{},{},{}\r\n", self.chain, self.previous, self.hash);
     }
-}
-
-/// One cell. A spreadsheet computes what begins like a formula, unless a quote stands before it.
-fn cell(text: &str, into: &mut String) {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let quoted = formula || text.contains(['"', ',', '\n', '\r']);
-    if !quoted {
-        into.push_str(text);
-        return;
-    }
-    into.push('"');
-    if formula {
-        into.push('\'');
-    }
-    into.push_str(&text.replace('"', "\"\""));
-    into.push('"');
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use riser_model::{
 };
 use riser_sync::Downlink;
 use riser_wire::{Down, WatchLease};
+use std::net::IpAddr;
 use uuid::Uuid;
 
 fn author() -> Author {
@@ -29,6 +30,25 @@ fn command(id: u128) -> Command {
     }
 }
 
+/// Where the person was who issued it.
+fn address() -> Option<IpAddr> {
+    "203.0.113.7".parse().ok()
+}
+
+fn sent(id: u128) -> Down {
+    Down::Command {
+        command: command(id),
+        from: address(),
+    }
+}
+
+fn heard(id: u128) -> Downlink {
+    Downlink::Command {
+        command: command(id),
+        from: address(),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_acknowledgements_and_leases_arrive() {
     let Some(rig) = Rig::start().await else {
@@ -43,20 +63,22 @@ async fn commands_acknowledgements_and_leases_arrive() {
         comment: "seen".into(),
     };
     let paths = vec!["ahu-1/supply_temp".parse().unwrap()];
-    rig.cloud.send(Down::Command(command(1)));
+    rig.cloud.send(sent(1));
     rig.cloud.send(Down::Acknowledge {
         alarm,
         acknowledgement: acknowledgement.clone(),
+        from: None,
     });
     rig.cloud.send(Down::Watch(WatchLease {
         paths: paths.clone(),
         seconds: 30,
     }));
     for expected in [
-        Downlink::Command(command(1)),
+        heard(1),
         Downlink::Acknowledge {
             alarm,
             acknowledgement,
+            from: None,
         },
         Downlink::Watch { paths, seconds: 30 },
     ] {
@@ -75,18 +97,16 @@ async fn garbage_and_messages_in_the_wrong_place_are_counted_and_harm_nothing() 
         "riser/v1/acme/gw-001/down/ack",
         b"not protobuf at all".to_vec(),
     );
-    rig.cloud.publish(
-        "riser/v1/acme/gw-001/down/ack",
-        Down::Command(command(1)).encode(),
-    );
+    rig.cloud
+        .publish("riser/v1/acme/gw-001/down/ack", sent(1).encode());
     rig.cloud
         .publish("riser/v1/acme/gw-001/down/nonsense", vec![]);
     until("all three are counted", || {
         link.meter.counts().unreadable == 3
     })
     .await;
-    rig.cloud.send(Down::Command(command(2)));
-    assert_eq!(link.down.recv().await, Some(Downlink::Command(command(2))));
+    rig.cloud.send(sent(2));
+    assert_eq!(link.down.recv().await, Some(heard(2)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +117,7 @@ async fn an_inbox_nobody_empties_does_not_hold_up_the_link() {
     let (link, _cancel) = rig.link(rig.config());
     reached(&link, LinkState::Live).await;
     for id in 0..100 {
-        rig.cloud.send(Down::Command(command(id)));
+        rig.cloud.send(sent(id));
     }
     until("the surplus is counted", || {
         link.meter.counts().inbox_dropped == 36

@@ -6,15 +6,17 @@ use crate::generate::header;
 use riser_model::quality::Level;
 use riser_model::{
     Access, Acknowledgement, Alarm, AlarmId, AlarmPriority, AlarmState, AuditEntry, AuditHash,
-    Author, AuthorKind, Command, CommandId, CommandState, Event, HeldBy, Key, Label, LedgerCounts,
-    LedgerDropped, LedgerEntry, LedgerLane, LedgerReport, Limits, Outcome, Point, PointDirectory,
-    Priority, Quality, Reading, Reason, ScanBatch, Slot, Timestamp, Unit, Value, ValueKind,
+    Author, AuthorKind, Command, CommandId, CommandState, ConfigurationAsk, Event, HeldBy, Key,
+    Label, LedgerCounts, LedgerDropped, LedgerEntry, LedgerLane, LedgerReport, Limits, Outcome,
+    Point, PointDirectory, Priority, Quality, Reading, Reason, ScanBatch, Slot, Timestamp, Unit,
+    Value, ValueKind,
 };
 use riser_wire::topic::UpTopic;
 use riser_wire::{
-    Down, Durable, Heartbeat, Hello, Stream, StreamHead, Up, WatchLease, WireError, decode_data,
-    decode_event, encode_data, encode_event, peek,
+    ConfigurationRequest, Down, Durable, Heartbeat, Hello, Stream, StreamHead, Up, WatchLease,
+    WireError, decode_data, decode_event, encode_data, encode_event, peek,
 };
+use std::net::IpAddr;
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -47,6 +49,14 @@ fn command() -> Command {
         expires_at: Timestamp(1_760_000_060_000),
         hold_until: Some(Timestamp(1_760_003_600_000)),
         author: author(),
+    }
+}
+
+/// The command on its way down.
+fn sent(from: Option<IpAddr>) -> Down {
+    Down::Command {
+        command: command(),
+        from,
     }
 }
 
@@ -286,6 +296,7 @@ fn the_first_messages_up_decode_and_are_still_written_so() {
         streams: heads
             .map(|(stream, head)| StreamHead { stream, head })
             .to_vec(),
+        rollups: false,
     };
     let beat = Heartbeat {
         nonce: 1 << 60,
@@ -316,6 +327,7 @@ fn the_first_messages_down_decode_and_are_still_written_so() {
         comment: "seen".into(),
     };
     let paths = vec!["ahu-1/supply_temp".parse().expect("a path")];
+    let address = Some("2001:db8::7".parse().expect("an address"));
     for (name, down) in [
         (
             "down-durable.bin",
@@ -327,6 +339,10 @@ fn the_first_messages_down_decode_and_are_still_written_so() {
             }),
         ),
         (
+            "down-rolled-up.bin",
+            Down::RolledUp(vec![(29_333_325, 29_333_339), (29_333_400, 29_333_400)]),
+        ),
+        (
             "down-rejected.bin",
             Down::Rejected {
                 epoch,
@@ -336,13 +352,33 @@ fn the_first_messages_down_decode_and_are_still_written_so() {
             },
         ),
         ("down-heartbeat.bin", Down::Heartbeat { nonce: 1 << 60 }),
-        ("down-command.bin", Down::Command(command())),
+        ("down-command.bin", sent(None)),
         (
             "down-acknowledge.bin",
             Down::Acknowledge {
                 alarm,
-                acknowledgement,
+                acknowledgement: acknowledgement.clone(),
+                from: None,
             },
+        ),
+        ("down-command-from.bin", sent(address)),
+        (
+            "down-acknowledge-from.bin",
+            Down::Acknowledge {
+                alarm,
+                acknowledgement,
+                from: address,
+            },
+        ),
+        (
+            "down-configuration-from.bin",
+            Down::Configuration(ConfigurationRequest {
+                request: Uuid::from_u128(11),
+                author: author(),
+                expires_at: Timestamp(1_760_000_030_000),
+                ask: ConfigurationAsk::Confirm { version: Some(7) },
+                from: address,
+            }),
         ),
         (
             "down-watch.bin",
@@ -380,9 +416,22 @@ fn fields_of_a_newer_version_are_passed_over() {
         Ok(Up::Heartbeat(_))
     ));
 
-    let mut payload = Down::Command(command()).encode();
+    let mut payload = sent(None).encode();
     bytes::number(&mut payload, 15, 1);
-    assert_eq!(Down::decode(&payload), Ok(Down::Command(command())));
+    assert_eq!(Down::decode(&payload), Ok(sent(None)));
+}
+
+#[test]
+fn an_address_that_is_none_takes_nothing_from_a_command() {
+    for text in ["", "the plant room", "203.0.113.7, 10.0.0.1"] {
+        let mut payload = sent(None).encode();
+        bytes::octets(&mut payload, 9, text.as_bytes());
+        assert_eq!(Down::decode(&payload), Ok(sent(None)), "{text}");
+    }
+    let mut payload = sent(None).encode();
+    bytes::octets(&mut payload, 9, b"203.0.113.7");
+    let address = "203.0.113.7".parse().ok();
+    assert_eq!(Down::decode(&payload), Ok(sent(address)));
 }
 
 #[test]
@@ -417,7 +466,11 @@ fn a_command_with_a_value_of_an_unknown_kind_is_not_a_release() {
         value: None,
         ..command()
     };
-    let mut inner = Down::Command(released).encode();
+    let mut inner = Down::Command {
+        command: released,
+        from: None,
+    }
+    .encode();
     // The message is: field 4, its length, the command. Append an empty value (field 3) to it.
     inner.extend([0x1a, 0x00]);
     inner[1] += 2;

@@ -27,6 +27,7 @@ fn swallow(octets: &[u8]) {
         UpTopic::Hello,
         UpTopic::Event,
         UpTopic::Data,
+        UpTopic::Rollup,
         UpTopic::Watch,
         UpTopic::Heartbeat,
     ] {

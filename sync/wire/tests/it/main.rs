@@ -11,6 +11,8 @@ mod hostile;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]
+mod rollup;
+#[cfg(test)]
 mod round_trip;
 #[cfg(test)]
 mod size;

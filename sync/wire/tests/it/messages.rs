@@ -8,6 +8,7 @@ use riser_wire::{
     ConfigurationRequest, Down, Durable, Epoch, Heartbeat, Hello, Stream, StreamHead, Up,
     WatchLease, WireError,
 };
+use std::net::IpAddr;
 use uuid::Uuid;
 
 fn any_epoch() -> impl Strategy<Value = Epoch> {
@@ -26,8 +27,9 @@ fn any_up() -> impl Strategy<Value = (UpTopic, Up)> {
         any::<u128>(),
         any::<String>(),
         prop::collection::vec(head, 0..3),
+        any::<bool>(),
     )
-        .prop_map(|(version, epoch, boot, name, streams)| {
+        .prop_map(|(version, epoch, boot, name, streams, rollups)| {
             let boot = Uuid::from_u128(boot);
             (
                 UpTopic::Hello,
@@ -37,6 +39,7 @@ fn any_up() -> impl Strategy<Value = (UpTopic, Up)> {
                     boot,
                     name,
                     streams,
+                    rollups,
                 }),
             )
         });
@@ -96,11 +99,16 @@ fn any_configuration() -> impl Strategy<Value = ConfigurationAsk> {
     ]
 }
 
+fn any_address() -> impl Strategy<Value = Option<IpAddr>> {
+    any::<Option<IpAddr>>()
+}
+
 fn any_down() -> impl Strategy<Value = Down> {
     let path =
         "[a-z0-9]{1,8}/[a-z0-9]{1,8}".prop_map(|p| p.parse().expect("the pattern is a path"));
     prop_oneof![
         any_durable().prop_map(Down::Durable),
+        any_durable().prop_map(|d| Down::RolledUp(d.ranges)),
         (any_epoch(), any_stream(), any::<u64>(), any::<String>()).prop_map(
             |(epoch, stream, seq, reason)| Down::Rejected {
                 epoch,
@@ -110,23 +118,33 @@ fn any_down() -> impl Strategy<Value = Down> {
             }
         ),
         any::<u64>().prop_map(|nonce| Down::Heartbeat { nonce }),
-        any_command().prop_map(Down::Command),
-        (any::<u128>(), any_acknowledgement()).prop_map(|(id, acknowledgement)| {
-            Down::Acknowledge {
-                alarm: AlarmId(Uuid::from_u128(id)),
-                acknowledgement,
+        (any_command(), any_address()).prop_map(|(command, from)| Down::Command { command, from }),
+        (any::<u128>(), any_acknowledgement(), any_address()).prop_map(
+            |(id, acknowledgement, from)| {
+                Down::Acknowledge {
+                    alarm: AlarmId(Uuid::from_u128(id)),
+                    acknowledgement,
+                    from,
+                }
             }
-        }),
+        ),
         (prop::collection::vec(path, 0..5), any::<u32>())
             .prop_map(|(paths, seconds)| Down::Watch(WatchLease { paths, seconds })),
-        (any::<u128>(), any_acknowledgement(), any_configuration()).prop_map(|(id, by, ask)| {
-            Down::Configuration(ConfigurationRequest {
-                request: Uuid::from_u128(id),
-                author: by.by,
-                expires_at: by.at,
-                ask,
-            })
-        }),
+        (
+            any::<u128>(),
+            any_acknowledgement(),
+            any_configuration(),
+            any_address()
+        )
+            .prop_map(|(id, by, ask, from)| {
+                Down::Configuration(ConfigurationRequest {
+                    request: Uuid::from_u128(id),
+                    author: by.by,
+                    expires_at: by.at,
+                    ask,
+                    from,
+                })
+            }),
     ]
 }
 
