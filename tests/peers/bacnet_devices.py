@@ -129,10 +129,12 @@ class Device(Application):
             raise ExecutionError(errorClass="resources", errorCode="noSpaceToAddListElement")
         await super().do_SubscribeCOVRequest(apdu)
 
-    async def request(self, apdu):
+    def request(self, apdu):
         if "COVNotification" in type(apdu).__name__ and time.monotonic() < STATE["mute"]:
-            return None
-        return await super().request(apdu)
+            done = asyncio.get_running_loop().create_future()
+            done.set_result(None)
+            return done
+        return super().request(apdu)
 
     async def do_ReadRangeRequest(self, apdu):  # bacpypes3 leaves this one out
         obj = self.get_object_id(apdu.objectIdentifier)
