@@ -289,6 +289,11 @@ impl RuleEngine {
         others.for_each(|open| alarm::restamp(open, put));
     }
 
+    /// The rules that run.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().map(|running| &running.rule)
+    }
+
     /// Every running rule as it stands.
     pub fn views(&self) -> impl Iterator<Item = RuleView> {
         self.rules.iter().map(Running::view)

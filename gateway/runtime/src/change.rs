@@ -1,4 +1,4 @@
-//! Exchanges adapters and rules while everything else runs on. Owns the order: all that can fail
+//! Exchanges adapters, rules and schedules while everything else runs on. Owns the order: all that can fail
 //! comes before anything is stopped.
 
 use crate::commands::Inbox;
@@ -10,7 +10,7 @@ use crate::supervisor::Leaving;
 use crate::tasks::{Post, Tasks, ended};
 use riser_adapter::Built;
 use riser_model::{Key, PointPath, Slot};
-use riser_rules::Rule;
+use riser_rules::{Rule, Schedule};
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -28,6 +28,8 @@ pub struct Change {
     pub start: Vec<AdapterSpec>,
     /// The rules from now on; they stay as they are without.
     pub rules: Option<Vec<Rule>>,
+    /// The schedules from now on; they stay as they are without.
+    pub schedules: Option<Vec<Schedule>>,
 }
 
 /// A built change.
@@ -38,8 +40,8 @@ struct Plan {
 }
 
 impl Runtime {
-    /// Exchanges adapters and rules. All others run on: their counters, values, commands and held
-    /// levels stay. A point that is declared again keeps its value and its levels.
+    /// Exchanges adapters, rules and schedules. All others run on: their counters, values, commands
+    /// and held levels stay. A point that is declared again keeps its value and its levels.
     ///
     /// # Errors
     /// An adapter cannot be built, a point belongs to another one, or the store cannot answer.
@@ -53,8 +55,12 @@ impl Runtime {
             let plan = self.plan(change.stop, change.start).await?;
             self.exchange(tasks, plan).await?;
         }
+        let commander = &self.inner.commander;
+        if let Some(schedules) = change.schedules {
+            // Taken up by whoever carries them out, with the next look at the clock.
+            commander.tools.schedules.send_replace(schedules.into());
+        }
         if let Some(rules) = change.rules {
-            let commander = &self.inner.commander;
             commander.end_levels_of_gone_rules(&rules);
             let (holding, now) = (commander.holding_rules(), commander.tools.clock.now());
             let effects = self.inner.field.exchange_rules(rules, &holding, now);
@@ -164,10 +170,10 @@ impl Runtime {
             let post = vacant.iter().position(|post| post.name == spec.name);
             let post = match post.map(|index| vacant.swap_remove(index)) {
                 Some(mut post) => {
-                    hiring.replace(&mut post, spec, built.adapter);
+                    hiring.replace(&mut post, spec, built);
                     post
                 }
-                None => hiring.start(spec, built.adapter),
+                None => hiring.start(spec, built),
             };
             tasks.adapters.push(post);
         }

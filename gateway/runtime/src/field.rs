@@ -99,6 +99,11 @@ impl Field {
         Ok(removed)
     }
 
+    /// The rules that run.
+    pub(crate) fn rules(&self) -> Vec<Rule> {
+        self.lock().engine.rules().cloned().collect()
+    }
+
     /// Exchanges the rules; answers with what follows from it.
     pub(crate) fn exchange_rules(
         &self,

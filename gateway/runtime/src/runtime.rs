@@ -9,7 +9,7 @@ use crate::supervisor::Seat;
 use crate::tasks::{Hiring, Tasks};
 use crate::views::{
     AdapterView, CommandRefused, LevelView, PointFilter, PointPage, QualityCounts, RefusedKind,
-    ShutdownReport,
+    ScheduleState, ShutdownReport,
 };
 use riser_adapter::HealthBoard;
 use riser_model::{
@@ -190,6 +190,18 @@ impl Runtime {
         let mut state = self.inner.field.lock();
         let effect = state.engine.condition(subject, present, now);
         self.inner.alarms.tell(effect.as_slice());
+    }
+
+    /// How many schedules are carried out, and whether they stand still: at a time that is only
+    /// assumed, switching is worse than waiting.
+    #[must_use]
+    pub fn schedules(&self) -> ScheduleState {
+        let tools = &self.inner.commander.tools;
+        let enabled = tools.schedules.borrow().iter().filter(|s| s.enabled).count();
+        ScheduleState {
+            enabled,
+            waiting: enabled > 0 && tools.clock.is_assumed(),
+        }
     }
 
     /// Every enabled rule as it stands.

@@ -17,7 +17,7 @@ use riser_rules::{Effect, Rule, RuleEngine};
 use riser_store::{AlarmFilter, Store, StoreError};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
 /// Open alarms taken over from before a restart; a rule has at most one.
@@ -47,7 +47,7 @@ impl Runtime {
             events,
             clock,
             counters,
-            schedules: Arc::clone(&config.schedules),
+            schedules: watch::Sender::new(Arc::clone(&config.schedules)),
         };
         declare(&tools, &mut adapters).await?;
         let commander = Arc::new(Commander::new(tools, broadcast::channel(FEED).0));

@@ -73,6 +73,7 @@ impl Hiring {
         let (inbox, dispatcher) = self.connect(&spec.name);
         let inbox = Arc::new(inbox);
         let line = self.around.cancel.child_token();
+        seat.empower(powers);
         let (name, cancel) = (spec.name.clone(), self.around.cancel.child_token());
         Post {
             running: self.run((spec, adapter), &seat, &inbox, &cancel),
@@ -209,7 +210,7 @@ impl Assembly {
             live,
             watch,
             batcher: Batcher::new(config.commit_interval, config.batch_samples),
-            schedules: Schedules::new(&tools.schedules),
+            schedules: Schedules::new(tools.schedules.subscribe()),
             effects: Vec::new(),
             loss: Loss::default(),
         }
@@ -245,8 +246,15 @@ impl Tasks {
         if self.recorder.is_finished() {
             return Some(RECORD.to_owned());
         }
-        let post = self.adapters.iter().find(|p| p.dispatching.is_finished())?;
-        Some(format!("commands of adapter '{}'", post.name))
+        let mut posts = self.adapters.iter();
+        posts.find_map(|post| {
+            let name = &post.name;
+            if post.running.is_finished() {
+                return Some(format!("the supervisor of adapter '{name}'"));
+            }
+            let dispatching = post.dispatching.is_finished();
+            dispatching.then(|| format!("commands of adapter '{name}'"))
+        })
     }
 
     /// Ends everything, in the order of the flow, and names who was late.

@@ -52,6 +52,15 @@ pub struct QualityCounts {
     pub bad: u64,
 }
 
+/// How the schedules are doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ScheduleState {
+    /// How many are carried out.
+    pub enabled: usize,
+    /// Whether they wait for the time: nothing is switched until it is known.
+    pub waiting: bool,
+}
+
 /// A held level of a point's priority array.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LevelView {

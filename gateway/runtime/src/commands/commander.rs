@@ -8,6 +8,7 @@ use super::time::Lag;
 use super::words::join;
 use crate::events::EventLog;
 use crate::field::Field;
+use crate::schedules::Configured;
 use crate::stats::{Counters, count};
 use crate::views::{CommandRefused, LevelView, RefusedKind};
 use riser_adapter::Clock;
@@ -15,7 +16,7 @@ use riser_model::{
     Author, AuthorKind, Command, CommandId, CommandRecord, CommandState, Event, Key, Outcome,
     PointPath, Priority, Slot, Timestamp, Value,
 };
-use riser_rules::{Schedule, Tick};
+use riser_rules::Tick;
 use riser_store::Store;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
@@ -77,7 +78,8 @@ pub(crate) struct Tools {
     pub(crate) events: EventLog,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) schedules: Arc<[Schedule]>,
+    /// Exchanged while the gateway runs.
+    pub(crate) schedules: watch::Sender<Configured>,
 }
 
 /// Admits commands.

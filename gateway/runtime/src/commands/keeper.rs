@@ -303,9 +303,9 @@ impl Commander {
                 .filter_map(|slot| Some((slot, directory.entry(slot)?.point.path.clone())))
                 .collect()
         };
-        let schedules = &self.tools.schedules;
+        let schedules = Arc::clone(&self.tools.schedules.borrow());
         let writes = |slot: Slot, rule: &str, level: Priority| {
-            schedules::writes(schedules, (rule, level), paths.get(&slot))
+            schedules::writes(&schedules, (rule, level), paths.get(&slot))
                 || rules.iter().filter(|r| r.enabled).any(|r| {
                     r.key.as_str() == rule
                         && matches!(&r.action, riser_rules::Action::Write(w)
@@ -313,7 +313,7 @@ impl Commander {
                 })
         };
         let ended = self.books().levels.end_rules(writes);
-        self.ended(ended, "its rule was removed or changed");
+        self.ended(ended, "its rule or schedule was removed or changed");
     }
 
     /// Keys of the rules that hold a level.

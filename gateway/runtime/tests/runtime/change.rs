@@ -94,7 +94,7 @@ async fn a_removed_adapter_takes_its_points_along_and_a_new_one_brings_its_own()
     let change = Change {
         stop: vec!["fake".to_owned()],
         start: vec![third.spec()],
-        rules: None,
+        ..Change::default()
     };
     bench.runtime.change(change).await.unwrap();
     third.up().await;
@@ -130,6 +130,7 @@ async fn what_cannot_be_built_or_belongs_to_another_changes_nothing() {
         stop: vec!["neighbour".to_owned()],
         start: vec![broken],
         rules: Some(vec![]),
+        schedules: None,
     };
     let error = bench.runtime.change(change).await.unwrap_err();
     assert!(matches!(error, StartError::Build { .. }), "{error}");

@@ -10,7 +10,7 @@ use riser_model::{
     ScanBatch, Timestamp, Value, audit::action,
 };
 use riser_rules::{Day, Schedule, Switch};
-use riser_runtime::{Runtime, RuntimeConfig};
+use riser_runtime::{Change, Runtime, RuntimeConfig};
 use riser_store::{AuditFilter, Store, StoreConfig};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -364,11 +364,59 @@ async fn a_schedule_switches_nothing_while_the_time_is_not_known() {
     site.device.up().await;
     tokio::time::sleep(Duration::from_millis(800)).await;
     assert_eq!(site.device.writes(), vec![]);
+    assert!(site.runtime.schedules().waiting, "and says so");
     site.clock.set(NOON + 24 * HOUR + HOUR / 2);
     eventually("it is written", || {
         site.device.writes() == [Some(Value::Float(80.0))]
     })
     .await;
+    assert!(!site.runtime.schedules().waiting);
+}
+
+#[tokio::test]
+async fn schedules_are_exchanged_while_the_adapter_runs_on() {
+    // 13:30 in Berlin.
+    let site = scheduled(Hands::at(NOON + HOUR / 2, false), vec![day()]).await;
+    site.device.up().await;
+    let wrote = |wanted: Vec<Option<f64>>| {
+        let device = Arc::clone(&site.device);
+        let wanted: Vec<_> = wanted.into_iter().map(|v| v.map(Value::Float)).collect();
+        let what = format!("{wanted:?} is written");
+        async move { eventually(&what, || device.writes() == wanted).await }
+    };
+    let exchange = |schedules: Vec<Schedule>| {
+        let change = Change {
+            schedules: Some(schedules),
+            ..Change::default()
+        };
+        let runtime = site.runtime.clone();
+        async move { within(runtime.change(change)).await.unwrap() }
+    };
+    wrote(vec![Some(80.0)]).await;
+    assert_eq!(site.runtime.schedules().enabled, 1);
+    // The same again, beside one that has nothing to say now: nothing is written a second time.
+    let mut other = day();
+    other.key = "other".parse().unwrap();
+    other.priority = Priority::new(15).unwrap();
+    other.switch.retain(|switch| switch.value.is_none());
+    exchange(vec![day(), other]).await;
+    eventually("both are carried out", || {
+        site.runtime.schedules().enabled == 2
+    })
+    .await;
+    // Another value for the switch in force.
+    let mut warmer = day();
+    warmer.switch[1].value = Some(Value::Float(60.0));
+    exchange(vec![warmer]).await;
+    wrote(vec![Some(80.0), Some(60.0)]).await;
+    // Without it its level is given back.
+    exchange(Vec::new()).await;
+    eventually("the level is given back", || {
+        site.runtime.priority_array(&path("d/valve")).is_empty()
+    })
+    .await;
+    let adapters = site.runtime.adapters();
+    assert_eq!((site.device.runs(), adapters[0].restarts), (1, 0));
 }
 
 #[tokio::test]
