@@ -48,5 +48,5 @@ pub use runtime::Runtime;
 pub use stats::RuntimeStats;
 pub use views::{
     AdapterState, AdapterView, CommandRefused, LevelView, PointFilter, PointPage, QualityCounts,
-    RefusedKind, ShutdownReport,
+    RefusedKind, ScheduleState, ShutdownReport,
 };
