@@ -6,6 +6,6 @@ pub(crate) mod driver;
 pub(crate) mod outbox;
 pub(crate) mod trouble;
 
-pub(crate) use connection::{Connection, Link};
+pub(crate) use connection::Connection;
 pub(crate) use driver::{Heard, Refusal};
 pub(crate) use outbox::{Outbox, Purpose};

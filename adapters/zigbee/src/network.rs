@@ -45,6 +45,9 @@ pub(crate) struct Effects {
     pub(crate) declare: bool,
 }
 
+/// A point that waits for its slot: whose, which, what.
+pub(crate) type Undeclared = (EntityId, usize, Arc<Point>);
+
 /// Where a topic leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
@@ -95,7 +98,7 @@ impl Network {
     }
 
     /// Points that have no slot yet, in the order [`Network::declared`] wants them.
-    pub(crate) fn undeclared(&self) -> Vec<(EntityId, usize, Arc<Point>)> {
+    pub(crate) fn undeclared(&self) -> Vec<Undeclared> {
         let entities = self.entities.iter().filter(|(_, e)| !e.declared);
         entities
             .flat_map(|(id, e)| e.points.iter().enumerate().map(|(i, p)| (*id, i, p)))
@@ -103,16 +106,31 @@ impl Network {
             .collect()
     }
 
-    /// Takes the slots of points.
-    pub(crate) fn declared(&mut self, points: &[(EntityId, usize, Arc<Point>)], slots: &[Slot]) {
+    /// Takes the slots of points. What was read of one before it had its slot is told now.
+    pub(crate) fn declared(&mut self, points: &[Undeclared], slots: &[Slot], at: At) {
+        let mut readings = Vec::new();
         for ((id, index, _), slot) in points.iter().zip(slots) {
             self.slots.insert(*slot, (*id, *index));
-            if let Some(entity) = self.entities.get_mut(id) {
-                entity.declared = true;
-                if let Some(point) = entity.points.get_mut(*index) {
-                    point.slot = Some(*slot);
-                }
+            let Some(entity) = self.entities.get_mut(id) else {
+                continue;
+            };
+            entity.declared = true;
+            let Some(point) = entity.points.get_mut(*index) else {
+                continue;
+            };
+            point.slot = Some(*slot);
+            if point.last.is_some() && point.quality.is_none() {
+                point.quality = Some(Quality::GOOD);
+                readings.push(Reading {
+                    slot: *slot,
+                    value: point.last.clone(),
+                    quality: Quality::GOOD,
+                });
             }
+        }
+        if !readings.is_empty() {
+            let at = at.wall;
+            self.effects.batches.push(ScanBatch { at, readings });
         }
     }
 
@@ -212,6 +230,15 @@ impl Network {
             });
         }
         self.effects.gone.push(entity.key.clone());
+    }
+
+    /// A topic to a device or group: a device by its address, which no renaming changes.
+    pub(crate) fn topic_of(&self, entity: &Entity, verb: &str) -> String {
+        let base = &self.config.base;
+        match entity.id {
+            EntityId::Device(ieee) => format!("{base}/{ieee}/{verb}"),
+            EntityId::Group(_) | EntityId::Bridge => format!("{base}/{}/{verb}", entity.name),
+        }
     }
 
     /// The device of an address, a key or a name, as people may write it.

@@ -22,6 +22,8 @@ const PROPERTY_MAX: usize = 64;
 pub struct Feature {
     /// Where its value lies in the state, outermost first; one level, or two and more in composites.
     pub path: Vec<String>,
+    /// Name of the composite it is in; empty outside. Two may share a property, as colours do.
+    pub within: String,
     /// The name people read.
     pub label: String,
     /// What it is part of.
@@ -114,9 +116,16 @@ pub fn flatten(exposes: &Json) -> (Vec<Feature>, usize) {
         left_out: 0,
     };
     for expose in exposes.as_array().into_iter().flatten() {
-        walk.visit(expose, &[], Family::Generic, 0);
+        walk.visit(expose, &Above::default(), Family::Generic, 0);
     }
     (walk.found, walk.left_out)
+}
+
+/// What lies around a feature.
+#[derive(Debug, Clone, Default)]
+struct Above {
+    path: Vec<String>,
+    within: String,
 }
 
 struct Walk {
@@ -125,7 +134,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn visit(&mut self, expose: &Json, above: &[String], family: Family, depth: usize) {
+    fn visit(&mut self, expose: &Json, above: &Above, family: Family, depth: usize) {
         if depth > DEPTH_MAX || self.found.len() >= FEATURES_MAX {
             self.left_out += 1;
             return;
@@ -142,12 +151,13 @@ impl Walk {
         };
         let features = expose.get("features").and_then(Json::as_array);
         if specific.is_some() || (features.is_some() && kind != "list") {
-            let mut path = above.to_vec();
+            let mut inner = above.clone();
             if specific.is_none() && let Some(property) = property(expose) {
-                path.push(property);
+                inner.within = text(expose, "name").unwrap_or_else(|| property.clone());
+                inner.path.push(property);
             }
             for feature in features.into_iter().flatten() {
-                self.visit(feature, &path, specific.unwrap_or(family), depth + 1);
+                self.visit(feature, &inner, specific.unwrap_or(family), depth + 1);
             }
             return;
         }
@@ -165,8 +175,8 @@ fn property(expose: &Json) -> Option<String> {
     (!named.is_empty() && named.len() <= PROPERTY_MAX).then(|| named.to_owned())
 }
 
-fn leaf(expose: &Json, kind: &str, above: &[String], family: Family) -> Option<Feature> {
-    let mut path = above.to_vec();
+fn leaf(expose: &Json, kind: &str, above: &Above, family: Family) -> Option<Feature> {
+    let mut path = above.path.clone();
     path.push(property(expose)?);
     let number = |key: &str| expose.get(key)?.as_f64().filter(|x| x.is_finite());
     let shape = match kind {
@@ -195,6 +205,7 @@ fn leaf(expose: &Json, kind: &str, above: &[String], family: Family) -> Option<F
             _ => label,
         },
         path,
+        within: above.within.clone(),
         family,
         shape,
         published: access & 1 != 0,

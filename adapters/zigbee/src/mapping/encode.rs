@@ -1,7 +1,7 @@
 //! From a value to the payload of `<name>/set`, and the payload of `<name>/get`. Owns composites: their
 //! members are written together, as a device takes no half colour.
 
-use crate::codec::{Feature, Shape};
+use crate::codec::{Family, Feature, Shape};
 use riser_model::{Point, Value};
 use serde_json::{Map, Value as Json, json};
 
@@ -43,11 +43,16 @@ pub fn payload(
     let mut root = Map::new();
     place(&mut root, &feature.path, own);
     for partner in partners {
-        let missing = || CannotWrite::Partner {
-            property: feature.property().to_owned(),
-            missing: partner.point.name.clone(),
+        let Some(value) = partner.value else {
+            // Half a colour is none; other composites are taken in part.
+            if feature.family == Family::Light && feature.within.starts_with("color") {
+                return Err(CannotWrite::Partner {
+                    property: feature.property().to_owned(),
+                    missing: partner.point.name.clone(),
+                });
+            }
+            continue;
         };
-        let value = partner.value.ok_or_else(missing)?;
         let value = scalar(&partner.feature.shape, partner.point, value)?;
         place(&mut root, &partner.feature.path, value);
     }

@@ -123,9 +123,9 @@ impl BridgeWatch {
         self.up_since.is_some()
     }
 
-    /// Since when it is reached.
-    pub(crate) fn up_since(&self) -> Option<i64> {
-        self.up_since
+    /// Whether the broker is reached.
+    pub(crate) fn is_linked(&self) -> bool {
+        self.link.is_none()
     }
 
     /// Whether somebody should look for other bridges on the broker.

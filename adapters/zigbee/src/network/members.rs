@@ -7,7 +7,7 @@ use crate::codec::{
     BridgeDevice, BridgeGroup, Family, Feature, Interview, Power, Role, Scene, Shape, device, topic,
 };
 use crate::config::{DeviceConfig, Ieee, key_of};
-use crate::mapping::{EntityName, build, point};
+use crate::mapping::{EntityName, build};
 use riser_model::{Access, Key, Label, Point};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -270,6 +270,7 @@ fn narrow(shape: &mut Shape, other: &Shape) -> bool {
 fn scene_feature(scenes: &[Scene]) -> Option<Feature> {
     (!scenes.is_empty()).then(|| Feature {
         path: vec![SCENE.to_owned()],
+        within: String::new(),
         label: "Recall scene".to_owned(),
         family: Family::Generic,
         shape: Shape::Scene,
@@ -299,6 +300,7 @@ fn firmware(updatable: bool) -> Vec<Feature> {
     parts
         .map(|(key, label, shape)| Feature {
             path: vec!["update".to_owned(), key.to_owned()],
+            within: String::new(),
             label: label.to_owned(),
             family: Family::Generic,
             shape,

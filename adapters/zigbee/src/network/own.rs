@@ -48,6 +48,7 @@ impl Network {
         for (property, label, shape) in parts() {
             let feature = Feature {
                 path: vec![property.to_owned()],
+                within: String::new(),
                 label: label.to_owned(),
                 family: Family::Generic,
                 shape,

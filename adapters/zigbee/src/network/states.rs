@@ -67,7 +67,8 @@ impl Network {
         if kept == Kept::No {
             entity.compare(&reports, at);
         }
-        Ok(reports)
+        // What the broker has kept says nothing of a write under way.
+        Ok(if kept == Kept::ByBroker { Vec::new() } else { reports })
     }
 }
 
@@ -177,6 +178,7 @@ impl Entity {
             };
             let feature = Feature {
                 path: vec![property.clone()],
+                within: String::new(),
                 label: crate::codec::payload::tidy(property),
                 family: Family::Generic,
                 shape,
