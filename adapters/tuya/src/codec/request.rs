@@ -64,7 +64,9 @@ impl Target<'_> {
         match (self.version.negotiates(), self.node) {
             (true, None) => format!(r#"{{"protocol":5,"t":{now},"data":{{"dps":{dps}}}}}"#),
             (true, Some(node)) => {
-                format!(r#"{{"protocol":5,"t":{now},"data":{{"cid":"{node}","dps":{dps}}}}}"#)
+                format!(
+                    r#"{{"protocol":5,"t":{now},"data":{{"cid":"{node}","ctype":0,"dps":{dps}}},"cid":"{node}"}}"#
+                )
             }
             (false, Some(node)) => format!(r#"{{"t":{now},"cid":"{node}","dps":{dps}}}"#),
             (false, None) => format!(r#"{{"devId":"{id}","uid":"{id}","t":"{now}","dps":{dps}}}"#),

@@ -164,7 +164,7 @@ impl Link {
     /// When the next report is due; `None` when nothing changed.
     pub(super) fn report_at(&self) -> Option<Instant> {
         let stats = &self.stats;
-        stats.dirty.then(|| if stats.urgent { Instant::now() } else { stats.reported + EVERY })
+        stats.dirty.then(|| if stats.urgent { stats.reported } else { stats.reported + EVERY })
     }
 
     /// Reports what is due.
