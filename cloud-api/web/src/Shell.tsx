@@ -24,6 +24,7 @@ const GatewayPage = lazy(() => import('./pages/GatewayPage'));
 const PointsPage = lazy(() => import('./pages/PointsPage'));
 const PointPage = lazy(() => import('./pages/PointPage'));
 const AlarmsPage = lazy(() => import('./pages/AlarmsPage'));
+const ConfigurationPage = lazy(() => import('./pages/ConfigurationPage'));
 const AuditPage = lazy(() => import('./pages/AuditPage'));
 const AccountPage = lazy(() => import('./pages/AccountPage'));
 const NotFoundPage = lazy(() => import('./pages/NotFoundPage'));
@@ -93,6 +94,9 @@ export function Shell() {
                   path={`${p.device}/${p.point}`}
                 />
               )}
+            </Route>
+            <Route path="/gateways/:gateway/configuration">
+              {(p) => <ConfigurationPage key={p.gateway} id={p.gateway} />}
             </Route>
             <Route path="/gateways/:gateway/audit">
               {(p) => <AuditPage key={p.gateway} gateway={p.gateway} />}

@@ -20,6 +20,7 @@ import { find } from './search';
 import { WhyHost } from './points/WhyHost';
 import { useSession } from './session/session';
 import css from './Shell.module.css';
+import { isRecord } from './trail';
 
 const PointsPage = lazy(() => import('./pages/PointsPage'));
 const PointPage = lazy(() => import('./pages/PointPage'));
@@ -62,12 +63,13 @@ export function Shell() {
     { href: '/settings', label: 'Settings', icon: Settings },
   ];
   const link = overview && <StatusDot state={LINK_WORDS[overview.link.state]} />;
+  const section = isRecord(location) ? '/settings' : location;
   return (
     <AppShell
       title={overview?.gateway.name ?? 'Riser'}
       subtitle={overview?.gateway.id ?? 'gateway'}
       items={items}
-      isActive={(href) => (href === '/' ? location === '/' : location.startsWith(href))}
+      isActive={(href) => (href === '/' ? location === '/' : section.startsWith(href))}
       onSearch={openSearch}
       banner={
         <OfflineBanner

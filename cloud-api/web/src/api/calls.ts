@@ -7,6 +7,7 @@ import type { components } from './schema';
 type Schemas = components['schemas'];
 export type Gateway = Schemas['Gateway'];
 export type GatewayConfiguration = Schemas['GatewayConfiguration'];
+export type ConfigurationStep = Schemas['ConfigurationStep'];
 export type GatewayAlarm = Schemas['GatewayAlarm'];
 export type PointDetail = Schemas['PointDetail'];
 export type Tenant = Schemas['Tenant'];
@@ -29,8 +30,27 @@ export async function getTenants(): Promise<Tenant[]> {
   return (await body(client.GET('/api/v1/tenants'))).tenants;
 }
 
+const CONFIG = '/api/v1/gateways/{gateway}/config';
+
 export const getConfiguration = (gateway: string): Promise<GatewayConfiguration> =>
-  body(client.GET('/api/v1/gateways/{gateway}/config', { params: { path: { gateway } } }));
+  body(client.GET(CONFIG, { params: { path: { gateway } } }));
+
+/** A request to a gateway on its way; the step that answers it carries its name. */
+export type ConfigurationSent = Schemas['ConfigurationSent'];
+
+export const applyConfiguration = (
+  gateway: string,
+  request: Schemas['ApplyRequest'],
+): Promise<ConfigurationSent> => body(client.POST(CONFIG, { params: { path: { gateway } }, body: request }));
+
+export const confirmConfiguration = (gateway: string, version: number): Promise<ConfigurationSent> =>
+  body(client.POST(`${CONFIG}/confirm`, { params: { path: { gateway } }, body: { version } }));
+
+export const revertConfiguration = (
+  gateway: string,
+  request: Schemas['RevertRequest'],
+): Promise<ConfigurationSent> =>
+  body(client.POST(`${CONFIG}/revert`, { params: { path: { gateway } }, body: request }));
 
 export async function getGateways(): Promise<Gateway[]> {
   return (await body(client.GET('/api/v1/gateways'))).gateways;

@@ -10,6 +10,7 @@ export const keys = {
   gateways: ['gateways'],
   alarms: ['alarms'],
   audit: (gateway: string) => ['audit', gateway],
+  configuration: (gateway: string) => ['configuration', gateway],
   completeness: (gateway: string) => ['completeness', gateway],
   points: (gateway: string) => ['points', gateway],
   point: (name: PointName) => ['point', name.gateway, name.path],
@@ -20,6 +21,8 @@ export const keys = {
 const GATEWAYS_EVERY_MS = 10_000;
 const POINT_EVERY_MS = 10_000;
 const ALARMS_EVERY_MS = 20_000;
+const CONFIGURATION_EVERY_MS = 15_000;
+const ANSWER_EVERY_MS = 1000;
 const COMPLETENESS_EVERY_MS = 60_000;
 const PAGE = 200;
 const BUCKETS = 480;
@@ -27,12 +30,12 @@ const BUCKETS = 480;
 export const useTenants = (enabled: boolean) =>
   useQuery({ queryKey: keys.tenants, queryFn: calls.getTenants, enabled });
 
-/** What a gateway runs, by its own audit log. */
-export const useConfiguration = (gateway: string, enabled: boolean) =>
+/** What a gateway runs, by its own audit log; asked more often while an answer of it is waited for. */
+export const useConfiguration = (gateway: string, enabled: boolean, waits = false) =>
   useQuery({
-    queryKey: ['configuration', gateway],
+    queryKey: keys.configuration(gateway),
     queryFn: () => calls.getConfiguration(gateway),
-    refetchInterval: 15_000,
+    refetchInterval: waits ? ANSWER_EVERY_MS : CONFIGURATION_EVERY_MS,
     enabled,
   });
 

@@ -707,21 +707,24 @@ export interface components {
             object: string;
             /** @description Hash of the entry before; zeros before the first. */
             previous: string;
-            /** @description From where: an address, `local`, `cloud`, `rule`, `console` or `gateway`. */
+            /**
+             * @description From where: an address, `local`, `cloud` (with the person's address behind it where the cloud
+             *     knows it), `rule`, `console` or `gateway`.
+             */
             source: string;
         };
         /** @description Who did it. */
         Author: {
-            /** @description Person on the gateway, person on the cloud, or rule. */
+            /** @description Person on the gateway, person on the cloud, rule, or other system. */
             kind: components["schemas"]["AuthorKind"];
-            /** @description Login name or rule key. */
+            /** @description Login name, rule key, or protocol and address of the other system. */
             name: string;
         };
         /**
          * @description What kind of author issued a command or an acknowledgement.
          * @enum {string}
          */
-        AuthorKind: "local" | "cloud" | "rule";
+        AuthorKind: "local" | "cloud" | "rule" | "system";
         /** @description One stretch of time: extremes, mean and count of its good samples. A gap has no bucket. */
         Bucket: {
             /** @description Start of the stretch. */
@@ -827,6 +830,12 @@ export interface components {
             received: number;
             /**
              * Format: int64
+             * @description Samples that are here rolled up only, a minute or more in one: not received, and never counted
+             *     as complete. They may follow.
+             */
+            rolled_up: number;
+            /**
+             * Format: int64
              * @description Samples nobody can account for.
              */
             unexplained: number;
@@ -846,6 +855,15 @@ export interface components {
              */
             received: number;
         };
+        /** @description One difference between two documents. Secrets are hidden. */
+        ConfigurationDifference: {
+            /** @description What stands there now; absent where nothing does. */
+            after?: string | null;
+            /** @description Where, such as `adapter[modbus].device[ahu-1].address`. */
+            at: string;
+            /** @description What stood there; absent where nothing did. */
+            before?: string | null;
+        };
         /** @description A request on its way. */
         ConfigurationSent: {
             /**
@@ -862,6 +880,18 @@ export interface components {
             actor: string;
             /** @description When, by the gateway's clock. */
             at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int32
+             * @description The version that runs again after this one was taken back.
+             */
+            back_to?: number | null;
+            /** @description What it changed, as far as the audit log had room; secrets hidden. */
+            changes: components["schemas"]["ConfigurationDifference"][];
+            /**
+             * Format: int64
+             * @description Changes that are not in the list.
+             */
+            more_changes: number;
             /** @description What they wrote. */
             note?: string | null;
             /** @description Why it was taken back or refused. */
@@ -1438,6 +1468,13 @@ export interface components {
          * @enum {string}
          */
         StreamName: "event" | "data";
+        /** @description A stretch of time. */
+        Stretch: {
+            /** @description Start, inclusive. */
+            from: components["schemas"]["Timestamp"];
+            /** @description End, exclusive. */
+            to: components["schemas"]["Timestamp"];
+        };
         /** @description One customer of the cloud. */
         Tenant: {
             /** @description When it was set up. */
@@ -1473,6 +1510,11 @@ export interface components {
             buckets: components["schemas"]["Bucket"][];
             /** @description Start of the range, inclusive. */
             from: components["schemas"]["Timestamp"];
+            /**
+             * @description Where samples are here rolled up only, a minute or more in one, and single ones may follow: in
+             *     order of time. Never on the gateway, which has all of them.
+             */
+            rolled_up?: components["schemas"]["Stretch"][];
             /** @description End of the range, exclusive. */
             to: components["schemas"]["Timestamp"];
         };

@@ -82,7 +82,8 @@ export default function GatewayPage({ id }: { id: string }) {
 function ConnectionPanel({ gateway }: { gateway: Gateway }) {
   const now = useNow();
   const mayAudit = useMay('administer');
-  const configuration = useConfiguration(gateway.id, useMay('configure')).data;
+  const mayConfigure = useMay('configure');
+  const configuration = useConfiguration(gateway.id, mayConfigure).data;
   return (
     <Panel title="Connection" aside={<StatusDot state={connectionOf(gateway, now)} strong />}>
       <p className={css.sentence}>{connectionSentence(gateway, now)}</p>
@@ -106,8 +107,13 @@ function ConnectionPanel({ gateway }: { gateway: Gateway }) {
             value: gateway.lost_samples === 0 ? 'none' : formatCount(gateway.lost_samples),
           },
           { name: 'Version', value: gateway.version || 'unknown' },
-          ...(configuration
-            ? [{ name: 'Configuration', value: <RunningConfiguration configuration={configuration} /> }]
+          ...(mayConfigure
+            ? [
+                {
+                  name: 'Configuration',
+                  value: <RunningConfiguration gateway={gateway.id} configuration={configuration} />,
+                },
+              ]
             : []),
           ...(mayAudit
             ? [{ name: 'Audit log', value: <Link href={`/gateways/${gateway.id}/audit`}>Who did what</Link> }]
@@ -118,14 +124,17 @@ function ConnectionPanel({ gateway }: { gateway: Gateway }) {
   );
 }
 
-function RunningConfiguration({ configuration }: { configuration: GatewayConfiguration }) {
-  const { version, sha256, waiting } = configuration;
-  if (typeof version !== 'number') return <>not told yet</>;
+function RunningConfiguration({
+  gateway,
+  configuration,
+}: {
+  gateway: string;
+  configuration: GatewayConfiguration | undefined;
+}) {
+  const { version, waiting = false } = configuration ?? {};
+  const running = typeof version === 'number' ? `Version ${version}` : 'What it runs';
   return (
-    <>
-      Version {version} <span className="r-mono">{sha256?.slice(0, 8)}</span>
-      {waiting && ', on trial'}
-    </>
+    <Link href={`/gateways/${gateway}/configuration`}>{waiting ? `${running}, on trial` : running}</Link>
   );
 }
 

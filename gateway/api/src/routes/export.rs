@@ -1,4 +1,4 @@
-//! The samples of a point as a table to take away. Owns the CSV (RFC 4180) and how the history is
+//! The samples of a point as a table to take away. Owns the columns and how the history is
 //! walked for it: in pages, as the client takes them, so a year needs no more memory than an hour.
 
 use super::extract::{AtPoint, Params};
@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use riser_model::{Level, PointPath, Sample, Timestamp, Value};
+use riser_model::{Level, PointPath, Sample, Timestamp, csv_value};
 use riser_runtime::{ReadError, Runtime};
 use serde::Deserialize;
 use std::fmt::Write;
@@ -127,14 +127,10 @@ fn row(text: &mut String, sample: &Sample) {
         .reason
         .and_then(|r| serde_json::to_value(r).ok());
     let reason = reason.as_ref().and_then(|r| r.as_str()).unwrap_or_default();
-    let value = sample.value.as_ref().map_or(String::new(), field);
     // Writing into a String cannot fail.
-    let _ = write!(
-        text,
-        "{},{},{value},{level},{reason}\r\n",
-        sample.at.0,
-        utc(sample.at)
-    );
+    let _ = write!(text, "{},{},", sample.at.0, utc(sample.at));
+    csv_value(sample.value.as_ref(), text);
+    let _ = write!(text, ",{level},{reason}\r\n");
 }
 
 /// ISO 8601, for people and spreadsheets.
@@ -143,24 +139,10 @@ pub(super) fn utc(at: Timestamp) -> String {
         .map_or_else(|_| String::new(), |time| format!("{time:.3}"))
 }
 
-/// A value as a field. Text from the field that a spreadsheet would take for a formula is
-/// defused with an apostrophe.
-fn field(value: &Value) -> String {
-    let Value::Text(text) = value else {
-        return value.to_string();
-    };
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        "'"
-    } else {
-        ""
-    };
-    format!("\"{guard}{}\"", text.replace('"', "\"\""))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use riser_model::{Quality, Reason, Slot};
+    use riser_model::{Quality, Reason, Slot, Value};
 
     fn sample(at: i64, value: Option<Value>, quality: Quality) -> Sample {
         Sample {

@@ -18,6 +18,7 @@ export const AUDIT_ACTIONS: readonly [string, string][] = [
   ['configuration_confirmed', 'Configurations confirmed'],
   ['configuration_reverted', 'Configurations taken back'],
   ['configuration_refused', 'Configurations refused'],
+  ['configuration_unchanged', 'Configurations that ran already'],
   ['user_added', 'Users added'],
   ['user_removed', 'Users removed'],
   ['user_role', 'Roles changed'],
@@ -99,9 +100,11 @@ const SENTENCES: Record<string, (object: string, detail: Detail) => string> = {
   claim: () => 'Claimed this gateway',
   claim_failed: (_, d) =>
     number(d['attempts']) > 1 ? counted(number(d['attempts']), 'wrong claim code') : 'Wrong claim code',
-  configuration: (o) => `Applied ${o}`,
+  configuration: (o, d) =>
+    `Applied ${o}${number(d['until']) > 0 ? ' on trial' : ''}${after(': ', d['note'])}`,
   configuration_confirmed: (o) => `Confirmed ${o}`,
   configuration_reverted: (o, d) => `Took back ${o}${after(': ', d['reason'])}`,
+  configuration_unchanged: (o) => `Asked for ${o}, which runs already`,
   configuration_refused: (o, d) => `Refused ${o}${after(': ', d['reason'])}`,
   user_added: (o, d) => `Added user ${o}${after(', ', d['role'])}`,
   user_removed: (o) => `Removed user ${o}`,
@@ -128,14 +131,19 @@ export function auditSentence(entry: AuditEntry): string {
 
 const PLACES: Record<string, string> = {
   local: 'on the gateway',
-  cloud: 'by the cloud',
+  cloud: 'through the cloud',
   rule: 'rule',
+  file: 'from the file',
   console: 'console',
   gateway: 'the gateway itself',
 };
 
-/** From where. */
-export const auditPlace = (source: string): string => PLACES[source] ?? source;
+/** From where: a word, an address, or `cloud` with the address of whoever was logged in there. */
+export function auditPlace(source: string): string {
+  const [way, address] = source.split(' ', 2);
+  if (way === 'cloud' && address) return `through the cloud, from ${address}`;
+  return PLACES[source] ?? source;
+}
 
 /** Entries a person should look at: wrong passwords, breaks, failures. */
 export const isNotable = (entry: AuditEntry): boolean =>

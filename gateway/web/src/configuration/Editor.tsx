@@ -1,17 +1,21 @@
 // Another document: written or opened from a file, checked before anything happens, then applied on trial.
-import { Button, FileButton, NativeSelect, Textarea, TextInput } from '@mantine/core';
-import { messageOf, Panel, useAnnounce } from '@riser/kit';
+import { Button } from '@mantine/core';
+import {
+  Buttons,
+  Differences,
+  DocumentField,
+  messageOf,
+  OpenFile,
+  Panel,
+  Problems,
+  TERMS,
+  TermsFields,
+  useAnnounce,
+} from '@riser/kit';
 import { useState } from 'react';
 import { applyConfiguration, checkConfiguration, type ConfigurationAnswer } from '../api/calls';
-import { Differences, effectSentence } from './Changes';
+import { effectSentence } from './effects';
 import css from './configuration.module.css';
-
-const WINDOWS = [
-  { value: '120', label: '2 minutes' },
-  { value: '600', label: '10 minutes' },
-  { value: '3600', label: '1 hour' },
-  { value: '86400', label: '1 day' },
-];
 
 interface EditorProps {
   /** The document that runs. */
@@ -26,8 +30,7 @@ export function Editor({ running, blocked, onDone }: EditorProps) {
   const [edited, setEdited] = useState<string | null>(null);
   const [checked, setChecked] = useState<ConfigurationAnswer | null>(null);
   const [problems, setProblems] = useState('');
-  const [note, setNote] = useState('');
-  const [seconds, setSeconds] = useState('600');
+  const [terms, setTerms] = useState(TERMS);
   const [busy, setBusy] = useState(false);
   const text = edited ?? running;
   const change = (next: string) => {
@@ -47,68 +50,25 @@ export function Editor({ running, blocked, onDone }: EditorProps) {
   };
   const check = () => work(checkConfiguration(text), setChecked);
   const apply = () =>
-    work(applyConfiguration({ document: text, note, confirm_seconds: Number(seconds) }), async () => {
-      setEdited(null);
-      setChecked(null);
-      setNote('');
-      await onDone();
-      announce('The change runs on trial: confirm it in time');
-      window.scrollTo(0, 0);
-    });
-  const open = (file: File | null) => {
-    if (file) void file.text().then(change);
-  };
+    work(
+      applyConfiguration({ document: text, note: terms.note, confirm_seconds: terms.seconds }),
+      async () => {
+        setEdited(null);
+        setChecked(null);
+        setTerms(TERMS);
+        await onDone();
+        announce('The change runs on trial: confirm it in time');
+        window.scrollTo(0, 0);
+      },
+    );
   return (
-    <Panel
-      title="Document"
-      aside={
-        <FileButton onChange={open} accept=".toml,text/plain">
-          {(props) => (
-            <Button variant="default" {...props}>
-              Open a file
-            </Button>
-          )}
-        </FileButton>
-      }
-    >
-      <Textarea
-        aria-label="Document"
-        description="TOML. <hidden> stands for a secret and keeps it."
-        classNames={{ input: css.document }}
-        value={text}
-        onChange={(event) => change(event.currentTarget.value)}
-        autosize
-        minRows={8}
-        maxRows={24}
-        spellCheck={false}
-        autoCapitalize="off"
-        autoCorrect="off"
-      />
-      {problems && (
-        <pre className={css.problems} role="alert">
-          {problems}
-        </pre>
-      )}
+    <Panel title="Document" aside={<OpenFile onText={change} />}>
+      <DocumentField value={text} onChange={change} />
+      <Problems text={problems} />
       {checked && <Checked answer={checked} />}
-      {checked?.changed && (
-        <div className={css.applying}>
-          <TextInput
-            label="Why"
-            placeholder="For the history"
-            maxLength={200}
-            value={note}
-            onChange={(event) => setNote(event.currentTarget.value)}
-          />
-          <NativeSelect
-            label="Time to confirm it in"
-            data={WINDOWS}
-            value={seconds}
-            onChange={(event) => setSeconds(event.currentTarget.value)}
-          />
-        </div>
-      )}
+      {checked?.changed && <TermsFields terms={terms} onChange={setTerms} />}
       {blocked && edited !== null && <p className={css.blocked}>{blocked}</p>}
-      <div className={css.buttons}>
+      <Buttons>
         {checked?.changed ? (
           <Button onClick={apply} loading={busy} disabled={blocked !== null}>
             Apply on trial
@@ -123,7 +83,7 @@ export function Editor({ running, blocked, onDone }: EditorProps) {
             Discard
           </Button>
         )}
-      </div>
+      </Buttons>
     </Panel>
   );
 }

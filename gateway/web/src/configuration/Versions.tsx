@@ -1,11 +1,15 @@
 // The versions, the newest first: who, when, what became of each; compared with what runs, or run again.
 import { Button, Modal } from '@mantine/core';
 import {
+  auditPlace,
   BoneRows,
+  Buttons,
   DataTable,
+  Differences,
   ErrorState,
   formatStamp,
   messageOf,
+  Problems,
   StatusDot,
   useAnnounce,
   useIsPhone,
@@ -15,15 +19,17 @@ import {
 import { useState } from 'react';
 import { revertConfiguration, type ConfigurationVersion } from '../api/calls';
 import { useComparison } from '../api/queries';
-import { Differences } from './Changes';
 import css from './configuration.module.css';
 
 const SOURCES: Record<string, string> = {
-  file: 'from the file',
   console: 'at the console',
-  cloud: 'by the cloud',
   gateway: 'by the gateway itself',
 };
+
+function placeOf(source: string): string {
+  if (source.startsWith('cloud')) return auditPlace(source);
+  return SOURCES[source] ?? `from ${source}`;
+}
 
 function stateOf(version: ConfigurationVersion): StateWord {
   if (version.state === 'waiting') return { tone: 'busy', word: 'On trial' };
@@ -33,9 +39,7 @@ function stateOf(version: ConfigurationVersion): StateWord {
 
 const shortHash = (version: ConfigurationVersion) => version.sha256.slice(0, 12);
 const who = (version: ConfigurationVersion) =>
-  version.source === 'file'
-    ? 'from the file'
-    : `${version.actor}, ${SOURCES[version.source] ?? `from ${version.source}`}`;
+  version.source === 'file' ? 'from the file' : `${version.actor}, ${placeOf(version.source)}`;
 
 function Story({ version }: { version: ConfigurationVersion }) {
   const back = version.state === 'reverted' && version.reason !== '';
@@ -160,12 +164,8 @@ function Compared({ from, running, free, onDone, onClose }: ComparedProps) {
         />
       )}
       {compared.data && <Differences differences={compared.data.differences} />}
-      {failed && (
-        <pre className={css.problems} role="alert">
-          {failed}
-        </pre>
-      )}
-      <div className={css.buttons}>
+      <Problems text={failed} />
+      <Buttons>
         <Button
           onClick={again}
           loading={busy}
@@ -176,7 +176,7 @@ function Compared({ from, running, free, onDone, onClose }: ComparedProps) {
         <Button variant="default" onClick={onClose}>
           Close
         </Button>
-      </div>
+      </Buttons>
     </Modal>
   );
 }

@@ -15,6 +15,7 @@ import {
 } from '@riser/kit';
 import { quarantinedFrameHref, type LedgerRow } from '../api/calls';
 import { useLedger, useQuarantine } from '../api/queries';
+import { RECORDS } from '../trail';
 import css from './CompletenessPage.module.css';
 import { useUrl } from '../useUrl';
 
@@ -164,7 +165,7 @@ export default function CompletenessPage() {
   const newest = [...rows].reverse();
   return (
     <>
-      <PageHeader title="Completeness" subtitle="What became of every sample" />
+      <PageHeader title="Completeness" trail={RECORDS} subtitle="What became of every sample" />
       <div className={css.filters}>
         <Choices label="Step" value={daily ? 'day' : ''} onChange={(by) => setUrl({ by })} choices={STEPS} />
       </div>

@@ -15,6 +15,7 @@ import { Editor } from '../configuration/Editor';
 import { Versions } from '../configuration/Versions';
 import { Waiting } from '../configuration/Waiting';
 import { useMay } from '../session/session';
+import { RECORDS } from '../trail';
 import css from './ConfigurationPage.module.css';
 
 export default function ConfigurationPage() {
@@ -33,7 +34,7 @@ export default function ConfigurationPage() {
   if (!may) {
     return (
       <>
-        <PageHeader title="Configuration" />
+        <PageHeader title="Configuration" trail={RECORDS} />
         <Panel>
           <NoPermission
             what="Your role does not show the configuration"
@@ -46,7 +47,11 @@ export default function ConfigurationPage() {
   const until = (running?.state === 'waiting' ? running.until : undefined) ?? null;
   return (
     <>
-      <PageHeader title="Configuration" subtitle="What this gateway does, in numbered versions" />
+      <PageHeader
+        title="Configuration"
+        trail={RECORDS}
+        subtitle="What this gateway does, in numbered versions"
+      />
       {running && until !== null && <Waiting version={running} until={until} onDone={renew} />}
       <div className={css.stack}>
         {list.error && !list.data && (
