@@ -9,6 +9,13 @@ use std::time::Duration;
 /// How long a connection must have lived to count as a good one.
 const STEADY: Duration = Duration::from_secs(10);
 
+/// While what was waited since it last worked is less than this, the cloud is expected back any moment...
+const RECENT: Duration = Duration::from_secs(300);
+
+/// ...and looked for at least this often: a link that comes and goes must be found within seconds of
+/// its coming.
+const RECENT_CAP: Duration = Duration::from_secs(10);
+
 /// What is added to an asked wait at most: a share of it, and this.
 const SPREAD: Duration = Duration::from_millis(500);
 
@@ -53,6 +60,8 @@ impl Patience {
         }
         let cap = if parting.turned_away {
             self.timings.turned_away_cap
+        } else if self.backoff.waited < RECENT {
+            self.timings.retry_cap.min(RECENT_CAP)
         } else {
             self.timings.retry_cap
         };
@@ -65,17 +74,24 @@ impl Patience {
 pub(crate) struct Backoff {
     first: Duration,
     last: Option<Duration>,
+    /// All waits since it last worked.
+    waited: Duration,
 }
 
 impl Backoff {
     /// A fresh series. `first` bounds the first wait.
     pub(crate) fn new(first: Duration) -> Self {
-        Self { first, last: None }
+        Self {
+            first,
+            last: None,
+            waited: Duration::ZERO,
+        }
     }
 
     /// What was tried has worked for this long. The series begins again if that was long enough;
     /// two gateways that throw each other off under one name must not do so ever faster.
     pub(crate) fn worked(&mut self, lived: Duration) {
+        self.waited = Duration::ZERO;
         if lived >= STEADY {
             self.last = None;
         }
@@ -92,6 +108,7 @@ impl Backoff {
             }
         };
         self.last = Some(wait);
+        self.waited = self.waited.saturating_add(wait);
         wait
     }
 }
@@ -156,6 +173,36 @@ mod tests {
             .filter(|w| **w > Duration::from_secs(35))
             .count();
         assert!(early > 40 && late > 40, "{early} early, {late} late of 400");
+    }
+
+    #[test]
+    fn a_link_that_comes_and_goes_is_looked_for_often_and_a_dead_one_seldom() {
+        let mut random = StdRng::seed_from_u64(9);
+        let mut patience = Patience::new(Timings::default());
+        let flap = Parting {
+            worked: Some(Duration::from_millis(400)),
+            ..Parting::default()
+        };
+        for attempt in 0..500 {
+            // Every third attempt gets through, for less than a second.
+            let parting = if attempt % 3 == 0 {
+                flap
+            } else {
+                Parting::default()
+            };
+            assert!(patience.wait(parting, &mut random) <= RECENT_CAP);
+        }
+        let mut waited = Duration::ZERO;
+        let mut longest = Duration::ZERO;
+        for _ in 0..200 {
+            let wait = patience.wait(Parting::default(), &mut random);
+            assert!(
+                wait <= RECENT_CAP || waited > RECENT - RECENT_CAP,
+                "{wait:?}"
+            );
+            (waited, longest) = (waited + wait, longest.max(wait));
+        }
+        assert!(longest > Duration::from_secs(30), "{longest:?}");
     }
 
     #[test]

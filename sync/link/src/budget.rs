@@ -16,6 +16,9 @@ const SAVED: f64 = 2.0;
 const AROUND: usize = 120;
 /// Part of the allowance rollups may take before anything else.
 const ROLLUPS: f64 = 0.5;
+/// Stretches that are rolled up, in minutes.
+pub(crate) const MINUTE: u32 = 1;
+const QUARTER: u32 = 15;
 
 /// The account of one link. It goes on over connections.
 #[derive(Debug, Clone)]
@@ -84,11 +87,20 @@ impl Budget {
         }
     }
 
-    /// Whether so many octets in so many frames can go out every minute.
+    /// How long stretches of rollups should be, in minutes, given what the one at hand takes: minutes
+    /// where they fit into the share of rollups, else quarters of an hour.
     #[expect(clippy::cast_precision_loss, reason = "some megabytes at most")]
-    pub(crate) fn rollups_fit(&self, octets: usize, frames: usize) -> bool {
-        let needed = octets.saturating_add(frames * AROUND) as f64;
-        self.rate.is_none_or(|rate| needed <= rate * ROLLUPS * 60.0)
+    pub(crate) fn stretch(&self, minutes: u32, (octets, frames): (usize, usize)) -> u32 {
+        let needed = octets.saturating_add(frames.saturating_mul(AROUND)) as f64;
+        let a_minute = self
+            .rate
+            .map_or(f64::INFINITY, |rate| rate * ROLLUPS * 60.0);
+        match minutes {
+            MINUTE if needed > a_minute => QUARTER,
+            // A minute may take more than its part of the quarter, hardly twice as much as all of it.
+            QUARTER if needed * 2.0 > a_minute => QUARTER,
+            _ => MINUTE,
+        }
     }
 
     fn settle(&mut self, rate: f64, now: Instant) {
@@ -170,7 +182,9 @@ mod tests {
         assert!(sent.0 + sent.1 <= 8_000 * 602 + 8_000, "{sent:?}");
         assert!((2_300_000..2_500_000).contains(&sent.1), "{sent:?}");
         assert!(sent.0 > 2_300_000, "{sent:?}");
-        assert!(budget.rollups_fit(239_000, 1) && !budget.rollups_fit(240_000, 1));
+        let stretch = |minutes, octets| budget.stretch(minutes, (octets, 1));
+        assert_eq!((stretch(1, 239_000), stretch(1, 240_000)), (1, 15));
+        assert_eq!((stretch(15, 119_000), stretch(15, 120_000)), (1, 15));
     }
 
     #[test]

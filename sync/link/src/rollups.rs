@@ -31,9 +31,6 @@ const MOST: usize = 16 * 1_024;
 const QUEUED: usize = 4;
 /// Ranges of minutes remembered; what is forgotten is sent again.
 const RANGES: usize = 4_096;
-/// Stretches, in minutes.
-pub(crate) const MINUTE: u32 = 1;
-const QUARTER: u32 = 15;
 
 /// The rollup lane of one connection.
 #[derive(Debug)]
@@ -149,24 +146,15 @@ impl Session<'_> {
     }
 
     fn take_up(&mut self, rolled: RolledUp, now: Instant) {
-        let octets = rolled.octets();
-        let fits = self.link.budget.rollups_fit(octets, rolled.frames.len());
-        if rolled.minutes == MINUTE && !fits {
-            tracing::info!(
-                octets,
-                "minutes are more than the budget carries: sending quarters"
-            );
-            self.link.rollup_minutes = QUARTER;
+        let (octets, frames) = (rolled.octets(), rolled.frames.len());
+        let wanted = self.link.budget.stretch(rolled.minutes, (octets, frames));
+        if wanted != rolled.minutes {
+            tracing::info!(octets, wanted, "rolling up other stretches, for the budget");
+        }
+        self.link.rollup_minutes = wanted;
+        if wanted > rolled.minutes {
             self.rollups.look_at = now;
             return;
-        }
-        if rolled.minutes != MINUTE
-            && self
-                .link
-                .budget
-                .rollups_fit(2 * octets, rolled.frames.len())
-        {
-            self.link.rollup_minutes = MINUTE;
         }
         let from = u64::from(rolled.minute);
         self.rollups.under_way = Some(UnderWay {

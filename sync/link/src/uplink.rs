@@ -97,7 +97,7 @@ impl Uplink {
             counters: Arc::clone(&counters),
             identity: Identity::default(),
             short_until: None,
-            rollup_minutes: crate::rollups::MINUTE,
+            rollup_minutes: crate::budget::MINUTE,
             packet_most: None,
         };
         let task = tokio::spawn(keep(link, cancel));

@@ -1,23 +1,26 @@
 //! The wires between the link and the runtime: commands, acknowledgements and leases come down,
 //! watched values go up. Owns the tasks that carry them; the two sides do not know each other.
 
+use super::part::{self, Part};
 use crate::config::{Cloud, Config};
 use riser_api::{ConfigurationDesk, Counter};
 use riser_model::{AuthorKind, GatewayId, LinkState, LinkStatus, ScanBatch, TenantId};
 use riser_runtime::Runtime;
 use riser_store::{Now, Store, Trace};
 use riser_sync::{Downlink, LinkConfig, LinkMeter, Timings, Uplink};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, watch};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Longest lease the cloud may take on watched points.
 const LEASE_MAX: Duration = Duration::from_secs(300);
+/// The way something came that was asked for at the cloud.
+const CLOUD: &str = "cloud";
 /// What a link that is exchanged gets to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -48,8 +51,8 @@ struct Recipe {
 
 struct Running {
     cancel: CancellationToken,
-    link: JoinHandle<()>,
-    wires: [JoinHandle<()>; 3],
+    link: Part,
+    wires: [Part; 3],
 }
 
 /// The link where it can be exchanged. Cheap to clone.
@@ -71,6 +74,14 @@ impl CloudSlot {
         let mut link = self.link.lock().await;
         link.end(Instant::now() + GOODBYE, &mut Vec::new()).await;
         link.begin(cloud);
+    }
+
+    /// A task of the link that has ended though nobody told it to.
+    pub(super) fn broken(&self) -> Option<&'static str> {
+        // Somebody exchanges the link just now.
+        let link = self.link.try_lock().ok()?;
+        let running = link.running.as_ref()?;
+        part::broken(running.wires.iter().chain([&running.link]))
     }
 
     /// Ends the link, after it had until `deadline` to say goodbye.
@@ -147,8 +158,12 @@ impl CloudLink {
             Some((handle.meter, watch_dropped));
         self.running = Some(Running {
             cancel,
-            link: handle.task,
-            wires: [down, tokio::spawn(up), tokio::spawn(shown)],
+            link: Part::new("the cloud link", handle.task),
+            wires: [
+                Part::new("what comes down from the cloud", down),
+                Part::new("what is watched from the cloud", tokio::spawn(up)),
+                Part::new("the state of the cloud link", tokio::spawn(shown)),
+            ],
         });
     }
 
@@ -165,14 +180,11 @@ impl CloudLink {
     }
 
     async fn end(&mut self, deadline: Instant, late: &mut Vec<String>) {
-        let Some(mut running) = self.running.take() else {
+        let Some(running) = self.running.take() else {
             return;
         };
         running.cancel.cancel();
-        if timeout_at(deadline, &mut running.link).await.is_err() {
-            running.link.abort();
-            late.push("cloud link".to_owned());
-        }
+        running.link.end(deadline, late).await;
         for wire in running.wires {
             wire.abort();
         }
@@ -225,6 +237,11 @@ fn figures(meter: &LinkMeter, wire: &AtomicU64) -> Vec<Counter> {
             counts.deferred,
         ),
         counter(
+            "link_rollups",
+            "Stretches of time sent rolled up: the budget could not carry their batches yet.",
+            counts.rollups,
+        ),
+        counter(
             "link_postponed",
             "Times the cloud was busy and asked to come back later.",
             counts.postponed,
@@ -250,6 +267,12 @@ async fn carry_status(
     }
 }
 
+/// Where somebody came from who asked for something at the cloud, as the audit log says it; none where
+/// the cloud did not tell: then it is the cloud alone.
+fn through(from: Option<IpAddr>) -> Option<String> {
+    from.map(|address| format!("{CLOUD} {address}"))
+}
+
 async fn carry_down(
     mut from_cloud: mpsc::Receiver<Downlink>,
     runtime: Runtime,
@@ -257,20 +280,22 @@ async fn carry_down(
 ) {
     while let Some(downlink) = from_cloud.recv().await {
         match downlink {
-            Downlink::Command(mut command) => {
+            Downlink::Command { mut command, from } => {
                 // Whatever the message says: it came by this way.
                 command.author.kind = AuthorKind::Cloud;
                 let (path, id) = (command.path.clone(), command.id);
-                if let Err(refused) = runtime.write(command).await {
+                if let Err(refused) = runtime.write_from(command, through(from)).await {
                     tracing::warn!(%path, id = %id.0, error = %refused, "a command from the cloud");
                 }
             }
             Downlink::Acknowledge {
                 alarm,
                 mut acknowledgement,
+                from,
             } => {
                 acknowledgement.by.kind = AuthorKind::Cloud;
-                if let Err(error) = runtime.acknowledge(alarm, acknowledgement) {
+                if let Err(error) = runtime.acknowledge_from(alarm, acknowledgement, through(from))
+                {
                     tracing::info!(%error, "an acknowledgement from the cloud");
                 }
             }
@@ -279,7 +304,8 @@ async fn carry_down(
                 // The audit log says what became of it. Commands must not wait for it meanwhile, and it
                 // may end this very link.
                 tokio::spawn(async move {
-                    let by = Trace::new(request.author.name, "cloud");
+                    let source = through(request.from).unwrap_or_else(|| CLOUD.to_owned());
+                    let by = Trace::new(request.author.name, source);
                     let id = Some(request.request);
                     if let Err(refused) = desk.ask(request.ask, by, id).await {
                         tracing::warn!("a configuration from the cloud: {}", refused.message);

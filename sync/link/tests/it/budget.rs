@@ -3,6 +3,7 @@
 use crate::rig::{NOON, Rig, reached, says, until};
 use rand::{RngExt, SeedableRng};
 use riser_model::{Event, LinkState, Quality, Reading, Slot, Timestamp, Value};
+use riser_wire::RollupHeader;
 use std::time::{Duration, Instant};
 
 /// 10,000 octets a second.
@@ -98,4 +99,78 @@ async fn what_the_budget_cannot_carry_live_follows_later() {
     let seqs: std::collections::BTreeSet<u64> = came.into_iter().collect();
     assert_eq!(seqs.len(), 31, "nothing is lost");
     says(&link, |s| s.state == LinkState::Live).await;
+}
+
+/// Twenty minutes of pure noise, a scan every six seconds.
+async fn minutes(rig: &Rig) {
+    let mut random = rand::rngs::StdRng::seed_from_u64(6);
+    for n in 0..200 {
+        rig.store_scan(NOON + n * 6_000, noise(&mut random)).await;
+    }
+    rig.store_scan(NOON + 1_200_000 + 10_000, noise(&mut random))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_goes_up_rolled_up_where_the_cloud_knows_that() {
+    let Some(rig) = Rig::start().await else {
+        return;
+    };
+    minutes(&rig).await;
+    rig.cloud.be(|m| m.rolls = true);
+    let mut config = rig.config();
+    config.max_kbit_s = Some(4 * KBIT_S);
+    let (link, _cancel) = rig.link(config);
+    until("some minutes were taken", || {
+        link.meter.counts().rollups >= 3
+    })
+    .await;
+    assert!(rig.cloud.seen().hellos[0].rollups);
+    let minutes: Vec<Timestamp> = rig
+        .cloud
+        .seen()
+        .rollups
+        .iter()
+        .map(RollupHeader::from)
+        .collect();
+    assert_eq!(
+        minutes[0],
+        Timestamp(NOON + 19 * 60_000),
+        "the newest first"
+    );
+    assert!(minutes.is_sorted_by(|a, b| a >= b), "{minutes:?}");
+    let whole = rig.cloud.seen().rollups[0];
+    assert!(
+        whole.minutes == 1 && whole.pieces > 1,
+        "in several frames: {whole:?}"
+    );
+    assert!(rig.backlog() > 20, "their batches wait");
+    let event = Event::Loss {
+        at: Timestamp(NOON),
+        lane: "intake".into(),
+        samples: 1,
+        reason: "an alarm stands for it".into(),
+    };
+    let raised = Instant::now();
+    rig.store.append_event(event).await.unwrap();
+    until("the event is there", || rig.cloud.when("event 1").is_some()).await;
+    assert!(raised.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cloud_that_does_not_know_rollups_gets_none() {
+    let Some(rig) = Rig::start().await else {
+        return;
+    };
+    minutes(&rig).await;
+    let mut config = rig.config();
+    config.max_kbit_s = Some(2 * KBIT_S);
+    let (link, _cancel) = rig.link(config);
+    until("the budget held for a while", || {
+        link.meter.counts().held_seconds >= 5
+    })
+    .await;
+    assert!(rig.cloud.seen().rollups.is_empty());
+    // Without a budget nobody asks for them.
+    assert!(rig.cloud.seen().hellos[0].rollups);
 }

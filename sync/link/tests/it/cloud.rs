@@ -4,7 +4,9 @@
 use riser_model::{GatewayId, Key, TenantId};
 use riser_wire::part::{self, Joiner};
 use riser_wire::topic::{self, Direction, UpTopic};
-use riser_wire::{BatchHeader, Down, Durable, Epoch, Hello, Stream, Up, peek};
+use riser_wire::{
+    BatchHeader, Down, Durable, Epoch, Hello, RollupHeader, Stream, Up, peek, peek_rollup,
+};
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{ConnectProperties, Packet};
 use rumqttc::v5::{AsyncClient, Event, MqttOptions};
@@ -21,6 +23,8 @@ pub(crate) struct Manner {
     pub(crate) beats: bool,
     /// Rejects the data batch of this number.
     pub(crate) rejects: Option<u64>,
+    /// Knows rollups and says what it has of them.
+    pub(crate) rolls: bool,
 }
 
 /// What the cloud got.
@@ -30,6 +34,7 @@ pub(crate) struct Seen {
     pub(crate) log: Vec<String>,
     pub(crate) hellos: Vec<Hello>,
     pub(crate) data: Vec<BatchHeader>,
+    pub(crate) rollups: Vec<RollupHeader>,
     pub(crate) watched: usize,
     pub(crate) beats: usize,
     /// Messages that were parts of frames.
@@ -71,6 +76,7 @@ impl Cloud {
             acks: true,
             beats: true,
             rejects: None,
+            rolls: false,
         };
         let desk = Arc::new(Desk {
             manner: Mutex::new(manner),
@@ -165,6 +171,9 @@ impl Desk {
         match up {
             Up::Hello(hello) => {
                 seen.log.push("hello".into());
+                if self.manner().rolls && hello.rollups {
+                    self.send(Down::RolledUp(Vec::new()));
+                }
                 seen.hellos.push(hello);
             }
             Up::Watch(scans) => {
@@ -175,6 +184,15 @@ impl Desk {
                 seen.beats += 1;
                 if self.manner().beats {
                     self.send(Down::Heartbeat { nonce: beat.nonce });
+                }
+            }
+            Up::Rollup(frame) => {
+                let header = peek_rollup(&frame).unwrap();
+                let (from, minutes) = (u64::from(header.minute), u64::from(header.minutes));
+                seen.log.push(format!("rollup {}", header.minute));
+                seen.rollups.push(header);
+                if header.piece + 1 == header.pieces {
+                    self.send(Down::RolledUp(vec![(from, from + minutes - 1)]));
                 }
             }
             Up::Batch(frame) => {

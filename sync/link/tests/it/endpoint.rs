@@ -167,7 +167,7 @@ impl Talk {
             }
             Up::Heartbeat(beat) => Down::Heartbeat { nonce: beat.nonce },
             Up::Batch(frame) => self.store(&frame),
-            Up::Watch(_) => return Some(()),
+            Up::Watch(_) | Up::Rollup(_) => return Some(()),
         };
         let topic = topic::down(&address.tenant, &address.gateway, down.topic());
         self.send(0x30, &[&text(&topic), &[0], &down.encode()])

@@ -31,17 +31,18 @@ async fn an_hour_later(rig: &mut Rig, clock: &mut Clock) {
     rig.start_gateway().await;
 }
 
-fn rows(body: &Value) -> Vec<Value> {
+pub(crate) fn rows(body: &Value) -> Vec<Value> {
     body["rows"].as_array().cloned().unwrap_or_default()
 }
 
-fn n(row: &Value, key: &str) -> u64 {
+pub(crate) fn n(row: &Value, key: &str) -> u64 {
     row[key].as_u64().unwrap_or(u64::MAX)
 }
 
-/// The cloud's ledger of the hours of a tally, once everything in it is told and counted.
-async fn told(rig: &mut Rig, tally: &Tally) -> Vec<Value> {
-    let path = format!("/api/v1/gateways/{GATEWAY}/ledger");
+/// The cloud's ledger of a range with so many lanes and hours, once everything in it is told and
+/// counted.
+pub(crate) async fn told(rig: &mut Rig, (range, lanes): (&str, usize)) -> Vec<Value> {
+    let path = format!("/api/v1/gateways/{GATEWAY}/ledger?{range}");
     let complete = |body: &Value| {
         let rows = rows(body);
         let settled = |row: &Value| {
@@ -49,7 +50,7 @@ async fn told(rig: &mut Rig, tally: &Tally) -> Vec<Value> {
             let dropped: u64 = dropped.map_or(0, |d| d.values().filter_map(Value::as_u64).sum());
             n(row, "collected") == n(row, "durable") + dropped
         };
-        let all = rows.len() == tally.hours.len();
+        let all = rows.len() == lanes;
         (all && rows.iter().all(settled)).then_some(())
     };
     until("the cloud is told of all hours", TOLD, || async {
@@ -86,7 +87,7 @@ fn check(row: &Value, truth: &Counted, reason: &str) {
     assert!(dropped <= truth.lost + plain, "{reason}: {said}");
 }
 
-fn find<'a>(rows: &'a [Value], hour: i64, lane: &str) -> &'a Value {
+pub(crate) fn find<'a>(rows: &'a [Value], hour: i64, lane: &str) -> &'a Value {
     let row = rows.iter().find(|r| r["hour"] == hour && r["lane"] == lane);
     row.expect("each hour of each lane has its row")
 }
@@ -99,12 +100,12 @@ async fn proven(rig: &mut Rig, clock: &Clock, reason: &str) -> Counted {
     rig.lab.gateway.stop().await;
     rig.start_gateway().await;
     let tally = Tally::take(rig, clock).await;
-    let there = told(rig, &tally).await;
     let (first, last) = (
         tally.hours.keys().map(|(h, _)| *h).min().expect("an hour"),
         tally.hours.keys().map(|(h, _)| *h).max().expect("an hour"),
     );
     let range = format!("from={first}&to={}", last + HOUR);
+    let there = told(rig, (&range, tally.hours.len())).await;
     let here = rows(&rig.local.get(&format!("/api/v1/ledger?{range}")).await.1);
     let (config, end) = (rig.lab.folder.join("riser.toml"), (last + HOUR).to_string());
     let config = config.to_string_lossy();

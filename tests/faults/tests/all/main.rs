@@ -1,5 +1,6 @@
 //! Faults and what must hold whatever they hit. One binary, so that scenarios can take turns.
 
+mod budget;
 mod completeness;
 mod consumer;
 mod damage;
