@@ -69,6 +69,15 @@ export type GatewayQuarantine = Schemas['GatewayQuarantine'];
 export const getQuarantine = (gateway: string): Promise<GatewayQuarantine> =>
   body(client.GET('/api/v1/gateways/{gateway}/quarantine', { params: { path: { gateway } } }));
 
+/** The octets of one of them. */
+export const getQuarantinedFrame = (gateway: string, id: number): Promise<Blob> =>
+  body(
+    client.GET('/api/v1/gateways/{gateway}/quarantine/{frame}', {
+      params: { path: { gateway, frame: id } },
+      parseAs: 'blob',
+    }),
+  ) as Promise<unknown> as Promise<Blob>;
+
 export type GatewayAudit = Schemas['GatewayAudit'];
 
 export interface AuditQuery {

@@ -8,10 +8,12 @@ import {
   messageOf,
   Panel,
   QuarantinePanel,
+  useAnnounce,
   type Column,
 } from '@riser/kit';
-import type { CompletenessDay } from '../api/calls';
+import { getQuarantinedFrame, type CompletenessDay } from '../api/calls';
 import { useCompleteness, useQuarantine } from '../api/queries';
+import { saveBlob } from '../points/exportCsv';
 import css from './CompletenessPanel.module.css';
 
 /** Rounded down: 99.999 % is not complete. */
@@ -67,14 +69,26 @@ const COLUMNS: readonly Column<CompletenessDay>[] = [
 ];
 
 function Aside({ gateway }: { gateway: string }) {
-  const { data } = useQuarantine(gateway);
-  const rows = (data?.frames ?? []).map((frame) => ({
-    key: String(frame.id),
-    at: frame.received_at,
-    what: typeof frame.seq === 'number' ? `${frame.stream} ${frame.seq}` : 'unreadable',
-    reason: frame.reason,
-  }));
-  return <QuarantinePanel total={data?.total ?? 0} rows={rows} />;
+  const { data, error, refetch } = useQuarantine(gateway);
+  const announce = useAnnounce();
+  const take = (id: number, name: string) =>
+    getQuarantinedFrame(gateway, id).then(
+      (blob) => saveBlob(blob, `${gateway}-${name.replace(' ', '-')}.frame`),
+      (reason: unknown) => announce(`It could not be fetched: ${messageOf(reason)}`),
+    );
+  const rows = (data?.frames ?? []).map((frame) => {
+    const what = typeof frame.seq === 'number' ? `${frame.stream} ${frame.seq}` : 'unreadable';
+    return {
+      key: String(frame.id),
+      at: frame.received_at,
+      what,
+      reason: frame.reason,
+      onTake: typeof frame.octets === 'number' ? () => void take(frame.id, what) : undefined,
+    };
+  });
+  return (
+    <QuarantinePanel total={data?.total ?? 0} rows={rows} error={error} onRetry={() => void refetch()} />
+  );
 }
 
 export function CompletenessPanel({ gateway }: { gateway: string }) {

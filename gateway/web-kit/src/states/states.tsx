@@ -58,7 +58,7 @@ export function ErrorState({
         )
       }
     >
-      {message}
+      {message.charAt(0).toUpperCase() + message.slice(1)}
     </Plate>
   );
 }

@@ -145,7 +145,7 @@ function Verdict({ rows }: { rows: readonly LedgerRow[] }) {
 }
 
 function Aside() {
-  const { data } = useQuarantine();
+  const { data, error, refetch } = useQuarantine();
   const rows = (data?.batches ?? []).map((batch) => ({
     key: `${batch.epoch} ${batch.stream} ${batch.seq}`,
     at: batch.at,
@@ -154,7 +154,9 @@ function Aside() {
     reason: batch.reason,
     href: typeof batch.octets === 'number' ? quarantinedFrameHref(batch) : undefined,
   }));
-  return <QuarantinePanel total={data?.total ?? 0} rows={rows} />;
+  return (
+    <QuarantinePanel total={data?.total ?? 0} rows={rows} error={error} onRetry={() => void refetch()} />
+  );
 }
 
 export default function CompletenessPage() {
@@ -169,40 +171,42 @@ export default function CompletenessPage() {
       <div className={css.filters}>
         <Choices label="Step" value={daily ? 'day' : ''} onChange={(by) => setUrl({ by })} choices={STEPS} />
       </div>
-      {ledger.isPending && (
-        <Panel flush>
-          <BoneRows />
-        </Panel>
-      )}
-      {ledger.error && !ledger.data && (
-        <Panel>
-          <ErrorState
-            what="The loss ledger could not be fetched"
-            message={messageOf(ledger.error)}
-            onRetry={() => void ledger.refetch()}
-          />
-        </Panel>
-      )}
-      {ledger.data && rows.length === 0 && (
-        <Panel>
-          <EmptyState title="Nothing was collected in this time">
-            As soon as a device is read, each hour appears here with what became of its samples.
-          </EmptyState>
-        </Panel>
-      )}
-      {rows.length > 0 && <Verdict rows={rows} />}
-      {rows.length > 0 && (
-        <Panel flush>
-          <DataTable
-            label="Loss ledger"
-            rows={newest}
-            columns={daily ? DAILY : HOURLY}
-            rowKey={(row) => `${row.hour} ${row.lane}`}
-            card={(row) => <Card row={row} daily={daily} />}
-          />
-        </Panel>
-      )}
-      <Aside />
+      <div className={css.stack}>
+        {ledger.isPending && (
+          <Panel flush>
+            <BoneRows />
+          </Panel>
+        )}
+        {ledger.error && !ledger.data && (
+          <Panel>
+            <ErrorState
+              what="The loss ledger could not be fetched"
+              message={messageOf(ledger.error)}
+              onRetry={() => void ledger.refetch()}
+            />
+          </Panel>
+        )}
+        {ledger.data && rows.length === 0 && (
+          <Panel>
+            <EmptyState title="Nothing was collected in this time">
+              As soon as a device is read, each hour appears here with what became of its samples.
+            </EmptyState>
+          </Panel>
+        )}
+        {rows.length > 0 && <Verdict rows={rows} />}
+        {rows.length > 0 && (
+          <Panel flush>
+            <DataTable
+              label="Loss ledger"
+              rows={newest}
+              columns={daily ? DAILY : HOURLY}
+              rowKey={(row) => `${row.hour} ${row.lane}`}
+              card={(row) => <Card row={row} daily={daily} />}
+            />
+          </Panel>
+        )}
+        <Aside />
+      </div>
     </>
   );
 }

@@ -1,5 +1,6 @@
 // The configuration of this gateway: what runs, a change on trial with its countdown, and the versions.
 import {
+  BoneBlock,
   BoneRows,
   ErrorState,
   Facts,
@@ -63,6 +64,11 @@ export default function ConfigurationPage() {
             />
           </Panel>
         )}
+        {list.isPending && (
+          <Panel title="What runs">
+            <BoneBlock height={44} />
+          </Panel>
+        )}
         {running && (
           <Panel title="What runs">
             <Facts
@@ -75,6 +81,20 @@ export default function ConfigurationPage() {
             />
           </Panel>
         )}
+        {document.error && !document.data && (
+          <Panel title="Document">
+            <ErrorState
+              what="The document that runs could not be fetched"
+              message={messageOf(document.error)}
+              onRetry={() => void document.refetch()}
+            />
+          </Panel>
+        )}
+        {(list.isPending || (running && document.isPending)) && (
+          <Panel title="Document">
+            <BoneBlock height={320} />
+          </Panel>
+        )}
         {document.data && (
           <Editor
             key={document.data.version.version}
@@ -83,13 +103,16 @@ export default function ConfigurationPage() {
             onDone={renew}
           />
         )}
-        <Panel title="Versions" flush>
-          {list.isPending ? (
+        {list.isPending && (
+          <Panel title="Versions" flush>
             <BoneRows rows={4} />
-          ) : (
+          </Panel>
+        )}
+        {list.data && (
+          <Panel title="Versions" flush>
             <Versions versions={versions} free={until === null} onDone={renew} />
-          )}
-        </Panel>
+          </Panel>
+        )}
       </div>
     </>
   );
