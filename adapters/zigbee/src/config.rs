@@ -202,7 +202,7 @@ fn timing(root: &RootTable) -> Result<Timing, ConfigError> {
         grace: time("grace_ms", root.grace_ms, 30_000, 0, 60 * minute)?,
         offline_delay: time("offline_delay_ms", root.offline_delay_ms, 20_000, 0, 60 * minute)?,
         startup: time("startup_ms", root.startup_ms, 60_000, 0, 60 * minute)?,
-        settle: time("settle_ms", root.settle_ms, 10_000, 50, SETTLE_MAX_MS)?,
+        settle: time("settle_ms", root.settle_ms, 12_000, 50, SETTLE_MAX_MS)?,
         battery_settle: time("battery_settle_ms", root.battery_settle_ms, 25_000, 50, SETTLE_MAX_MS)?,
         stale_ms: ms("stale_after_ms", root.stale_after_ms, 65 * minute, 1000, 30 * day)?,
         battery_stale_ms: ms("battery_stale_after_ms", root.battery_stale_after_ms, 25 * 60 * minute, 1000, 40 * day)?,

@@ -155,7 +155,7 @@ impl Writes {
         }
         let about = |a: &Active| complaint.contains(&format!("'{}'", a.write.name));
         let at = self.active.iter().position(about)?;
-        let words = format!("zigbee2mqtt could not do it: {complaint}");
+        let words = format!("zigbee2mqtt could not do it: {}", reason(complaint));
         Some(self.finish(at, now, WriteResult::Failed(words)))
     }
 
@@ -224,6 +224,13 @@ impl Writes {
         let active = self.active.swap_remove(at);
         end(active.write, now - active.began, result)
     }
+}
+
+/// The part of the bridge's complaint that says why; the rest repeats the command in its own terms.
+fn reason(complaint: &str) -> &str {
+    let last = complaint.rsplit_once("failed (").map(|(_, why)| why.trim_end_matches(['\'', ')']));
+    let plain = complaint.split_once("failed: ").map(|(_, why)| why.trim_matches('\''));
+    last.or(plain).unwrap_or(complaint)
 }
 
 /// What became of the write whose turn it was.

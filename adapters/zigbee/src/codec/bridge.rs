@@ -5,6 +5,9 @@ use super::payload::{LIST_MAX, Malformed, STATE_MAX, Said, object, said, text, t
 use crate::config::Ieee;
 use serde_json::{Map, Value as Json};
 
+/// Longest message of its log, in characters.
+const LOG_MAX: usize = 2_048;
+
 /// What `bridge/info` tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BridgeFacts {
@@ -138,7 +141,10 @@ fn happening(event: &Json) -> BridgeNews {
 fn complaint(log: &Map<String, Json>) -> BridgeNews {
     let word = |key: &str| log.get(key).and_then(Json::as_str);
     match (word("level"), word("message")) {
-        (Some("error" | "warning"), Some(message)) => BridgeNews::Complaint(tidy(message)),
+        (Some("error" | "warning"), Some(message)) => {
+            let message = message.chars().filter(|c| !c.is_control());
+            BridgeNews::Complaint(message.take(LOG_MAX).collect())
+        }
         _ => BridgeNews::Nothing,
     }
 }

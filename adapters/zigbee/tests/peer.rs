@@ -1,0 +1,297 @@
+//! Against the real zigbee2mqtt on the real mosquitto: seven models join, become points, and do what
+//! they are told. A missing peer skips loudly, or fails under `CI`.
+
+mod foreign;
+
+use foreign::{DEVICES, House, Setting, join_all, until};
+use riser_adapter::WriteResult;
+use riser_adapter_testkit::Running;
+use riser_model::{Access, DeviceState, LaneState, Point, Quality, Value, ValueKind};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const WEATHER: &str = DEVICES[0].1;
+const BULB: &str = DEVICES[1].1;
+const PLUG: &str = DEVICES[2].1;
+const DOOR: &str = DEVICES[3].1;
+const MOTION: &str = DEVICES[4].1;
+const TRV: &str = DEVICES[5].1;
+const VALVE: &str = DEVICES[6].1;
+
+fn table(text: &str) -> toml::Table {
+    text.parse().expect("TOML")
+}
+
+async fn operate(running: &Running, name: &str, parameters: &str) -> Result<toml::Table, String> {
+    let operate = running.operate.clone().expect("operations");
+    let answer = operate.operate(name, table(parameters)).await;
+    answer.map_err(|e| e.to_string())
+}
+
+async fn points(running: &Running) -> BTreeMap<String, Point> {
+    let browse = running.browse.clone().expect("a way to browse");
+    let mut found = BTreeMap::new();
+    for device in browse.browse(String::new()).await.expect("the root") {
+        for node in browse.browse(device.path).await.expect("a device") {
+            let point = node.point.expect("a point");
+            found.insert(point.path.to_string(), point);
+        }
+    }
+    found
+}
+
+fn state(running: &Running, key: &str) -> Option<DeviceState> {
+    let devices = running.health.devices();
+    devices.iter().find(|d| d.device.as_str() == key).map(|d| d.state)
+}
+
+fn good(running: &Running, path: &str) -> Option<Value> {
+    let seen = running.latest.get(path)?;
+    (seen.quality == Quality::GOOD).then(|| seen.value.clone())?
+}
+
+/// What a point should be: kind, unit, lowest, highest, written.
+type Wanted<'a> = (String, ValueKind, Option<&'a str>, Option<f64>, Option<f64>, Access);
+
+fn wanted() -> Vec<Wanted<'static>> {
+    use Access::{Read as R, ReadWrite as RW, Write as W};
+    use ValueKind::{Bool, Enum, Float};
+    let p = |device: &str, point: &str| format!("{device}/{point}");
+    vec![
+        (p(WEATHER, "temperature"), Float, Some("°C"), None, None, R),
+        (p(WEATHER, "humidity"), Float, Some("%"), None, None, R),
+        (p(WEATHER, "pressure"), Float, Some("hPa"), None, None, R),
+        (p(WEATHER, "battery"), Float, Some("%"), Some(0.0), Some(100.0), R),
+        (p(BULB, "state"), Bool, None, None, None, RW),
+        (p(BULB, "brightness"), Float, None, Some(0.0), Some(254.0), RW),
+        (p(BULB, "color_temp"), Float, None, Some(250.0), Some(454.0), RW),
+        (p(BULB, "effect"), Enum, None, None, None, W),
+        (p(PLUG, "state"), Bool, None, None, None, RW),
+        (p(PLUG, "power"), Float, Some("W"), None, None, R),
+        (p(PLUG, "current"), Float, Some("A"), None, None, R),
+        (p(PLUG, "voltage"), Float, Some("V"), None, None, R),
+        (p(PLUG, "energy"), Float, Some("kWh"), None, None, R),
+        (p(DOOR, "contact"), Bool, None, None, None, R),
+        (p(DOOR, "battery"), Float, Some("%"), Some(0.0), Some(100.0), R),
+        (p(MOTION, "occupancy"), Bool, None, None, None, R),
+        (p(MOTION, "illuminance"), Float, Some("lx"), None, None, R),
+        (p(TRV, "local_temperature"), Float, Some("°C"), None, None, R),
+        (p(TRV, "occupied_heating_setpoint"), Float, Some("°C"), Some(4.0), Some(35.0), RW),
+        (p(TRV, "system_mode"), Enum, None, None, None, RW),
+        (p(TRV, "child_lock"), Bool, None, None, None, RW),
+        (p(VALVE, "local_temperature"), Float, Some("°C"), None, None, R),
+        (p(VALVE, "current_heating_setpoint"), Float, Some("°C"), Some(5.0), Some(35.0), RW),
+    ]
+}
+
+#[tokio::test]
+async fn seven_models_join_and_become_points_with_units_and_ranges() {
+    let Some(house) = House::empty("seven_models_join") else {
+        return;
+    };
+    let mut running = Running::start(&riser_zigbee::KIND, &house.config());
+    join_all(&house, &mut running).await;
+    let found = points(&running).await;
+    let mut problems = Vec::new();
+    for (path, kind, unit, min, max, access) in wanted() {
+        let Some(point) = found.get(&path) else {
+            problems.push(format!("{path} is missing"));
+            continue;
+        };
+        let got = (point.kind, point.unit.map(|u| u.symbol()), point.access);
+        if got != (kind, unit, access) {
+            problems.push(format!("{path} is {got:?}"));
+        }
+        if (min.is_some() || max.is_some()) && (point.limits.min, point.limits.max) != (min, max) {
+            problems.push(format!("{path} has {:?}", point.limits));
+        }
+    }
+    assert!(problems.is_empty(), "{problems:#?}\nof {:#?}", found.keys());
+    until(&mut running, "joining to be told", |r| {
+        matches!(r.value("test-bridge/last_event"), Some(Value::Text(t)) if t.contains("known and ready"))
+            && r.value("test-bridge/permit_join") == Some(&Value::Bool(true))
+            && r.value("test-bridge/devices") == Some(&Value::Int(7))
+    })
+    .await;
+    let left = running.value("test-bridge/permit_join_left").and_then(Value::as_f64);
+    assert!(left.is_some_and(|s| s > 60.0 && s <= 200.0), "{left:?}");
+    operate(&running, "permit_join", "seconds = 0").await.unwrap();
+    until(&mut running, "the network closed", |r| {
+        r.value("test-bridge/permit_join") == Some(&Value::Bool(false))
+            && r.value("test-bridge/permit_join_left") == Some(&Value::Float(0.0))
+    })
+    .await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_devices_report_and_are_told_comes_through() {
+    let Some(house) = House::joined("what_devices_report", &Setting::default()).await else {
+        return;
+    };
+    let mut running = Running::start(&riser_zigbee::KIND, &house.config());
+    let at = |device: &str, point: &str| format!("{device}/{point}");
+    until(&mut running, "what is on mains was read", |r| {
+        good(r, &at(BULB, "state")).is_some() && good(r, &at(PLUG, "state")).is_some()
+    })
+    .await;
+    for (_, key) in DEVICES {
+        until(&mut running, key, |r| state(r, key) == Some(DeviceState::Online)).await;
+    }
+    // Reports of sensors, in their units.
+    house.radio.tell(r#"{"do":"report","dev":"weather","attrs":[[1,1026,0,41,2377]]}"#);
+    house.radio.tell(r#"{"do":"zone","dev":"door","status":1}"#);
+    house.radio.tell(r#"{"do":"report","dev":"plug","attrs":[[1,2820,1291,41,1234]]}"#);
+    until(&mut running, "reports", |r| {
+        good(r, &at(WEATHER, "temperature")) == Some(Value::Float(23.77))
+            && good(r, &at(DOOR, "contact")) == Some(Value::Bool(false))
+            && good(r, &at(PLUG, "power")) == Some(Value::Float(1234.0))
+    })
+    .await;
+    // Commands, confirmed by the state and by the device itself.
+    let applied = running.write(&at(PLUG, "state"), Value::Bool(false)).await;
+    assert_eq!(applied, WriteResult::Applied(Some(Value::Bool(false))));
+    assert_eq!(house.radio.holds("plug", [1, 6, 0]), 0);
+    let applied = running.write(&at(BULB, "brightness"), Value::Float(100.0)).await;
+    assert_eq!(applied, WriteResult::Applied(Some(Value::Float(100.0))));
+    assert_eq!(house.radio.holds("bulb", [1, 8, 0]), 100);
+    let applied = running.write(&at(TRV, "occupied_heating_setpoint"), Value::Float(22.5)).await;
+    assert_eq!(applied, WriteResult::Applied(Some(Value::Float(22.5))));
+    assert_eq!(house.radio.holds("trv", [1, 0x201, 0x12]), 2250);
+    match running.write(&at(BULB, "brightness"), Value::Float(300.0)).await {
+        WriteResult::Refused(why) => assert!(why.contains("above the highest"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_keeps_its_points_through_renames_with_slashes() {
+    let Some(house) = House::joined("renames", &Setting::default()).await else {
+        return;
+    };
+    let mut running = Running::start(&riser_zigbee::KIND, &house.config());
+    let path = format!("{PLUG}/state");
+    until(&mut running, "the plug", |r| good(r, &path).is_some()).await;
+    let slot = running.registry.slot(&path);
+    for name in ["floor 1/room 2/plug", "plug", "floor 1/plug/state"] {
+        let rename = format!("device = '{PLUG}'\nname = '{name}'");
+        operate(&running, "rename", &rename).await.unwrap();
+        until(&mut running, name, |r| {
+            let devices = r.health.devices();
+            devices.iter().any(|d| d.device.as_str() == PLUG && d.name == name)
+        })
+        .await;
+        for on in [false, true] {
+            let result = running.write(&path, Value::Bool(on)).await;
+            assert_eq!(result, WriteResult::Applied(Some(Value::Bool(on))), "as {name}");
+        }
+        assert_eq!(running.registry.slot(&path), slot);
+        assert_eq!(points(&running).await[&path].device_name, name);
+        assert_eq!(state(&running, PLUG), Some(DeviceState::Online));
+    }
+    assert!(running.latest.get(&path).is_some_and(|o| o.quality == Quality::GOOD));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn operations_reach_the_bridge_and_are_answered() {
+    let Some(house) = House::joined("operations", &Setting::default()).await else {
+        return;
+    };
+    let mut running = Running::start(&riser_zigbee::KIND, &house.config());
+    until(&mut running, "the bulb", |r| good(r, &format!("{BULB}/state")).is_some()).await;
+    // Group and scene.
+    operate(&running, "group_add", "name = 'hall/lamps'\nid = 7").await.unwrap();
+    let group = "test-group-7";
+    until(&mut running, "the group", |r| state(r, group).is_some()).await;
+    operate(&running, "group_member_add", &format!("group = '{group}'\ndevice = '{BULB}'")).await.unwrap();
+    until(&mut running, "the group's points", |r| r.registry.slot(&format!("{group}/state")).is_some()).await;
+    let applied = running.write(&format!("{group}/state"), Value::Bool(true)).await;
+    assert_eq!(applied, WriteResult::Applied(Some(Value::Bool(true))));
+    assert_eq!(house.radio.holds("bulb", [1, 6, 0]), 1);
+    // Binding, reporting, map.
+    operate(&running, "bind", &format!("from = '{PLUG}'\nto = '{BULB}'\nclusters = 'genOnOff'")).await.ok();
+    let reporting = format!(
+        "device = '{PLUG}'\nendpoint = 1\ncluster = 'haElectricalMeasurement'\nattribute = 'activePower'\nminimum = 5\nmaximum = 600\nchange = 3"
+    );
+    operate(&running, "configure_reporting", &reporting).await.unwrap();
+    let map = operate(&running, "network_map", "").await.unwrap();
+    let nodes = map["nodes"].as_array().expect("nodes");
+    assert!(nodes.len() >= 8, "{map:?}");
+    assert!(map["links"].as_array().is_some_and(|l| !l.is_empty()), "{map:?}");
+    // What does not work is told in the bridge's words, and in ours.
+    let wrong = operate(&running, "firmware_update", &format!("device = '{DOOR}'")).await;
+    assert!(wrong.is_err(), "{wrong:?}");
+    let wrong = operate(&running, "rename", &format!("device = '{PLUG}'\nname = 'a/#'")).await;
+    assert!(wrong.unwrap_err().contains("may not have"));
+    let wrong = operate(&running, "remove", "device = 'nobody'").await;
+    assert!(wrong.unwrap_err().contains("no such device"));
+    // Gone.
+    operate(&running, "remove", &format!("device = '{MOTION}'\nforce = true")).await.unwrap();
+    until(&mut running, "the motion sensor gone", |r| state(r, MOTION).is_none()).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_silent_device_is_offline_and_one_back_from_a_power_cut_is_compared() {
+    let setting = Setting {
+        timeouts: (1, 1500),
+        ..Setting::default()
+    };
+    let Some(house) = House::joined("silent_device", &setting).await else {
+        return;
+    };
+    let mut running = Running::start(&riser_zigbee::KIND, &house.config());
+    let bulb = format!("{BULB}/state");
+    until(&mut running, "the bulb", |r| good(r, &bulb).is_some()).await;
+    let off = running.write(&bulb, Value::Bool(false)).await;
+    assert_eq!(off, WriteResult::Applied(Some(Value::Bool(false))));
+    // Power away and back: it is on, as lamps are, though it was told to be off.
+    house.radio.tell(r#"{"do":"power","dev":"bulb","attrs":[[1,6,0,16,1]]}"#);
+    until(&mut running, "the lamp to be read again", |r| good(r, &bulb) == Some(Value::Bool(true))).await;
+    let words = |r: &Running| {
+        let devices = r.health.devices();
+        let bulb = devices.into_iter().find(|d| d.device.as_str() == BULB);
+        bulb.and_then(|d| d.last_error).unwrap_or_default()
+    };
+    until(&mut running, "the difference told", |r| words(r).contains("since its power came back")).await;
+    assert!(words(&running).contains("was set to OFF"), "{}", words(&running));
+    // Silence: the write fails in words, and the bridge calls it offline after a minute.
+    house.radio.tell(r#"{"do":"silent","dev":"bulb","on":true}"#);
+    match running.write(&bulb, Value::Bool(false)).await {
+        WriteResult::Failed(why) => assert!(why.contains("zigbee2mqtt could not do it"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_bridge_that_goes_leaves_nobody_offline() {
+    let Some(mut house) = House::joined("bridge_goes", &Setting::default()).await else {
+        return;
+    };
+    let mut running = Running::start(&riser_zigbee::KIND, &house.config());
+    let plug = format!("{PLUG}/state");
+    until(&mut running, "the plug", |r| good(r, &plug).is_some()).await;
+    let lane = |r: &Running| r.health.lanes().into_iter().next().expect("a lane");
+    house.bridge.down();
+    until(&mut running, "the bridge missed", |r| lane(r).state == LaneState::Down).await;
+    let words = lane(&running).last_error.unwrap_or_default();
+    assert!(words.contains("has stopped") || words.contains("not connected"), "{words}");
+    until(&mut running, "unknown", |r| state(r, PLUG) == Some(DeviceState::Unknown)).await;
+    let seen = running.latest[&plug].clone();
+    assert_eq!(seen.quality, Quality::uncertain(riser_model::Reason::Stale));
+    match running.write(&plug, Value::Bool(true)).await {
+        WriteResult::Failed(why) => assert!(why.starts_with("not sent"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    house.bridge.up();
+    until(&mut running, "everything back", |r| {
+        lane(r).state == LaneState::Up && good(r, &plug).is_some() && DEVICES.iter().all(|(_, key)| state(r, key) == Some(DeviceState::Online))
+    })
+    .await;
+    assert!(running.log.iter().all(|o| o.quality != Quality::bad(riser_model::Reason::DeviceDown)));
+    running.pump_for(Duration::from_millis(10)).await;
+    running.stop().await;
+}
