@@ -173,7 +173,7 @@ pub fn is_closed(hour: Timestamp, now: Timestamp) -> bool {
 /// Begin of the hour a time lies in.
 #[must_use]
 pub fn hour_of(at: Timestamp) -> Timestamp {
-    Timestamp(at.0.div_euclid(HOUR) * HOUR)
+    Timestamp(at.0.div_euclid(HOUR).saturating_mul(HOUR))
 }
 
 /// The ledger, or part of it.

@@ -30,6 +30,8 @@ pub(crate) struct Segment {
     pub(crate) last: u64,
     pub(crate) samples: u64,
     pub(crate) bytes: u64,
+    /// The oldest source time in it.
+    pub(crate) first_at: Timestamp,
     pub(crate) begun_at: Timestamp,
     pub(crate) ended_at: Timestamp,
 }
@@ -130,6 +132,7 @@ impl DayFile {
             last.last = entry.last;
             last.samples += entry.samples;
             last.bytes += entry.bytes;
+            last.first_at = last.first_at.min(entry.first_at);
             last.ended_at = last.ended_at.max(entry.committed_at);
             return;
         }
@@ -140,6 +143,7 @@ impl DayFile {
             last: entry.last,
             samples: entry.samples,
             bytes: entry.bytes,
+            first_at: entry.first_at,
             begun_at: entry.committed_at,
             ended_at: entry.committed_at,
         });

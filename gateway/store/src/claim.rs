@@ -101,7 +101,7 @@ fn fetch(reader: &mut Reader, places: &[Place]) -> Result<Vec<OutboxBatch>, Stor
                     found.extend(checked(&reader.shared, place, frame));
                 }
             }
-            Err(error) if error.is_damage() => {
+            Err(error) if error.is_damage() || !path.exists() => {
                 tracing::warn!(
                     error = error.chain(),
                     "a day file is left out of the backlog"

@@ -5,7 +5,7 @@ use crate::compact::Adopt;
 use crate::held::Correction;
 use crate::state::StateTx;
 use crate::{StoreError, StoreFull};
-use riser_model::{ClockState, Event, ScanBatch};
+use riser_model::{ClockState, Event, ScanBatch, Timestamp};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -56,8 +56,9 @@ struct Waiting {
     data: VecDeque<Append>,
     /// Samples in `data`.
     queued: u64,
-    /// Samples the writer has taken and not yet committed.
+    /// Samples the writer has taken and not yet committed, and the oldest stamp among them.
     held: u64,
+    held_from: Option<Timestamp>,
     /// Samples dropped and not yet reported in an event.
     lost: u64,
     nudged: bool,
@@ -200,7 +201,7 @@ impl Intake {
     /// The writer is done with what it took: committed, or given back in the same order.
     pub(crate) fn settle(&self, given_back: Vec<Append>) {
         let mut waiting = self.lock();
-        waiting.held = 0;
+        (waiting.held, waiting.held_from) = (0, None);
         for append in given_back.into_iter().rev() {
             waiting.queued += append.samples;
             waiting.data.push_front(append);
@@ -230,11 +231,11 @@ impl Intake {
         self.lock().lost += samples;
     }
 
-    /// Source time of the oldest samples that wait; those the writer has taken are younger than
-    /// that or about to be committed.
-    pub(crate) fn oldest(&self) -> Option<riser_model::Timestamp> {
+    /// The oldest source time among the samples that wait.
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
         let waiting = self.lock();
-        waiting.data.front()?.scans.iter().map(|s| s.at).min()
+        let queued = waiting.data.iter().filter_map(Append::oldest);
+        queued.chain(waiting.held_from).min()
     }
 
     /// What is still queued when nothing is written any more.
@@ -246,6 +247,14 @@ impl Intake {
     pub(crate) fn occupancy(&self) -> (u64, u64) {
         let waiting = self.lock();
         (waiting.queued + waiting.held, waiting.urgent.len() as u64)
+    }
+}
+
+impl Append {
+    /// The oldest stamp in it. What is held back has none yet.
+    fn oldest(&self) -> Option<Timestamp> {
+        let stamps = self.scans.iter().map(|s| s.at);
+        stamps.min().filter(|_| !self.held)
     }
 }
 
@@ -265,6 +274,7 @@ impl Waiting {
                 break;
             }
             self.held += next.samples;
+            self.held_from = self.held_from.into_iter().chain(next.oldest()).min();
             self.queued -= next.samples;
             work.data.extend(self.data.pop_front());
         }

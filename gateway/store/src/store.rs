@@ -78,11 +78,12 @@ impl Store {
             samples,
             held: self.is_holding(),
         };
+        let held = append.held;
         let queued = self.shared.intake.append(append);
         let ledger = &self.shared.ledger;
-        let gone = queued.inspect_err(|full| ledger.count(QUEUE_FULL, &full.scans))?;
-        if !gone.is_empty() {
-            ledger.count(QUEUE_FULL, gone.iter().flat_map(|g| &g.scans));
+        let gone = queued.inspect_err(|full| ledger.lost(QUEUE_FULL, (held, &full.scans)))?;
+        for g in &gone {
+            ledger.lost(QUEUE_FULL, (g.held, &g.scans));
         }
         let dropped = gone.iter().map(|g| g.samples).sum();
         crate::stats::count(&self.shared.counters.appended_samples, samples);

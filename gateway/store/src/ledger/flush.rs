@@ -2,13 +2,14 @@
 //! that changes leave the memory only when the transaction has worked.
 
 use super::{Cell, Changes, Inner, Ledger};
+use crate::catalog::Segment;
 use crate::marks::Numbering;
 use crate::ranges::RangeSet;
 use crate::shared::Shared;
 use crate::state::StateTx;
 use crate::{Position, StoreError};
 use riser_model::Timestamp;
-use riser_model::ledger::{HOUR, LedgerAsOf, LedgerCounts, hour_of};
+use riser_model::ledger::{LedgerAsOf, LedgerCounts, hour_of};
 use riser_wire::{Epoch, Stream};
 use rusqlite::params;
 use rustc_hash::FxHashSet;
@@ -171,7 +172,7 @@ pub(crate) fn add(tx: &StateTx<'_>, changes: &Changes) -> Result<(), StoreError>
 }
 
 /// Says up to where batches of an epoch are counted.
-pub(super) fn counted(tx: &StateTx<'_>, at: Position) -> Result<(), StoreError> {
+pub(crate) fn counted(tx: &StateTx<'_>, at: Position) -> Result<(), StoreError> {
     let sql = "INSERT INTO ledger_epoch (epoch, begins, counted) VALUES (?1, 0, ?2) \
                ON CONFLICT (epoch) DO UPDATE SET counted = max(counted, ?2)";
     let values = params![at.epoch.0.as_bytes(), at.seq];
@@ -210,23 +211,27 @@ pub(super) fn head(
 impl Shared {
     /// What is still on its way, so that the rest must add up.
     pub(crate) fn under_way(&self) -> LedgerAsOf {
-        let oldest = {
-            let catalog = self.catalog();
-            catalog.occupancy(&self.marks()).1
-        };
-        // A batch holds samples from before it was committed, and within an hour the time of a
-        // commit is only known about.
-        let before = |about: Timestamp| hour_of(Timestamp(about.0.saturating_sub(HOUR)));
+        let stored = self.oldest_open().map(hour_of);
         let queued = self.intake.oldest().map(hour_of);
         LedgerAsOf {
             at: (self.now)(),
             disk_from: queued,
-            cloud_from: oldest
-                .map(|o| before(o.about))
-                .into_iter()
-                .chain(queued)
-                .min(),
+            cloud_from: stored.into_iter().chain(queued).min(),
             cloud: self.config.keep_unsent,
         }
+    }
+
+    /// The oldest stamp among batches that are not counted as settled: the cloud may have them, but
+    /// as long as that is not counted they wait. What was back-filled is older than its commit.
+    fn oldest_open(&self) -> Option<Timestamp> {
+        let catalog = self.catalog();
+        let inner = self.ledger.lock();
+        let none = RangeSet::default();
+        let open = |s: &&Segment| {
+            let settled = inner.settled.get(&s.epoch).unwrap_or(&none);
+            !settled.covers(s.first, s.last)
+        };
+        let segments = catalog.files().iter().flat_map(|f| &f.segments);
+        segments.filter(open).map(|s| s.first_at).min()
     }
 }

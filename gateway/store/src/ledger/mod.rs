@@ -30,7 +30,7 @@ pub(crate) use counts::{Count, FileLanes};
 pub(crate) use counts::{
     are_of as counts_are_of, cell, encode as encode_counts, hour_number, of_scans,
 };
-pub(crate) use flush::{Flush, add};
+pub(crate) use flush::{Flush, add, counted};
 pub(crate) use journal::Journal;
 pub(crate) use journal::start as start_journal;
 pub(crate) use lanes::Lanes;
@@ -110,6 +110,14 @@ impl Ledger {
         for scan in scans {
             inner.count_scan(column, scan);
         }
+    }
+
+    /// Counts scans that are lost before they are stored. What is held back was not collected yet.
+    pub(crate) fn lost(&self, column: Column, (held, scans): (bool, &[ScanBatch])) {
+        if held {
+            self.count(COLLECTED, scans);
+        }
+        self.count(column, scans);
     }
 
     /// Counts what was counted beside a batch.

@@ -37,11 +37,9 @@ impl Store {
             let as_of = self.shared.under_way();
             let (generation, changes, lanes) = {
                 let inner = self.shared.ledger.lock();
-                (
-                    inner.generation,
-                    inner.changes.clone(),
-                    Arc::clone(&inner.lanes),
-                )
+                // One that rests writes nothing, so nothing can move in between.
+                let generation = (!inner.resting).then_some(inner.generation);
+                (generation, inner.changes.clone(), Arc::clone(&inner.lanes))
             };
             let wanted = filter.clone();
             let (written, mut rows) = self
@@ -51,7 +49,7 @@ impl Store {
                 })
                 .await?;
             // A writing in between has moved changes from the memory to the disk: look again.
-            if written != generation {
+            if generation.is_some_and(|number| number != written) {
                 continue;
             }
             merge(&mut rows, &changes, (&lanes, &filter));
@@ -94,7 +92,9 @@ fn ledger(rows: Rows, as_of: LedgerAsOf) -> Ledger {
 }
 
 fn bounds(filter: &LedgerFilter) -> (i64, i64) {
-    let from = filter.from.map_or(i64::MIN, |t| t.0.saturating_sub(HOUR));
+    let from = filter
+        .from
+        .map_or(i64::MIN, |t| t.0.saturating_sub(HOUR - 1));
     (from, filter.to.map_or(i64::MAX, |t| t.0))
 }
 
@@ -103,7 +103,7 @@ fn merge(rows: &mut Rows, changes: &Changes, (lanes, filter): (&super::Lanes, &L
     for ((hour, lane), counts) in changes {
         let name = lanes.called(*lane);
         let wanted = filter.lane.as_deref().is_none_or(|lane| lane == name);
-        if *hour > after && *hour < before && wanted {
+        if *hour >= after && *hour < before && wanted {
             rows.entry((*hour, name.to_owned()))
                 .or_default()
                 .add(counts);
@@ -141,7 +141,7 @@ fn rows(conn: &Connection, file: &Path, filter: &LedgerFilter) -> Result<(u64, R
     // One statement, so that number and rows are of the same moment.
     let sql = format!(
         "SELECT generation, hour, coalesce(name, ''), {COLUMNS} FROM ledger_head \
-         LEFT JOIN (ledger LEFT JOIN ledger_lane ON no = lane) ON hour > ?1 AND hour < ?2 \
+         LEFT JOIN (ledger LEFT JOIN ledger_lane ON no = lane) ON hour >= ?1 AND hour < ?2 \
          AND (?3 IS NULL OR coalesce(name, '') = ?3)"
     );
     let mut query = conn.prepare_cached(&sql).doing(doing, file)?;

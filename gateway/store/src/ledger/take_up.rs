@@ -29,11 +29,11 @@ struct Told {
     counted: u64,
 }
 
-/// Takes the ledger up. `lost` says that stored batches are gone.
+/// Takes the ledger up. `lost` says that stored batches are gone, `cloud` that they waited for one.
 pub(crate) fn take_up(
     state: &mut State,
     found: &Found,
-    (cause, lost): (Cause, bool),
+    (cause, lost, cloud): (Cause, bool, bool),
     now: riser_model::Timestamp,
 ) -> Result<Inner, StoreError> {
     let tx = state.begin(now)?;
@@ -49,8 +49,9 @@ pub(crate) fn take_up(
         generation,
         ..Inner::default()
     };
-    inner.sent.clone_from(&inner.counted_sent);
     let fresh = begin(&tx, found, &mut epochs)?;
+    inner.counted_sent.retain(|e, _| epochs.contains_key(e));
+    inner.sent.clone_from(&inner.counted_sent);
     let mut changes = replay(&tx, found, &epochs, &lanes)?;
     let known = (&lanes, &epochs);
     refused(&tx, found, known, (&mut inner.settled, &mut changes))?;
@@ -67,7 +68,8 @@ pub(crate) fn take_up(
     if start {
         changed |= account(&tx)?;
     }
-    if lost {
+    // Without a cloud nothing waits for it, so nothing can be missing that does.
+    if lost && cloud {
         damaged(&tx, found, (&lanes, &epochs))?;
     }
     inner.begins = epochs
@@ -123,14 +125,15 @@ fn begin(
     found: &Found,
     epochs: &mut FxHashMap<Epoch, Told>,
 ) -> Result<bool, StoreError> {
-    let before = epochs.len();
-    epochs.retain(|epoch, _| *epoch == found.epoch || found.catalog.last(*epoch) > 0);
-    let gone = epochs.len() != before;
-    if gone {
-        tx.execute("forget an old epoch", "DELETE FROM ledger_epoch", [])?;
-        let sql = "DELETE FROM ledger_sent WHERE epoch <> ?1";
-        if epochs.len() == 1 {
-            tx.execute("forget an old epoch", sql, [found.epoch.0.as_bytes()])?;
+    let keep = |epoch: &Epoch| *epoch == found.epoch || found.catalog.last(*epoch) > 0;
+    let gone: Vec<Epoch> = epochs.keys().filter(|e| !keep(e)).copied().collect();
+    for epoch in &gone {
+        epochs.remove(epoch);
+        for sql in [
+            "DELETE FROM ledger_epoch WHERE epoch = ?1",
+            "DELETE FROM ledger_sent WHERE epoch = ?1",
+        ] {
+            tx.execute("forget an old epoch", sql, [epoch.0.as_bytes()])?;
         }
     }
     let new = !epochs.contains_key(&found.epoch);
@@ -139,16 +142,12 @@ fn begin(
             begins: found.data_head,
             counted: found.data_head,
         };
+        let sql = "INSERT INTO ledger_epoch VALUES (?1, ?2, ?3)";
+        let values = params![found.epoch.0.as_bytes(), told.begins, told.counted];
+        tx.execute("count an epoch", sql, values)?;
         epochs.insert(found.epoch, told);
     }
-    if gone || new {
-        for (epoch, told) in &*epochs {
-            let sql = "INSERT OR REPLACE INTO ledger_epoch VALUES (?1, ?2, ?3)";
-            let values = params![epoch.0.as_bytes(), told.begins, told.counted];
-            tx.execute("count an epoch", sql, values)?;
-        }
-    }
-    Ok(gone || new)
+    Ok(new || !gone.is_empty())
 }
 
 /// Counts the batches that were committed after the last writing.

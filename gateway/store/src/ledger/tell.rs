@@ -12,8 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows told at once; the rest a minute later.
 const ROWS: usize = 500;
-/// How long hours are kept.
+/// How long hours are kept, and how many newer ones must be there before one goes: a clock that jumps
+/// ahead makes every hour old at once, but does not make new ones.
 const KEEP: i64 = 400 * Timestamp::DAY;
+const NEWER: i64 = 400 * 24;
 
 /// Puts closed hours on the event stream; true when there was one.
 pub(crate) fn tell(tx: &mut StateTx<'_>) -> Result<bool, StoreError> {
@@ -89,9 +91,10 @@ fn lanes(tx: &StateTx<'_>, names: &BTreeSet<String>) -> Result<Vec<LedgerLane>, 
 /// Forgets hours that are too old to keep. With a cloud only those of which nothing waits: samples
 /// of a clock that was far in the past are as old as that and may still be on their way.
 pub(crate) fn prune(tx: &StateTx<'_>, cloud: bool) -> Result<(), StoreError> {
-    let sql = "DELETE FROM ledger WHERE hour < ?1 AND (NOT ?2 OR collected = durable + queue_full \
+    let sql = "DELETE FROM ledger WHERE hour < ?1 AND hour < (SELECT DISTINCT hour FROM ledger \
+               ORDER BY hour DESC LIMIT 1 OFFSET ?3) AND (NOT ?2 OR collected = durable + queue_full \
                + disk + crash + retention + damaged + refused)";
-    let values = params![tx.now().0 - KEEP, cloud];
+    let values = params![tx.now().0 - KEEP, cloud, NEWER];
     tx.execute("forget old hours", sql, values).map(drop)
 }
 

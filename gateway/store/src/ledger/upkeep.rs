@@ -19,14 +19,15 @@ pub(crate) fn begin(
 ) -> Ledger {
     let lost = !recovery.set_aside.is_empty() || !recovery.missing.is_empty();
     let cause = Cause::Start(super::Journal::read(config));
-    let inner = take_up(state, found, (cause, lost), now).unwrap_or_else(|error| {
-        let error = error.chain();
-        tracing::error!(error, "the loss ledger rests until the next start");
-        Inner {
-            resting: true,
-            ..Inner::default()
-        }
-    });
+    let inner =
+        take_up(state, found, (cause, lost, config.keep_unsent), now).unwrap_or_else(|error| {
+            let error = error.chain();
+            tracing::error!(error, "the loss ledger rests until the next start");
+            Inner {
+                resting: true,
+                ..Inner::default()
+            }
+        });
     Ledger::new(inner)
 }
 
@@ -69,7 +70,8 @@ impl Writer {
 
     /// Takes the ledger up again after damage.
     pub(crate) fn ledger_anew(&self, state: &mut State, found: &Found) {
-        match take_up(state, found, (Cause::Damage, true), (self.shared.now)()) {
+        let (cloud, now) = (self.shared.config.keep_unsent, (self.shared.now)());
+        match take_up(state, found, (Cause::Damage, true, cloud), now) {
             Ok(inner) => self.shared.ledger.replace(inner),
             Err(error) => {
                 let error = error.chain();
@@ -82,7 +84,7 @@ impl Writer {
     /// What was never written goes with the process.
     pub(crate) fn count_left_over(&mut self) {
         for append in self.shared.intake.left_over() {
-            self.shared.ledger.count(DISK, &append.scans);
+            self.shared.ledger.lost(DISK, (append.held, &append.scans));
         }
         self.write_ledger();
         self.shared.ledger.close();

@@ -7,12 +7,13 @@ use crate::compact::{Adopt, temporary};
 use crate::files;
 use crate::retention::day_path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl Writer {
     /// Looks how much the history takes on the disk.
     pub(super) fn measure(&mut self) {
-        let shared = &self.shared;
+        let shared = Arc::clone(&self.shared);
         let paths: Vec<(String, PathBuf)> = {
             let catalog = shared.catalog();
             let files = catalog.files().iter();
@@ -21,6 +22,10 @@ impl Writer {
         let years = files::days(&crate::coarse::folder(&shared.config.dir)).unwrap_or_default();
         let mut sum: u64 = years.iter().map(|(_, path)| files::size(path)).sum();
         for (name, path) in paths {
+            if !path.exists() {
+                self.day_has_vanished(&name, &path);
+                continue;
+            }
             let octets = files::size(&path);
             sum += octets;
             if let Some(file) = shared.catalog().get_mut(&name) {
@@ -44,6 +49,8 @@ impl Writer {
             let detail = format!("day {} changed while it was compacted", adopt.name);
             return Err(StoreError::Compaction { detail });
         }
+        // What of it is durable is counted by the batches that go now.
+        self.write_ledger();
         files::replace(&temporary(&path), &path)?;
         if let Some(file) = self.shared.catalog().get_mut(&adopt.name) {
             file.compacted = true;

@@ -152,6 +152,12 @@ impl Writer {
     /// Sees to it that the open file is the one of today.
     pub(super) fn change_over(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let name = day_name(now);
+        if let Some(open) = &self.day
+            && !open.path.exists()
+        {
+            let (name, path) = (open.name.clone(), open.path.clone());
+            self.day_has_vanished(&name, &path);
+        }
         if self.day.as_ref().is_some_and(|day| day.name == name) {
             return Ok(());
         }

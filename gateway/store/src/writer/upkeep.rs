@@ -256,7 +256,20 @@ impl Writer {
             self.day = None;
         }
         let path = day_path(&self.shared.config, name);
-        self.set_aside(&path, error);
+        if path.exists() {
+            self.set_aside(&path, error);
+        } else {
+            tracing::error!(file = %path.display(), "a day file has vanished");
+            self.open_anew();
+        }
+    }
+
+    /// A day file that is not where it was, whoever took it away, is lost as a damaged one is.
+    pub(super) fn day_has_vanished(&mut self, name: &str, path: &std::path::Path) {
+        let gone = std::io::Error::from(std::io::ErrorKind::NotFound);
+        if let Err(error) = Err::<(), _>(gone).doing("find", path) {
+            self.day_is_damaged(name, &error);
+        }
     }
 
     /// `state.db` turned out to be damaged.
@@ -300,6 +313,8 @@ impl Writer {
         };
         let begun = state.begin((self.shared.now)()).and_then(|mut tx| {
             let epoch = crate::epoch::begin(&mut tx, reason)?;
+            // With it, so that a crash finds its batches counted from the first.
+            crate::ledger::counted(&tx, Position { epoch, seq: 0 })?;
             let numbers = tx.numbers;
             Ok((epoch, numbers, tx.commit()?))
         });
