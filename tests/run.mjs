@@ -15,6 +15,9 @@ const count = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
 const started = Date.now();
 
+/** Everything, with the ways tests have of breaking a part of a running riserd. */
+const workspace = ['--workspace', '--features', 'riserd/fault-injection'];
+
 const say = (text) => console.log(`\n== ${text} [${((Date.now() - started) / 1000).toFixed(0)} s]`);
 
 /** Runs a command, passing its output through; resolves with exit code and everything printed. */
@@ -186,9 +189,9 @@ async function all() {
   await ui();
   await webTest('web unit tests', ['test', '--silent'], readVitest);
   say('building');
-  // One selection of packages for building and testing: another would build the crates twice.
-  await must('build', 'cargo', ['build', '--workspace', '--bins', '--tests', '--quiet']);
-  await cargoTest('unit, contract, peer, fault and end-to-end tests', ['--workspace']);
+  // One selection of packages and features for building and testing: another would build the crates twice.
+  await must('build', 'cargo', ['build', ...workspace, '--bins', '--tests', '--quiet']);
+  await cargoTest('unit, contract, peer, fault and end-to-end tests', workspace);
   await webTest('browser tests', ['run', '--silent', 'e2e'], readNodeTest);
   say('done');
   if (failures.length) console.log(`Failed:\n  ${failures.join('\n  ')}`);
@@ -200,7 +203,7 @@ async function all() {
 async function faults() {
   await setup();
   say('building');
-  await must('build', 'cargo', ['build', '--workspace', '--bins', '--tests', '--quiet']);
+  await must('build', 'cargo', ['build', ...workspace, '--bins', '--tests', '--quiet']);
   await cargoTest('faults, the long set', ['-p', 'riser-faults', '--', '--ignored', '--nocapture', '--test-threads=1']);
   if (failures.length) console.log(`Failed:\n  ${failures.join('\n  ')}`);
   console.log(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
@@ -211,7 +214,7 @@ async function lint() {
   await setupNode();
   const steps = [
     ['rustfmt', 'cargo', ['fmt', '--all', '--check']],
-    ['clippy', 'cargo', ['clippy', '--workspace', '--all-targets', '--quiet', '--', '-D', 'warnings']],
+    ['clippy', 'cargo', ['clippy', ...workspace, '--all-targets', '--quiet', '--', '-D', 'warnings']],
     ['web lint', 'npm', ['run', '--silent', 'lint']],
     ['house rules', 'cargo', ['test', '--quiet', '-p', 'riser-tidy']],
   ];

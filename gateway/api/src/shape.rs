@@ -11,7 +11,7 @@ use riser_model::{
     LinkStatus, PointView, Priority, Role, TenantId, Timestamp, Value,
 };
 use riser_model::{DiskStage, Wear};
-use riser_runtime::{AdapterView, LevelView, QualityCounts};
+use riser_runtime::{AdapterView, LevelView, QualityCounts, ScheduleState};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -182,6 +182,8 @@ pub struct Overview {
     /// Points by quality.
     pub points: QualityCounts,
     /// The local history.
+    /// How the schedules are doing.
+    pub schedules: ScheduleState,
     pub store: StoreFacts,
     /// The adapters.
     pub adapters: Vec<AdapterView>,

@@ -41,13 +41,30 @@ pub(crate) fn read(path: &Path) -> Result<Certificate, ConfigError> {
         });
         uris.collect()
     });
-    let at = |time: x509_parser::time::ASN1Time| Timestamp(time.timestamp().saturating_mul(1000));
     Ok(Certificate {
         subject: parsed.subject().to_string(),
         uris,
-        from: at(parsed.validity().not_before),
+        from: start(&parsed),
         until: at(parsed.validity().not_after),
     })
+}
+
+/// The newest start among the certificates of a cloud's identity and its CA: whoever issued them
+/// knew the time, so it is not earlier now. What cannot be read says nothing.
+pub(crate) fn newest_start(cloud: &Cloud) -> Option<Timestamp> {
+    let files = [&cloud.ca, &cloud.cert];
+    let all = files.into_iter().filter_map(|file| chain(file).ok());
+    all.flatten()
+        .filter_map(|der| Some(start(&X509Certificate::from_der(&der).ok()?.1)))
+        .max()
+}
+
+fn start(certificate: &X509Certificate<'_>) -> Timestamp {
+    at(certificate.validity().not_before)
+}
+
+fn at(time: x509_parser::time::ASN1Time) -> Timestamp {
+    Timestamp(time.timestamp().saturating_mul(1000))
 }
 
 /// Why the identity towards the cloud cannot be used.

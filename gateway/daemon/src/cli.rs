@@ -59,7 +59,7 @@ enum Command {
         /// Kind of the adapter, such as `modbus`
         adapter: Option<String>,
     },
-    /// List the configured points
+    /// List the points of the configuration that runs
     Points {
         /// As JSON
         #[arg(long)]
@@ -100,7 +100,7 @@ impl Cli {
                 .map_err(|error| Failure::Other(Box::new(error))),
             Command::SampleConfig { adapter } => sample(adapter.as_deref()),
             Command::Points { json } => self.points(*json),
-            Command::Doctor => return doctor::run(&self.place.config, self.place.data_dir),
+            Command::Doctor => return doctor::run(&self.whereabouts()),
             Command::History(command) => self.history(command),
             Command::Check => self.check_store(),
             Command::ClaimCode => self.claim_code(),
@@ -121,15 +121,24 @@ impl Cli {
                 ExitCode::from(BAD_CONFIGURATION)
             }
             Err(Failure::Other(error)) => {
-                print::error_line(&print::chain(error.as_ref()));
+                print::error_line(&riser_model::chain(error.as_ref()));
                 ExitCode::FAILURE
             }
         }
     }
 
-    fn load(&self) -> Result<Config, Failure> {
-        Config::load(&self.place.config, self.place.data_dir.clone())
-            .map_err(Failure::Configuration)
+    /// What runs, or would run next; other than it seems is told.
+    fn current(&self) -> Result<versions::Current, Failure> {
+        let current = versions::current(&self.whereabouts()).map_err(Failure::Configuration)?;
+        if let Some(problems) = &current.file {
+            print::note(&format!(
+                "the configuration file cannot be used\n{problems}"
+            ));
+        }
+        if let Some(why) = &current.unheard {
+            print::note(&format!("a running riserd was not heard: {why}"));
+        }
+        Ok(current)
     }
 
     fn daemon(&self) -> Result<(), Failure> {
@@ -147,7 +156,8 @@ impl Cli {
     }
 
     fn check_config(&self) -> Result<(), Failure> {
-        let config = self.load()?;
+        let config = Config::load(&self.place.config, self.place.data_dir.clone())
+            .map_err(Failure::Configuration)?;
         if !config.identity_problems.is_empty() {
             return Err(Failure::Configuration(config.identity_problems));
         }
@@ -159,24 +169,25 @@ impl Cli {
     }
 
     fn points(&self, json: bool) -> Result<(), Failure> {
-        let config = self.load()?;
-        let text = points::list(&config.points, json);
+        let current = self.current()?;
+        print::note(&format!("points of {}", current.which));
+        let text = points::list(&current.config.points, json);
         print::line(text.trim_end());
         Ok(())
     }
 
     fn history(&self, command: &HistoryCommand) -> Result<(), Failure> {
-        let config = self.load()?;
+        let config = self.current()?.config;
         history::run(&config, command).map_err(Failure::Other)
     }
 
     fn check_store(&self) -> Result<(), Failure> {
-        let config = self.load()?;
+        let config = self.current()?.config;
         history::check(&config.gateway.data_dir).map_err(Failure::Other)
     }
 
     fn claim_code(&self) -> Result<(), Failure> {
-        let config = self.load()?;
+        let config = self.current()?.config;
         let code = secrets::known_claim_code(&config.gateway.data_dir)
             .map_err(|error| Failure::Other(Box::new(error)))?;
         print::line(&code.to_string());
@@ -184,23 +195,23 @@ impl Cli {
     }
 
     fn ledger(&self, args: &LedgerArgs) -> Result<(), Failure> {
-        let config = self.load()?;
+        let config = self.current()?.config;
         ledger::run(&config, args).map_err(|error| Failure::Other(Box::new(error)))
     }
 
     fn quarantine(&self, args: &QuarantineArgs) -> Result<(), Failure> {
-        let config = self.load()?;
+        let config = self.current()?.config;
         quarantine::run(&config, args).map_err(Failure::Other)
     }
 
     fn audit(&self, command: &AuditCommand) -> Result<(), Failure> {
-        let config = self.load()?;
+        let config = self.current()?.config;
         audit::run(&config, command).map_err(|error| Failure::Other(Box::new(error)))
     }
 
     fn backup(&self, command: &BackupCommand) -> Result<(), Failure> {
         let done = match command {
-            BackupCommand::Create(args) => backup::command::run(&self.load()?, args),
+            BackupCommand::Create(args) => backup::command::run(&self.current()?.config, args),
             BackupCommand::Show(args) => backup::command::show(args),
         };
         done.map_err(|error| Failure::Other(Box::new(error)))

@@ -9,6 +9,7 @@ mod problem;
 
 pub(crate) use problem::Problems;
 
+use crate::certificate;
 use crate::clock::{ClockSettings, SYNCHRONISED, Wait};
 use riser_adapter::{BuildContext, Kind};
 use riser_api::TlsFiles;
@@ -50,6 +51,17 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// How the clock is looked at; it remembers the time in the data folder. What the gateway's own
+    /// certificates say to be over is over.
+    pub(crate) fn clock(&self) -> ClockSettings {
+        ClockSettings {
+            marker: self.gateway.clock_synchronised_file.clone(),
+            wait: self.gateway.clock_wait,
+            dir: Some(self.gateway.data_dir.clone()),
+            past: self.cloud.as_ref().and_then(certificate::newest_start),
+        }
+    }
+
     /// What it says, in numbers.
     pub(crate) fn summary(&self) -> String {
         let devices: std::collections::BTreeSet<_> =
@@ -105,17 +117,6 @@ pub(crate) struct Gateway {
     /// Longest time they are held back.
     #[serde(default = "hold_hours")]
     pub(crate) clock_hold_hours: u32,
-}
-
-impl Gateway {
-    /// How the clock is looked at; it remembers the time in the data folder.
-    pub(crate) fn clock(&self) -> ClockSettings {
-        ClockSettings {
-            marker: self.clock_synchronised_file.clone(),
-            wait: self.clock_wait,
-            dir: Some(self.data_dir.clone()),
-        }
-    }
 }
 
 fn hold_hours() -> u32 {

@@ -10,24 +10,24 @@ mod nowhere;
 mod running;
 
 use crate::clock::GatewayClock;
-use crate::config::Config;
+use crate::config::{Config, Problems};
 use crate::print;
+use crate::versions::{self, Current, Whereabouts};
 use finding::{Finding, Verdict};
 use riser_adapter::{Clock, SystemClock};
 use riser_model::{ClockState, Timestamp};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// No gateway was built before 2025-01-01.
 const BUILT_AFTER: Timestamp = Timestamp(1_735_689_600_000);
 
 /// Looks, prints every finding as it comes, and fails when something is broken.
-pub(crate) fn run(file: &Path, data_dir: Option<PathBuf>) -> ExitCode {
+pub(crate) fn run(place: &Whereabouts) -> ExitCode {
     let executor = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let broken = match executor {
-        Ok(executor) => executor.block_on(Box::pin(look(file, data_dir))),
+        Ok(executor) => executor.block_on(Box::pin(look(place))),
         Err(error) => {
             print::error_line(&format!("could not start the executor: {error}"));
             return ExitCode::FAILURE;
@@ -57,20 +57,17 @@ impl Report {
     }
 }
 
-async fn look(file: &Path, data_dir: Option<PathBuf>) -> usize {
+async fn look(place: &Whereabouts) -> usize {
     let mut report = Report::default();
-    let config = match Config::load(file, data_dir) {
-        Ok(config) => config,
+    let current = match versions::current(place) {
+        Ok(current) => current,
         Err(problems) => {
-            report.add(problems.0.into_iter().map(|problem| {
-                let place = problem.file.display().to_string();
-                Finding::broken("config", &place, &problem.to_string(), "correct the file")
-            }));
+            report.add(wrong(problems));
             return report.broken;
         }
     };
-    let place = file.display().to_string();
-    report.add([Finding::good("config", &place, &config.summary())]);
+    report.add(configuration(place, &current));
+    let config = current.config;
     let daemon = running::look(&config).await;
     report.add([daemon.finding(&config)]);
     report.add(disk::look(&config));
@@ -81,9 +78,35 @@ async fn look(file: &Path, data_dir: Option<PathBuf>) -> usize {
     report.broken
 }
 
+fn wrong(problems: Problems) -> impl Iterator<Item = Finding> {
+    problems.0.into_iter().map(|problem| {
+        let place = problem.file.display().to_string();
+        Finding::broken("config", &place, &problem.to_string(), "correct the file")
+    })
+}
+
+/// Which configuration everything below is about, and what should be known of the file beside it.
+fn configuration(place: &Whereabouts, current: &Current) -> Vec<Finding> {
+    let file = place.file.display().to_string();
+    let mut found: Vec<Finding> = wrong(current.file.clone().unwrap_or_default()).collect();
+    if let Some(why) = &current.unheard {
+        let text = format!("a running riserd was not heard: {why}");
+        let advice = "ask as the user riserd runs as, such as with sudo -u riser";
+        found.push(Finding::doubtful("config", "console", &text, advice));
+    }
+    let text = format!("{}; {}", current.which, current.config.summary());
+    found.push(Finding::good("config", &file, &text));
+    if current.file_is_new {
+        let text = "is not what runs: it takes its place at the next start";
+        let advice = "apply it now (riserd config apply), or put it back";
+        found.push(Finding::doubtful("config", &file, text, advice));
+    }
+    found
+}
+
 fn clock(config: &Config) -> Finding {
     let marker = &config.gateway.clock_synchronised_file;
-    let mut settings = config.gateway.clock();
+    let mut settings = config.clock();
     settings.dir = None;
     let clock = GatewayClock::open(settings);
     let place = marker.display().to_string();

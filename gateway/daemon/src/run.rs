@@ -6,6 +6,7 @@ mod cloud;
 mod disk;
 mod gateway;
 mod notify;
+mod part;
 mod start;
 mod time;
 
@@ -37,8 +38,10 @@ const BLOCKING: usize = 4;
 const GRACE: Duration = Duration::from_millis(4_500);
 /// What the field gets of it: writes under way are finished, buses are left in order.
 const FIELD_GRACE: Duration = Duration::from_millis(2_000);
-/// How often the clock's trust is looked up.
+/// How often the clock's trust and the disk's room are looked up.
 const LOOK: Duration = Duration::from_secs(10);
+/// How often it is looked for parts that have ended.
+const WATCH: Duration = Duration::from_secs(2);
 
 /// The daemon could not start, or could not stop in order.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +136,7 @@ async fn one_life(
     told: &mut Told,
 ) -> Result<Next, RunError> {
     let config = &mut choice.config;
-    let clock = Arc::new(GatewayClock::open(config.gateway.clock()));
+    let clock = Arc::new(GatewayClock::open(config.clock()));
     let hold_hours = config.gateway.clock_hold_hours;
     introduce(config);
     let now_clock = Arc::clone(&clock);
@@ -153,30 +156,13 @@ async fn one_life(
     notify::ready(&gateway.url);
     let watchdog = notify::watchdog(gateway.runtime.clone());
     let link = gateway.link.status.clone();
-    let mut waiting = Waiting::new((&clock, &store), link, hold_hours);
-    let mut look = interval(LOOK);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut broken = None;
-    let signal = loop {
-        tokio::select! {
-            signal = told.stop() => break Some(signal),
-            () = again.notified() => break None,
-            _ = look.tick() => {
-                waiting.look();
-                disk::look(&gateway.runtime, &store);
-                broken = gateway.broken(&store);
-                if let Some(part) = &broken {
-                    tracing::error!(part, "ended by a defect; everything has to be started anew");
-                    break None;
-                }
-            }
-        }
-    };
-    if let Some(signal) = signal {
+    let waiting = Waiting::new((&clock, &store), link, hold_hours);
+    let over = until_over(told, &again, (&gateway, &store), waiting).await;
+    if let Over::Told(signal) = over {
         tracing::info!(signal, "stopping");
         notify::stopping();
     }
-    if broken.is_none() {
+    if !matches!(over, Over::Broken(_)) {
         ended_in_order(&store).await;
     }
     let late = tokio::select! {
@@ -185,10 +171,42 @@ async fn one_life(
     };
     drop(watchdog);
     clock.keep();
-    if let Some(part) = broken {
-        return Err(RunError::Broken { part });
+    outcome(over, late)
+}
+
+/// Why a life is over.
+enum Over {
+    /// Somebody said so.
+    Told(&'static str),
+    /// Everything is to be started again, with another configuration.
+    Again,
+    /// A part is gone that nothing but a new start of the process brings back.
+    Broken(String),
+}
+
+async fn until_over(
+    told: &mut Told,
+    again: &Notify,
+    (gateway, store): (&Gateway, &Store),
+    mut waiting: Waiting,
+) -> Over {
+    let (mut look, mut watch) = (interval(LOOK), interval(WATCH));
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            signal = told.stop() => return Over::Told(signal),
+            () = again.notified() => return Over::Again,
+            _ = look.tick() => {
+                waiting.look();
+                disk::look(&gateway.runtime, store);
+            }
+            _ = watch.tick() => if let Some(part) = gateway.broken(store) {
+                tracing::error!(part, "ended by a defect; everything has to be started anew");
+                return Over::Broken(part);
+            }
+        }
     }
-    outcome(signal, late)
 }
 
 fn introduce(config: &mut Config) {
@@ -212,7 +230,7 @@ async fn not_started(
 ) -> Result<Next, RunError> {
     let why = format!(
         "riserd could not start with it: {}",
-        crate::print::chain(&error)
+        riser_model::chain(&error)
     );
     let gone = match running {
         Some(running) => versions::give_up(store, running, &why).await,
@@ -222,11 +240,12 @@ async fn not_started(
     if gone { Ok(Next::Again) } else { Err(error) }
 }
 
-fn outcome(signal: Option<&str>, late: Vec<String>) -> Result<Next, RunError> {
-    match (signal, late.is_empty()) {
-        (_, false) => Err(RunError::Late { late }),
-        (None, true) => Ok(Next::Again),
-        (Some(_), true) => {
+fn outcome(over: Over, late: Vec<String>) -> Result<Next, RunError> {
+    match over {
+        Over::Broken(part) => Err(RunError::Broken { part }),
+        _ if !late.is_empty() => Err(RunError::Late { late }),
+        Over::Again => Ok(Next::Again),
+        Over::Told(_) => {
             tracing::info!("stopped");
             Ok(Next::Stop)
         }

@@ -141,7 +141,7 @@ impl Drills {
         let mut health = self.tell.borrow().clone().unwrap_or_default();
         health.at = Some(begun);
         health.ok = Some(result.is_ok());
-        health.error = result.as_ref().err().map(|e| print::chain(e));
+        health.error = result.as_ref().err().map(|e| riser_model::chain(e));
         if let Ok((file, octets)) = &result {
             health.last_ok = Some(begun);
             health.file = Some(file.display().to_string());

@@ -51,6 +51,8 @@ pub(crate) struct ClockSettings {
     pub(crate) wait: Wait,
     /// Folder to remember the time in; `None` to leave no trace.
     pub(crate) dir: Option<PathBuf>,
+    /// A time that is over for another reason, such as the start of a certificate that is here.
+    pub(crate) past: Option<Timestamp>,
 }
 
 /// The gateway's clock.
@@ -82,6 +84,7 @@ impl GatewayClock {
         let line = Timeline::new(
             Known {
                 built: built(),
+                past: settings.past.map_or(0, |at| at.0),
                 last: kept.last,
                 unseen: if kept.last == 0 { 0 } else { KEEP_EVERY },
                 continued: kept.assumed.filter(|_| kept.boot == boot),
@@ -264,6 +267,7 @@ mod tests {
             marker: dir.join("synchronized"),
             wait,
             dir: Some(dir.to_owned()),
+            past: None,
         }
     }
 
@@ -297,6 +301,19 @@ mod tests {
         assert_eq!(step.state, ClockState::Synchronised);
         assert!(!clock.is_assumed());
         assert_eq!(clock.look(), None, "told once");
+    }
+
+    #[test]
+    fn no_stamp_is_before_the_start_of_a_certificate() {
+        let dir = tempfile::tempdir().unwrap();
+        let ahead = reading(false).wall + 7_200_000;
+        let settings = ClockSettings {
+            past: Some(Timestamp(ahead)),
+            ..settings(dir.path(), Wait::Never)
+        };
+        let clock = GatewayClock::open(settings);
+        assert!(clock.is_assumed());
+        assert!((ahead..ahead + 60_000).contains(&clock.now().0));
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub(crate) struct Reading {
 pub(crate) struct Known {
     /// When this program was built; no stamp is before it.
     pub(crate) built: i64,
+    /// Another time that is over; no stamp is before it, unless a time service says so.
+    pub(crate) past: i64,
     /// The latest time known from before; no stamp is before it, unless a time service says so.
     pub(crate) last: i64,
     /// How far stamps may have gone beyond `last` unseen.
@@ -78,7 +80,13 @@ pub(crate) struct Timeline {
 
 impl Timeline {
     pub(crate) fn new(known: Known, now: Reading) -> Self {
-        let floor = known.built.max(known.last);
+        // One that lies as far ahead as no clock is believed says nothing.
+        let past = Some(known.past).filter(|past| past - known.built <= HORIZON);
+        let known = Known {
+            past: past.unwrap_or(0),
+            ..known
+        };
+        let floor = known.built.max(known.past).max(known.last);
         let actual = now.wall - now.mono;
         let mut line = Self {
             built: known.built,
@@ -97,7 +105,8 @@ impl Timeline {
         if let Some(Assumed { offset, since }) = known.continued {
             (line.offset, line.assumed) = (offset, Some(since));
         } else if !trusted && !looks_right {
-            let from = known.built.max(known.last.saturating_add(known.unseen));
+            let last = known.last.saturating_add(known.unseen);
+            let from = known.built.max(known.past).max(last);
             (line.offset, line.assumed) = (from - now.mono, Some(Timestamp(from)));
         } else if !trusted && !known.believe {
             line.assumed = Some(Timestamp(now.wall));

@@ -9,6 +9,7 @@ const HOUR: i64 = 3_600_000;
 fn known() -> Known {
     Known {
         built: BUILT,
+        past: 0,
         last: 0,
         unseen: 0,
         continued: None,
@@ -197,4 +198,23 @@ fn a_time_service_is_right_even_against_what_is_remembered() {
         (line.now(0).0, line.state()),
         (TRUE, ClockState::Synchronised)
     );
+}
+
+#[test]
+fn a_certificate_says_what_time_it_is_not_and_a_time_service_may_say_otherwise() {
+    let past = BUILT + 400 * 86_400_000;
+    let known = Known { past, ..known() };
+    let mut line = Timeline::new(known, at(5_000, 5_000, false));
+    assert_eq!(line.now(5_000).0, past, "a box in 1970");
+    // One that is only behind the certificate is as wrong.
+    let behind = Timeline::new(known, at(0, past - HOUR, false));
+    assert_eq!(behind.now(0).0, past);
+    // Issued by a clock that was ahead: whoever knows the time is believed.
+    let step = line.look(at(6_000, past - HOUR, true)).expect("set");
+    assert_eq!(step.to.0, past - HOUR);
+    assert_eq!(line.state(), ClockState::Synchronised);
+    // What cannot be is not followed.
+    let past = BUILT + 2 * HORIZON;
+    let line = Timeline::new(Known { past, ..known }, at(5_000, 5_000, false));
+    assert_eq!(line.now(5_000).0, BUILT);
 }

@@ -29,7 +29,7 @@ pub(super) fn check(
         tls.key = reading.path(std::mem::take(&mut tls.key));
         match riser_api::load_tls(&tls.files()) {
             Ok(tls) => config.tls = Some(tls),
-            Err(error) => reading.wrong(top, "http.tls", crate::print::chain(&error)),
+            Err(error) => reading.wrong(top, "http.tls", riser_model::chain(&error)),
         }
     }
     config.identity_problems = reading.apart(|reading| identity(reading, config, top));
@@ -148,7 +148,7 @@ fn identity(reading: &mut Reading, config: &Config, top: &Place) {
     };
     let place = top.within("cloud");
     if let Err(error) = certificate::client_tls(cloud) {
-        reading.wrong(&place, error.key(), crate::print::chain(&error));
+        reading.wrong(&place, error.key(), riser_model::chain(&error));
         return;
     }
     let own = format!("urn:riser:{}:{}", config.gateway.tenant, config.gateway.id);

@@ -62,7 +62,7 @@ async fn reach(cloud: &Cloud) -> Result<(), (String, &'static str)> {
         .map_err(|e| (format!("no connection to {}: {e}", at()), route))?;
 
     let trust = "compare 'ca' in [cloud] with the CA of the cloud, and look at both clocks";
-    let tls = certificate::client_tls(cloud).map_err(|e| (crate::print::chain(&e), trust))?;
+    let tls = certificate::client_tls(cloud).map_err(|e| (riser_model::chain(&e), trust))?;
     let server = ServerName::try_from(cloud.host.clone()).map_err(|e| {
         (
             format!("'{}' is no name of a server: {e}", cloud.host),

@@ -2,7 +2,6 @@
 
 use super::finding::Finding;
 use crate::config::Config;
-use crate::print;
 use riser_store::StoreConfig;
 use std::path::Path;
 
@@ -89,7 +88,7 @@ fn store(dir: &Path, place: &str) -> Vec<Finding> {
         Err(error) => vec![Finding::broken(
             "store",
             place,
-            &print::chain(&error),
+            &riser_model::chain(&error),
             "run this as the user of riserd",
         )],
     }

@@ -5,7 +5,6 @@ use super::finding::Finding;
 use super::nowhere::Nowhere;
 use super::running::Daemon;
 use crate::config::{AdapterEntry, Config};
-use crate::print;
 use riser_adapter::{AdapterContext, HealthBoard, SampleSink, SystemClock};
 use riser_model::{DeviceState, LaneHealth, LaneState};
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! What the daemon does beside the flow of samples: it keeps the
 //! audit log bounded and checked, enters what was done at the console, and makes backups. Owns when.
 
+use super::part::Part;
 use crate::backup::{Health, Source, start_drills};
 use crate::clock::GatewayClock;
 use crate::config::{Audit, Config};
@@ -12,7 +13,6 @@ use riser_store::Store;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// How often the whole audit chain is checked and old entries go.
@@ -26,7 +26,7 @@ pub(super) struct Chores {
     pub(super) backup: Health,
     /// Told when somebody wants a backup now.
     pub(super) backup_now: Arc<Notify>,
-    tasks: Vec<JoinHandle<()>>,
+    parts: Vec<Part>,
 }
 
 impl Chores {
@@ -46,17 +46,26 @@ impl Chores {
             store.clone(),
             config.gateway.data_dir.clone(),
         ));
-        let tasks = drills.into_iter().chain([records, deeds]).collect();
+        let drills = drills.map(|task| Part::new("the backups", task));
+        let own = [
+            Part::new("the checking of the audit log", records),
+            Part::new("the record of what is done at the console", deeds),
+        ];
         Self {
             backup,
             backup_now,
-            tasks,
+            parts: drills.into_iter().chain(own).collect(),
         }
     }
 
     /// Ends them; nothing of theirs is half done.
     pub(super) fn stop(&self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.parts.iter().for_each(Part::abort);
+    }
+
+    /// What must not end before.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.parts.iter()
     }
 }
 

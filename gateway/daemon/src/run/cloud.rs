@@ -81,7 +81,8 @@ impl CloudSlot {
         // Somebody exchanges the link just now.
         let link = self.link.try_lock().ok()?;
         let running = link.running.as_ref()?;
-        part::broken(running.wires.iter().chain([&running.link]))
+        // When the link ends its wires do; it is to be named.
+        part::broken([&running.link].into_iter().chain(&running.wires))
     }
 
     /// Ends the link, after it had until `deadline` to say goodbye.

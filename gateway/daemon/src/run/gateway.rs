@@ -2,6 +2,7 @@
 
 use super::chores::Chores;
 use super::cloud::{CloudLink, CloudSlot};
+use super::part::{self, Part};
 use super::start::{forget_code_when_claimed, serve, start_runtime, unclaimed};
 use super::{FIELD_GRACE, GRACE, RunError, close_store, store_error};
 use crate::clock::GatewayClock;
@@ -12,9 +13,8 @@ use riser_runtime::Runtime;
 use riser_store::{ConfigurationDocument, Now, Store};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// What a life begins with beside its configuration.
@@ -29,9 +29,9 @@ pub(super) struct Gateway {
     pub(super) runtime: Runtime,
     pub(super) link: CloudSlot,
     /// The desk of the configuration and its socket.
-    desk: Vec<JoinHandle<()>>,
+    desk: Vec<Part>,
     chores: Chores,
-    pages: JoinHandle<()>,
+    pages: Part,
     stop_pages: CancellationToken,
     pub(super) url: String,
 }
@@ -43,11 +43,12 @@ impl Outset {
         (choice, jobs, asks): (Choice, mpsc::Receiver<ConfigurationJob>, ConfigurationDesk),
         store: &Store,
         (runtime, link, clock): (&Runtime, &CloudSlot, &Arc<GatewayClock>),
-    ) -> Vec<JoinHandle<()>> {
+    ) -> Vec<Part> {
         let Some(running) = self.running else {
             return Vec::new();
         };
-        let console = versions::listen(&choice.config.gateway.data_dir, asks);
+        let (told, shown) = watch::channel(DeskParts::told(&running));
+        let console = versions::listen(&choice.config.gateway.data_dir, asks, shown);
         let parts = DeskParts {
             place: self.place,
             config: choice.config,
@@ -58,8 +59,10 @@ impl Outset {
             link: link.clone(),
             clock: clock.clone(),
             again: self.again,
+            told,
         };
-        let desk = Desk::start(parts, jobs);
+        let desk = Part::new("the keeping of the configuration", Desk::start(parts, jobs));
+        let console = console.map(|task| Part::new("the console", task));
         console.into_iter().chain([desk]).collect()
     }
 }
@@ -121,7 +124,7 @@ impl Gateway {
             runtime,
             link,
             chores,
-            pages: serve(listening, face, &stop_pages),
+            pages: Part::new("the local pages", serve(listening, face, &stop_pages)),
             stop_pages,
             url,
         })
@@ -132,10 +135,15 @@ impl Gateway {
         if !store.is_writing() {
             return Some("the writing of the store".to_owned());
         }
-        if self.pages.is_finished() {
-            return Some("the local pages".to_owned());
-        }
-        self.runtime.broken()
+        let own = self
+            .desk
+            .iter()
+            .chain([&self.pages])
+            .chain(self.chores.parts());
+        part::broken(own)
+            .or_else(|| self.link.broken())
+            .map(str::to_owned)
+            .or_else(|| self.runtime.broken())
     }
 
     /// Ends everything, in the order of the flow, and names who was cut off.
@@ -143,7 +151,7 @@ impl Gateway {
         let deadline = Instant::now() + GRACE;
         self.stop_pages.cancel();
         self.chores.stop();
-        self.desk.iter().for_each(JoinHandle::abort);
+        self.desk.iter().for_each(Part::abort);
         let mut late = self.runtime.shutdown(FIELD_GRACE).await.late;
         self.link
             .stop(
@@ -151,12 +159,8 @@ impl Gateway {
                 &mut late,
             )
             .await;
-        let pages = self.pages.abort_handle();
         let soon = deadline.min(Instant::now() + Duration::from_millis(500));
-        if timeout_at(soon, self.pages).await.is_err() {
-            pages.abort();
-            late.push("local pages".to_owned());
-        }
+        self.pages.end(soon, &mut late).await;
         let least = Instant::now() + Duration::from_millis(500);
         close_store(store, deadline.max(least), &mut late).await;
         late

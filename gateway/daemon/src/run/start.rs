@@ -61,7 +61,7 @@ pub(super) fn forget_code_when_claimed(face: &Face, data_dir: PathBuf) {
         if claimed.wait_for(|claimed| *claimed).await.is_ok()
             && let Err(error) = secrets::forget_claim_code(&data_dir)
         {
-            tracing::warn!(error = %crate::print::chain(&error), "the claim code is of no use any more");
+            tracing::warn!(error = %riser_model::chain(&error), "the claim code is of no use any more");
         }
     });
 }

@@ -225,6 +225,9 @@ fn effects(effects: &ConfigurationEffects) -> String {
     if effects.rules {
         said.push("rules swapped".to_owned());
     }
+    if effects.schedules {
+        said.push("schedules swapped".to_owned());
+    }
     if effects.link {
         said.push("link to the cloud made again".to_owned());
     }

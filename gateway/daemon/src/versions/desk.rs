@@ -5,9 +5,9 @@
 use super::document::Document;
 use super::gate::{self, Before};
 use super::secret::redact;
+use super::socket::Running;
 use super::{SUBJECT, Whereabouts};
 use crate::config::Config;
-use crate::print;
 use crate::run::CloudSlot;
 use riser_adapter::Clock;
 use riser_api::ConfigurationJob;
@@ -20,7 +20,7 @@ use riser_runtime::{AdapterSpec, Change, Runtime};
 use riser_store::{ConfigurationDocument, Deed, NewConfiguration, Store, StoreError, Trace};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use uuid::Uuid;
@@ -40,6 +40,18 @@ pub(crate) struct DeskParts {
     pub(crate) clock: Arc<dyn Clock>,
     /// Told when everything has to be started again to take a change up.
     pub(crate) again: Arc<Notify>,
+    /// What is said to run, to whoever asks at the console.
+    pub(crate) told: watch::Sender<Running>,
+}
+
+impl DeskParts {
+    /// The version that runs, whole.
+    pub(crate) fn told(document: &ConfigurationDocument) -> Running {
+        Running {
+            version: document.version.clone(),
+            document: document.body.clone(),
+        }
+    }
 }
 
 /// The desk.
@@ -134,6 +146,7 @@ impl Desk {
     fn take_up(&mut self) {
         self.since = Instant::now();
         let running = &self.parts.running;
+        self.parts.told.send_replace(DeskParts::told(running));
         let until = running.version.until;
         self.waiting = until
             .filter(|_| running.version.state == ConfigurationState::Waiting)
@@ -157,9 +170,16 @@ impl Desk {
         let changes = !matches!(
             job.ask,
             ConfigurationAsk::Check { .. }
+                | ConfigurationAsk::Preview { .. }
                 | ConfigurationAsk::Show { .. }
                 | ConfigurationAsk::Compare { .. }
         );
+        if changes && self.answered(&asker).await {
+            let text = "this request was answered before; the audit log says how";
+            // Whoever asked may be gone.
+            let _ = job.reply.send(Err(refusal(Kind::Conflict, text)));
+            return;
+        }
         let answer = self.answer(job.ask, &asker).await;
         if let Err(refused) = &answer
             && changes
@@ -182,6 +202,7 @@ impl Desk {
     async fn answer(&mut self, ask: ConfigurationAsk, asker: &Asker) -> Answer {
         match ask {
             ConfigurationAsk::Check { document } => self.check(&document),
+            ConfigurationAsk::Preview { document } => self.preview(&document),
             ConfigurationAsk::Apply {
                 document,
                 confirm_seconds,
@@ -250,6 +271,7 @@ impl Desk {
             note,
             until,
             before: serde_json::to_string(&before).unwrap_or_default(),
+            differences: answer.differences.clone(),
         };
         self.put(new, (config, document), asker).await?;
         let version = self.parts.running.version.clone();
@@ -321,9 +343,10 @@ impl Desk {
             stop: effects.stopped.clone(),
             start: names.filter_map(starts).collect(),
             rules: effects.rules.then(|| config.rules.clone()),
+            schedules: effects.schedules.then(|| config.schedules.clone()),
         };
         let changed = self.parts.runtime.change(change).await;
-        changed.map_err(|error| print::chain(&error))?;
+        changed.map_err(|error| riser_model::chain(&error))?;
         if effects.link
             && let Some(cloud) = &config.cloud
         {

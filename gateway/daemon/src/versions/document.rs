@@ -20,7 +20,7 @@ const MARK: &str = "riser-configuration-1\n";
 /// Differences listed at most.
 const DIFFERENCES: usize = 500;
 /// Sections that are exchanged while everything else runs.
-const LIVE: [&str; 3] = ["adapter", "rule", "cloud"];
+const LIVE: [&str; 4] = ["adapter", "rule", "schedule", "cloud"];
 
 /// A document.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,6 +116,7 @@ impl Document {
         effects.stopped = gone.cloned().collect();
         let form = |table: &Table, key: &str| table.get(key).map(canonical);
         effects.rules = form(&self.table, "rule") != form(&new.table, "rule");
+        effects.schedules = form(&self.table, "schedule") != form(&new.table, "schedule");
         let sections: BTreeSet<&String> = self.table.keys().chain(new.table.keys()).collect();
         for section in sections {
             if !LIVE.contains(&section.as_str())
@@ -309,6 +310,9 @@ key = \"r\"
             (vec!["c".into()], vec!["b".into()])
         );
         assert!(effects.rules);
+        let timed = document(&format!("{BASE}[[schedule]]\nkey = \"t\"\n"));
+        let effects = base.effects(&timed);
+        assert!(effects.schedules && effects.whole.is_empty() && effects.restarted.is_empty());
         let port = document(&BASE.replace(":80", ":81"));
         assert_eq!(base.effects(&port).whole, ["http"]);
         let cloud = document(&format!("{BASE}[cloud]\nurl = \"mqtts://x\"\n"));

@@ -1,13 +1,15 @@
 //! The configuration as numbered documents. Owns which one runs (`choose`), how another takes its
 //! place and when it is taken back (`desk`, `gate`), and the ways in: the console (`socket`,
-//! `command`), the local pages and the cloud.
+//! `command`), the local pages and the cloud. `current` says which one commands at the console speak of.
 
 mod choose;
 pub(crate) mod command;
+mod current;
 mod desk;
 mod document;
 mod ending;
 mod gate;
+mod preview;
 mod reading;
 mod secret;
 mod socket;
@@ -15,6 +17,7 @@ mod walk;
 mod watching;
 
 pub(crate) use choose::Choice;
+pub(crate) use current::{Current, current};
 pub(crate) use desk::{Desk, DeskParts};
 pub(crate) use document::Document;
 pub(crate) use socket::listen;
@@ -85,7 +88,7 @@ pub(crate) fn boot(place: &Whereabouts) -> Result<Choice, Problems> {
     let (dir, now) = match &file {
         Ok((config, _)) => (
             config.gateway.data_dir.clone(),
-            GatewayClock::open(config.gateway.clock()).now(),
+            GatewayClock::open(config.clock()).now(),
         ),
         Err(_) => (place.likely_data_dir(), SystemClock.now()),
     };
@@ -109,12 +112,15 @@ pub(crate) async fn settle(
         store.revert_configuration(*version, deed).await?;
     }
     if choice.from_file {
+        let ran = store.configuration().await?;
+        let ran = ran.and_then(|ran| Document::of_text(&ran.body).ok());
         let new = NewConfiguration {
             sha256: choice.document.sha256,
             body: choice.document.text.clone(),
             note: String::new(),
             until: None,
             before: String::new(),
+            differences: ran.map_or_else(Vec::new, |ran| ran.differences(&choice.document)),
         };
         let by = Trace::new("riserd", "file");
         store.add_configuration(new, Deed::by(by)).await?;

@@ -1,7 +1,7 @@
-//! What the desk reads: the documents that are kept, and one that is given. Owns what makes a given
+//! What the desk reads: the documents that are kept, one that is given, and who was answered before. Owns what makes a given
 //! document unfit, beside what its sections say themselves; changes nothing.
 
-use super::desk::{Answer, Desk, refusal, store_refusal};
+use super::desk::{Answer, Asker, Desk, refusal, store_refusal};
 use super::document::Document;
 use super::secret::revealed;
 use crate::config::Config;
@@ -10,9 +10,24 @@ use riser_model::{
     ConfigurationAnswer, ConfigurationRefusal, ConfigurationRefusalKind as Kind,
     ConfigurationReply, ConfigurationState,
 };
-use riser_store::ConfigurationDocument;
+use riser_store::{AuditFilter, ConfigurationDocument};
 
 impl Desk {
+    /// Whether a request from afar was answered before: the cloud sends one again until it has heard,
+    /// and what was taken back since then must not come again. One that cannot be looked up is new.
+    pub(super) async fn answered(&self, asker: &Asker) -> bool {
+        let Some(request) = asker.request else {
+            return false;
+        };
+        let filter = AuditFilter {
+            search: Some(request.to_string()),
+            limit: 1,
+            ..AuditFilter::default()
+        };
+        let known = self.parts.store.audit(filter).await;
+        known.is_ok_and(|entries| !entries.is_empty())
+    }
+
     pub(super) async fn find(
         &self,
         version: Option<u32>,

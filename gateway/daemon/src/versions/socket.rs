@@ -1,9 +1,12 @@
 //! The way in from the console: a socket in the data folder only its owner may open. Owns the talk on
-//! it: one line of JSON each way.
+//! it: one line of JSON each way. It also says which configuration runs, whole: who may open the socket
+//! may open the store.
 
 use riser_api::ConfigurationDesk;
 use riser_model::configuration::DOCUMENT_MAX;
-use riser_model::{ConfigurationAsk, ConfigurationRefusal, ConfigurationReply};
+use riser_model::{
+    ConfigurationAsk, ConfigurationRefusal, ConfigurationReply, ConfigurationVersion,
+};
 use riser_store::Trace;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader, Write};
@@ -12,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -30,7 +33,30 @@ struct Question {
     /// Who sits there, as the console says; who may open the socket is settled by the file.
     person: String,
     #[serde(flatten)]
-    ask: ConfigurationAsk,
+    ask: Ask,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Ask {
+    Configuration(ConfigurationAsk),
+    Own(OwnAsk),
+}
+
+/// What only a console may ask.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+enum OwnAsk {
+    /// Which configuration runs, secrets and all.
+    Running,
+}
+
+/// The configuration that runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Running {
+    pub(crate) version: ConfigurationVersion,
+    /// TOML, as it is kept.
+    pub(crate) document: String,
 }
 
 /// An answer.
@@ -39,6 +65,7 @@ struct Question {
 enum Reply {
     Done(Box<ConfigurationReply>),
     Refused(ConfigurationRefusal),
+    Running(Box<Running>),
 }
 
 /// The socket cannot be had.
@@ -65,7 +92,11 @@ pub(crate) enum ConsoleError {
 }
 
 /// Listens until dropped. Without a socket the gateway works all the same.
-pub(crate) fn listen(data_dir: &Path, desk: ConfigurationDesk) -> Option<JoinHandle<()>> {
+pub(crate) fn listen(
+    data_dir: &Path,
+    desk: ConfigurationDesk,
+    running: watch::Receiver<Running>,
+) -> Option<JoinHandle<()>> {
     let path = data_dir.join(NAME);
     let open = || -> std::io::Result<UnixListener> {
         // Left by one that was cut off; the lock of the store says that no other one runs here.
@@ -78,7 +109,7 @@ pub(crate) fn listen(data_dir: &Path, desk: ConfigurationDesk) -> Option<JoinHan
         Ok(listener)
     };
     match open() {
-        Ok(listener) => Some(tokio::spawn(serve(listener, desk))),
+        Ok(listener) => Some(tokio::spawn(serve(listener, desk, running))),
         Err(error) => {
             tracing::warn!(%error, path = %path.display(),
                 "'riserd config' cannot be used: its socket could not be opened");
@@ -87,7 +118,7 @@ pub(crate) fn listen(data_dir: &Path, desk: ConfigurationDesk) -> Option<JoinHan
     }
 }
 
-async fn serve(listener: UnixListener, desk: ConfigurationDesk) {
+async fn serve(listener: UnixListener, desk: ConfigurationDesk, running: watch::Receiver<Running>) {
     static TALKS: Semaphore = Semaphore::const_new(AT_ONCE);
     loop {
         let Ok(permit) = TALKS.acquire().await else {
@@ -95,9 +126,9 @@ async fn serve(listener: UnixListener, desk: ConfigurationDesk) {
         };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let desk = desk.clone();
+                let (desk, running) = (desk.clone(), running.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = talk(stream, desk).await {
+                    if let Err(error) = talk(stream, desk, running).await {
                         tracing::debug!(%error, "a console left");
                     }
                     drop(permit);
@@ -111,33 +142,59 @@ async fn serve(listener: UnixListener, desk: ConfigurationDesk) {
     }
 }
 
-async fn talk(mut stream: UnixStream, desk: ConfigurationDesk) -> std::io::Result<()> {
+async fn talk(
+    mut stream: UnixStream,
+    desk: ConfigurationDesk,
+    running: watch::Receiver<Running>,
+) -> std::io::Result<()> {
     let mut line = String::new();
     let (reading, mut writing) = stream.split();
     let mut reading = tokio::io::BufReader::new(reading.take(LINE_MAX));
     timeout(PATIENCE, reading.read_line(&mut line)).await??;
     let question: Question = serde_json::from_str(&line)?;
-    let by = Trace::new(question.person, "console");
-    let reply = match desk.ask(question.ask, by, None).await {
-        Ok(done) => Reply::Done(Box::new(done)),
-        Err(refused) => Reply::Refused(refused),
+    let reply = match question.ask {
+        Ask::Own(OwnAsk::Running) => Reply::Running(Box::new(running.borrow().clone())),
+        Ask::Configuration(ask) => {
+            let by = Trace::new(question.person, "console");
+            match desk.ask(ask, by, None).await {
+                Ok(done) => Reply::Done(Box::new(done)),
+                Err(refused) => Reply::Refused(refused),
+            }
+        }
     };
     let mut text = serde_json::to_string(&reply)?;
     text.push('\n');
     writing.write_all(text.as_bytes()).await
 }
 
-/// Asks a running daemon.
+/// Asks a running daemon; it may take as long as adapters take to restart.
 pub(super) fn ask(
     data_dir: &Path,
     ask: ConfigurationAsk,
 ) -> Result<ConfigurationReply, ConsoleError> {
+    match exchange(data_dir, Ask::Configuration(ask), None)? {
+        Reply::Done(reply) => Ok(*reply),
+        Reply::Refused(refused) => Err(ConsoleError::Refused(refused.message)),
+        Reply::Running(_) => Err(ConsoleError::Garbled),
+    }
+}
+
+/// Asks a running daemon what it runs.
+pub(super) fn running(data_dir: &Path) -> Result<Running, ConsoleError> {
+    match exchange(data_dir, Ask::Own(OwnAsk::Running), Some(PATIENCE))? {
+        Reply::Running(running) => Ok(*running),
+        Reply::Done(_) | Reply::Refused(_) => Err(ConsoleError::Garbled),
+    }
+}
+
+fn exchange(data_dir: &Path, ask: Ask, patience: Option<Duration>) -> Result<Reply, ConsoleError> {
     let path = data_dir.join(NAME);
     let away = |source| ConsoleError::Away {
         path: path.clone(),
         source,
     };
     let mut stream = std::os::unix::net::UnixStream::connect(&path).map_err(away)?;
+    stream.set_read_timeout(patience).map_err(away)?;
     let question = Question {
         person: crate::deeds::person(),
         ask,
@@ -148,8 +205,5 @@ pub(super) fn ask(
     let mut line = String::new();
     let mut reading = BufReader::new(stream);
     reading.read_line(&mut line).map_err(away)?;
-    match serde_json::from_str(&line).map_err(|_| ConsoleError::Garbled)? {
-        Reply::Done(reply) => Ok(*reply),
-        Reply::Refused(refused) => Err(ConsoleError::Refused(refused.message)),
-    }
+    serde_json::from_str(&line).map_err(|_| ConsoleError::Garbled)
 }

@@ -9,6 +9,8 @@ mod commands;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod current;
+#[cfg(test)]
 mod daemon;
 #[cfg(test)]
 mod doctor;

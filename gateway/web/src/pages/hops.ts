@@ -63,11 +63,18 @@ function gatewayHop(o: Overview, now: number): Hop {
       text: `${kept}${free}. The alarm about the disk says what to do.`,
     };
   }
-  if (store.held_samples > 0) {
+  if (store.held_samples > 0 || o.schedules.waiting) {
+    const held =
+      store.held_samples > 0
+        ? `${formatCount(store.held_samples)} samples wait until a time service has set the clock; they are stamped right then. `
+        : '';
+    const schedules = o.schedules.waiting
+      ? `${counted(o.schedules.enabled, 'schedule')} wait${o.schedules.enabled === 1 ? 's' : ''} for the time: nothing is switched until it is known. `
+      : '';
     return {
       name: 'Gateway',
       state: { tone: 'warning', word: 'Time not known' },
-      text: `${formatCount(store.held_samples)} samples wait until a time service has set the clock; they are stamped right then. Values, rules and alarms work on. ${kept}${free}.`,
+      text: `${held}${schedules}Values, rules and alarms work on. ${kept}${free}.`,
     };
   }
   if (gateway.clock !== 'synchronised') {
