@@ -48,6 +48,7 @@ export { AcknowledgeDialog } from './alarms/AcknowledgeDialog';
 export { AlarmCounts } from './alarms/AlarmCounts';
 export { AuditLog, type AuditPages } from './audit/AuditLog';
 export { auditFilterOf, auditQuery } from './audit/AuditFilters';
+export { When, Who } from './audit/Who';
 export { ChainState } from './audit/ChainState';
 export { auditPlace, auditSentence } from './words/audit';
 export { Differences, type Difference } from './configuration/Differences';

@@ -9,6 +9,7 @@ import { claim, fillWrite, logInToCloud, visit, writeApplied } from './support/s
 const it = scene();
 let local;
 let cloud;
+const ADMIN = { email: 'admin@demo.example', password: 'admin battery horse' };
 
 /** Judges the page as it stands: desk light and dark, phone light, phone's width. */
 async function judge(page, name) {
@@ -57,6 +58,11 @@ const LOCAL_PAGES = [
   ['/alarms', 'Alarms'],
   ['/alarms?state=all', 'Alarms'],
   ['/settings', 'Settings'],
+  ['/completeness', 'Completeness'],
+  ['/completeness?by=day', 'Completeness'],
+  ['/configuration', 'Configuration'],
+  ['/audit', 'Audit log'],
+  ['/audit?search=nobody', 'Audit log'],
   ['/nowhere', /./],
 ];
 
@@ -104,10 +110,14 @@ const CLOUD_PAGES = [
   ['/gateways/gw-404', 'gw-404'],
   ['/points', 'Points'],
   ['/gateways/gw-001/points/ahu-1/supply_setpoint', 'Supply air setpoint'],
+  ['/gateways/gw-001/configuration', 'Configuration'],
+  ['/gateways/gw-001/audit', 'Audit log'],
   ['/alarms', 'Alarms'],
   ['/account', 'Account'],
   ['/nowhere', /./],
 ];
+/** What an operator may not see stands there with who may; an administrator sees it. */
+const ADMINISTERED = CLOUD_PAGES.filter(([path]) => /configuration|audit/.test(path));
 
 test('the dashboard lets the operator in', async () => {
   cloud = await it.cloud();
@@ -124,5 +134,20 @@ for (const [path, title] of CLOUD_PAGES) {
     await judge(cloud, path);
   });
 }
+
+test('the pages of the dashboard for administrators', async () => {
+  it.building.addUser(ADMIN, 'tenant_admin');
+  const admin = await it.cloud();
+  await admin.goto('/');
+  await admin.getByLabel('E-mail').fill(ADMIN.email);
+  await admin.getByLabel('Password', { exact: true }).fill(ADMIN.password);
+  await admin.getByRole('button', { name: 'Log in' }).click();
+  await admin.getByRole('heading', { name: 'Gateways', level: 1 }).waitFor();
+  for (const [path, title] of ADMINISTERED) {
+    await visit(admin, path, title);
+    await admin.getByRole('table').waitFor();
+    await judge(admin, `${path}, administrator`);
+  }
+});
 
 it.conclude();

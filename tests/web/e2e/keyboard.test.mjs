@@ -93,6 +93,45 @@ test('Escape leaves a dialog without doing anything', async () => {
   await heading('Alarms');
 });
 
+test('goes through the records: completeness, configuration, audit log', async () => {
+  for (const [link, title] of [
+    [/^What became of every sample/, 'Completeness'],
+    [/^What runs, and its versions/, 'Configuration'],
+    [/^Who did what: the audit log/, 'Audit log'],
+  ]) {
+    await page.goto('/settings');
+    await heading('Settings');
+    await tabTo(page, link);
+    await press('Enter');
+    await heading(title);
+  }
+  await page.getByRole('table', { name: /Audit log/ }).waitFor();
+  await tabTo(page, /^Claimed this gateway/);
+  await press('Enter');
+  await page.getByText('Hash', { exact: true }).waitFor();
+});
+
+test('tries a configuration and keeps it', async () => {
+  await page.goto('/configuration');
+  await heading('Configuration');
+  await page.getByRole('textbox', { name: 'Document' }).waitFor();
+  await tabTo(page, /^Document/);
+  await press('Control+End');
+  await type('\n[[rule]]\nkey = "by-keyboard"\npoint = "ahu-1/supply_temp"\n');
+  await type('condition = { test = "above", limit = 70.0 }\n');
+  await type('action.raise_alarm = { priority = "low", message = "By keyboard" }\n');
+  await tabTo(page, /^Check$/);
+  await press('Enter');
+  await page.getByRole('button', { name: 'Apply on trial' }).waitFor();
+  await tabTo(page, /^Apply on trial$/);
+  await press('Enter');
+  await page.getByRole('region', { name: 'A change waits' }).waitFor();
+  await page.evaluate(() => document.activeElement?.blur());
+  await tabTo(page, /^Keep it$/);
+  await press('Enter');
+  await page.getByRole('region', { name: 'A change waits' }).waitFor({ state: 'detached' });
+});
+
 test('the dashboard: logs in, opens a gateway, writes', async () => {
   page = await it.cloud();
   await page.goto('/');

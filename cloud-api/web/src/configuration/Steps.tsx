@@ -1,17 +1,7 @@
 // The history of a gateway's configuration, the newest step first: who, from where, what, and what it
 // changed. An earlier version can be run again from here.
 import { Button } from '@mantine/core';
-import {
-  auditPlace,
-  counted,
-  DataTable,
-  formatStamp,
-  formatWhen,
-  StatusDot,
-  useNow,
-  type Column,
-  type StateWord,
-} from '@riser/kit';
+import { counted, DataTable, StatusDot, When, Who, type Column, type StateWord } from '@riser/kit';
 import type { ConfigurationStep } from '../api/calls';
 import { Changes } from './Changes';
 import css from './configuration.module.css';
@@ -51,24 +41,6 @@ function Reason({ reason }: { reason: string }) {
         </details>
       )}
     </>
-  );
-}
-
-function When({ at }: { at: number }) {
-  const now = useNow();
-  return (
-    <time dateTime={new Date(at).toISOString()} title={formatStamp(at)} className={css.when}>
-      {formatWhen(at, now)}
-    </time>
-  );
-}
-
-function Who({ step }: { step: ConfigurationStep }) {
-  return (
-    <span className={css.two}>
-      <span className={css.actor}>{step.actor}</span>
-      <span className={css.quiet}>{auditPlace(step.source)}</span>
-    </span>
   );
 }
 
@@ -124,7 +96,12 @@ export function Steps({ steps, running, trial, blocked, onAgain }: StepsProps) {
   };
   const columns: Column<ConfigurationStep>[] = [
     { key: 'at', title: 'When', track: '130px', render: (s) => <When at={s.at} /> },
-    { key: 'who', title: 'Who', track: 'minmax(150px, 1fr)', render: (s) => <Who step={s} /> },
+    {
+      key: 'who',
+      title: 'Who',
+      track: 'minmax(150px, 1fr)',
+      render: (s) => <Who actor={s.actor} source={s.source} />,
+    },
     {
       key: 'what',
       title: 'What',
@@ -149,7 +126,7 @@ export function Steps({ steps, running, trial, blocked, onAgain }: StepsProps) {
       card={(s) => (
         <div className={css.card}>
           <div className={css.cardHead}>
-            <Who step={s} />
+            <Who actor={s.actor} source={s.source} />
             <When at={s.at} />
           </div>
           <What step={s} trial={trial} />

@@ -2,23 +2,13 @@
 import { ChevronDown, ChevronRight } from 'lucide-react';
 import { useState } from 'react';
 import { formatStamp } from '../format/time';
-import { useNow } from '../clock';
-import { formatWhen } from '../format/time';
 import type { AuditEntry } from '../model';
 import { DataTable, type Column } from '../table/DataTable';
 import { auditPlace, auditSentence, isNotable } from '../words/audit';
+import { When, Who } from './Who';
 import css from './audit.module.css';
 
 const keyOf = (entry: AuditEntry): string => `${entry.chain} ${entry.no}`;
-
-function When({ at }: { at: number }) {
-  const now = useNow();
-  return (
-    <time className={css.when} dateTime={new Date(at).toISOString()} title={formatStamp(at)}>
-      {formatWhen(at, now)}
-    </time>
-  );
-}
 
 function Behind({ entry }: { entry: AuditEntry }) {
   const facts: [string, string][] = [
@@ -81,12 +71,7 @@ export function AuditTable({ entries, onEnd }: AuditTableProps) {
       key: 'actor',
       title: 'Who',
       track: 'minmax(120px, 1fr)',
-      render: (e) => (
-        <span className={css.who}>
-          <span className={css.actor}>{e.actor}</span>
-          <span className={css.place}>{auditPlace(e.source)}</span>
-        </span>
-      ),
+      render: (e) => <Who actor={e.actor} source={e.source} />,
     },
     { key: 'what', title: 'What', track: 'minmax(240px, 4fr)', render: what },
     {
