@@ -26,7 +26,7 @@ pub use error::{AdapterError, ErrorClass};
 pub use health::HealthBoard;
 pub use operate::{Field, FieldKind, Operate, Operation};
 pub use past::{Memory, NOTE_LIMIT, Past, PastError};
-pub use search::{Discover, DiscoverRequest, Found, SearchField};
+pub use search::{Discover, DiscoverRequest, Found, SearchField, devices};
 
 use futures_util::future::BoxFuture;
 

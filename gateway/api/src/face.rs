@@ -3,9 +3,10 @@
 use crate::audit::AuditWatch;
 use crate::auth::{Accounts, AuthSettings, ClaimCode};
 use crate::configuration::ConfigurationDesk;
+use crate::search::Searches;
 use crate::shape::{GatewayFacts, GatewayName};
 use riser_model::{GatewayId, LinkStatus, TenantId, Timestamp};
-use riser_runtime::{Clock, Runtime};
+use riser_runtime::{Clock, Kind, Runtime};
 use riser_store::{Store, StoreError};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -89,6 +90,8 @@ pub struct FaceParts {
     pub counters: Arc<dyn Fn() -> Vec<Counter> + Send + Sync>,
     /// The way to whoever keeps the configuration.
     pub configuration: ConfigurationDesk,
+    /// The protocols devices can be added of.
+    pub protocols: Vec<Kind>,
     /// Closes live sockets when the gateway goes down.
     pub stop: CancellationToken,
 }
@@ -101,6 +104,7 @@ struct Inner {
     parts: FaceParts,
     accounts: Accounts,
     audit: AuditWatch,
+    searches: Searches,
     metrics_token: Option<[u8; 32]>,
     started_at: Timestamp,
     live_sockets: Arc<Semaphore>,
@@ -112,10 +116,9 @@ impl Face {
     /// # Errors
     /// The users could not be read.
     pub async fn open(mut parts: FaceParts) -> Result<Self, StoreError> {
-        let clock = Arc::clone(&parts.clock);
         let accounts = Accounts::open(
             parts.store.clone(),
-            Arc::new(move || clock.now()),
+            Arc::clone(&parts.clock),
             parts.auth,
             parts.claim_code.take(),
         )
@@ -125,6 +128,11 @@ impl Face {
             parts.runtime.clone(),
             Arc::clone(&parts.clock),
         );
+        let searches = Searches::new(
+            std::mem::take(&mut parts.protocols),
+            Arc::clone(&parts.clock),
+            parts.stop.clone(),
+        );
         let metrics_token = parts.metrics_token.take().filter(|token| !token.is_empty());
         Ok(Self(Arc::new(Inner {
             started_at: parts.clock.now(),
@@ -132,6 +140,7 @@ impl Face {
             live_sockets: Arc::new(Semaphore::new(LIVE_SOCKETS)),
             accounts,
             audit,
+            searches,
             parts,
         })))
     }
@@ -181,6 +190,10 @@ impl Face {
 
     pub(crate) fn configuration(&self) -> &ConfigurationDesk {
         &self.0.parts.configuration
+    }
+
+    pub(crate) fn searches(&self) -> &Searches {
+        &self.0.searches
     }
 
     pub(crate) fn stop(&self) -> CancellationToken {

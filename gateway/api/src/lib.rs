@@ -4,6 +4,7 @@
 //! the whole contract). Reading, writing and storing are done by `riser-runtime` and
 //! `riser-store`; nothing here knows a protocol, a database or the cloud.
 
+mod adding;
 mod audit;
 mod auth;
 mod configuration;
@@ -12,8 +13,10 @@ mod edge;
 mod face;
 mod live;
 mod metrics;
+mod plain;
 mod refusal;
 mod routes;
+mod search;
 mod server;
 mod shape;
 mod ui;

@@ -1,11 +1,13 @@
 //! Every route with who may use it, and the OpenAPI document made from them. Owns the list; each
 //! route's work is in the file named after its subject.
 
+mod adapters;
 mod alarms;
 mod audit;
 mod backups;
 mod commands;
 mod configuration;
+mod discovery;
 mod export;
 mod extract;
 mod ledger;
@@ -82,7 +84,7 @@ fn doors() -> Doors {
         .person(routes!(people::me))
         .person(routes!(people::logout))
         .needs_or_token(P::Metrics, routes!(service::metrics));
-    configuring(reading(doors))
+    commissioning(configuring(reading(doors)))
         .needs(P::Write, routes!(commands::write))
         .needs(P::Acknowledge, routes!(alarms::acknowledge))
         .needs(P::Administer, routes!(audit::audit))
@@ -124,6 +126,19 @@ fn configuring(doors: Doors) -> Doors {
         .needs(P::Configure, long(routes!(configuration::apply)))
         .needs(P::Configure, routes!(configuration::confirm))
         .needs(P::Configure, routes!(configuration::revert))
+}
+
+fn commissioning(doors: Doors) -> Doors {
+    doors
+        .needs(P::Read, routes!(adapters::adapters))
+        .needs(P::Configure, routes!(adapters::browse))
+        .needs(P::Configure, routes!(adapters::operations))
+        .needs(P::Configure, routes!(adapters::operate))
+        .needs(P::Configure, routes!(discovery::protocols))
+        .needs(P::Configure, routes!(discovery::start))
+        .needs(P::Configure, routes!(discovery::look))
+        .needs(P::Configure, routes!(discovery::cancel))
+        .needs(P::Configure, routes!(discovery::add))
 }
 
 fn base() -> OpenApi {

@@ -2,6 +2,7 @@
 //! points, trends, alarms, commands and health travel as their model types.
 
 mod audit;
+pub(crate) mod commissioning;
 
 pub(crate) use audit::{AuditAcknowledgeRequest, AuditChain, AuditList};
 
@@ -181,9 +182,9 @@ pub struct Overview {
     pub devices: DeviceCounts,
     /// Points by quality.
     pub points: QualityCounts,
-    /// The local history.
     /// How the schedules are doing.
     pub schedules: ScheduleState,
+    /// The local history.
     pub store: StoreFacts,
     /// The adapters.
     pub adapters: Vec<AdapterView>,

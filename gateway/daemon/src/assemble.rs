@@ -9,6 +9,11 @@ const KINDS: &[&Kind] = &[
     &riser_modbus::KIND,
 ];
 
+/// Every protocol, as the local pages offer them.
+pub(crate) fn kinds() -> Vec<Kind> {
+    KINDS.iter().map(|kind| **kind).collect()
+}
+
 /// The protocol of a name, or what to write instead.
 pub(crate) fn kind(name: &str) -> Result<&'static Kind, String> {
     if let Some(kind) = KINDS.iter().find(|kind| kind.name == name) {

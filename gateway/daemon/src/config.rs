@@ -7,7 +7,7 @@ mod load;
 mod place;
 mod problem;
 
-pub(crate) use problem::Problems;
+pub(crate) use problem::{Problem, Problems};
 
 use crate::certificate;
 use crate::clock::{ClockSettings, SYNCHRONISED, Wait};

@@ -31,8 +31,8 @@ pub use command::{
 };
 pub use configuration::{
     ConfigurationAnswer, ConfigurationAsk, ConfigurationDifference, ConfigurationEffects,
-    ConfigurationPoint, ConfigurationPreview, ConfigurationProblem, ConfigurationRefusal, ConfigurationRefusalKind, ConfigurationReply, ConfigurationState,
-    ConfigurationVersion,
+    ConfigurationPoint, ConfigurationPreview, ConfigurationProblem, ConfigurationRefusal,
+    ConfigurationRefusalKind, ConfigurationReply, ConfigurationState, ConfigurationVersion,
 };
 pub use csv::{csv_cell, csv_value};
 pub use disk::{DiskStage, Wear};

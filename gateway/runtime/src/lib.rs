@@ -28,6 +28,7 @@ mod fixture;
 mod intake;
 mod leases;
 mod past;
+mod powers;
 mod questions;
 mod registry;
 mod runtime;
@@ -41,8 +42,12 @@ mod views;
 
 pub use change::Change;
 pub use config::{AdapterSpec, BuildFn, RuntimeConfig, StartError};
+pub use powers::{Abilities, PowerError};
 pub use questions::ReadError;
-pub use riser_adapter::{Clock, HealthBoard, SystemClock};
+pub use riser_adapter::{
+    AdapterError, BrowseNode, Clock, Discover, DiscoverRequest, ErrorClass, Field, FieldKind,
+    Found, HealthBoard, Kind, Operation, SearchField, SystemClock, devices,
+};
 pub use riser_rules::{AcknowledgeError, Present, Rule, RuleView};
 pub use runtime::Runtime;
 pub use stats::RuntimeStats;

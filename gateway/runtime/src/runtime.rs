@@ -72,7 +72,7 @@ impl Runtime {
         tasks.as_ref()?.broken()
     }
 
-    fn seats(&self) -> Vec<Arc<Seat>> {
+    pub(crate) fn seats(&self) -> Vec<Arc<Seat>> {
         let seats = self.inner.seats.lock();
         seats.unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -197,7 +197,12 @@ impl Runtime {
     #[must_use]
     pub fn schedules(&self) -> ScheduleState {
         let tools = &self.inner.commander.tools;
-        let enabled = tools.schedules.borrow().iter().filter(|s| s.enabled).count();
+        let enabled = tools
+            .schedules
+            .borrow()
+            .iter()
+            .filter(|s| s.enabled)
+            .count();
         ScheduleState {
             enabled,
             waiting: enabled > 0 && tools.clock.is_assumed(),

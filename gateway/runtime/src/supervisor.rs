@@ -8,6 +8,7 @@ use crate::commands::dispatcher::GOING_DOWN;
 use crate::config::{AdapterSpec, RuntimeConfig};
 use crate::field::Field;
 use crate::past::{StoredMemory, StoredPast};
+use crate::powers::Powers;
 use crate::stats::{Counters, count};
 use crate::views::{AdapterState, AdapterView};
 use riser_adapter::{
@@ -35,6 +36,7 @@ const STEADY: Duration = Duration::from_secs(600);
 pub(crate) struct Seat {
     view: Mutex<AdapterView>,
     leaving: Mutex<Leaving>,
+    powers: Mutex<Powers>,
     pub(crate) samples: SampleSink,
 }
 
@@ -62,6 +64,7 @@ impl Seat {
                 last_error: None,
             }),
             leaving: Mutex::new(Leaving::GoingDown),
+            powers: Mutex::default(),
             samples,
         }
     }
@@ -73,6 +76,17 @@ impl Seat {
 
     fn leaving(&self) -> Leaving {
         *self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the adapter that runs can do beyond reading and writing.
+    pub(crate) fn powers(&self) -> Powers {
+        let powers = self.powers.lock();
+        powers.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of what the adapter that is about to run can do.
+    pub(crate) fn empower(&self, powers: Powers) {
+        *self.powers.lock().unwrap_or_else(PoisonError::into_inner) = powers;
     }
 
     /// Another adapter takes its place under the same name.
@@ -308,6 +322,7 @@ impl Supervisor {
             Ok(Ok(built)) => {
                 count(&self.around.counters.adapter_restarts);
                 self.seat.change(|view| view.restarts += 1);
+                self.seat.empower(Powers::of(&built));
                 return Some(built.adapter);
             }
             Ok(Err(error)) => error.to_string(),

@@ -7,6 +7,7 @@ use crate::commands::dispatcher::JOBS;
 use crate::commands::{Commander, Dispatcher, Inbox, Port, keeper};
 use crate::config::{AdapterSpec, RuntimeConfig};
 use crate::intake::{Intake, Loss, SCANS_WAITING};
+use crate::powers::Powers;
 use crate::registry::Registry;
 use crate::runtime::{Inner, Runtime};
 use crate::schedules::Schedules;
@@ -65,15 +66,17 @@ pub(crate) struct Hiring {
 
 impl Hiring {
     /// A new adapter.
-    pub(crate) fn start(&self, spec: AdapterSpec, adapter: Box<dyn Adapter>) -> Post {
+    pub(crate) fn start(&self, spec: AdapterSpec, built: Built) -> Post {
+        let powers = Powers::of(&built);
+        let adapter = built.adapter;
         let sink = SampleSink::new(self.samples.clone());
         let kind = adapter.kind();
         let clock = &*self.commander.tools.clock;
         let seat = Arc::new(Seat::new(&spec.name, kind, sink, clock));
+        seat.empower(powers);
         let (inbox, dispatcher) = self.connect(&spec.name);
         let inbox = Arc::new(inbox);
         let line = self.around.cancel.child_token();
-        seat.empower(powers);
         let (name, cancel) = (spec.name.clone(), self.around.cancel.child_token());
         Post {
             running: self.run((spec, adapter), &seat, &inbox, &cancel),
@@ -87,7 +90,9 @@ impl Hiring {
     }
 
     /// Another adapter on the post of one that has ended; its commands have waited.
-    pub(crate) fn replace(&self, post: &mut Post, spec: AdapterSpec, adapter: Box<dyn Adapter>) {
+    pub(crate) fn replace(&self, post: &mut Post, spec: AdapterSpec, built: Built) {
+        post.seat.empower(Powers::of(&built));
+        let adapter = built.adapter;
         post.seat.replaced(adapter.kind());
         post.cancel = self.around.cancel.child_token();
         post.running = self.run((spec, adapter), &post.seat, &post.inbox, &post.cancel);
@@ -170,7 +175,7 @@ impl Assembly {
             around: self.surroundings(&live),
         };
         for (spec, built) in adapters {
-            tasks.adapters.push(hiring.start(spec, built.adapter));
+            tasks.adapters.push(hiring.start(spec, built));
         }
         let seats = tasks.adapters.iter().map(|p| Arc::clone(&p.seat));
         let inner = Inner {

@@ -59,6 +59,23 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("post", "/api/v1/config/check", Needs(Configure)),
     ("post", "/api/v1/config/confirm", Needs(Configure)),
     ("post", "/api/v1/config/revert", Needs(Configure)),
+    ("get", "/api/v1/adapters", Needs(Read)),
+    ("get", "/api/v1/adapters/{adapter}/browse", Needs(Configure)),
+    (
+        "get",
+        "/api/v1/adapters/{adapter}/operations",
+        Needs(Configure),
+    ),
+    (
+        "post",
+        "/api/v1/adapters/{adapter}/operations/{operation}",
+        Needs(Configure),
+    ),
+    ("get", "/api/v1/protocols", Needs(Configure)),
+    ("post", "/api/v1/discovery/{kind}", Needs(Configure)),
+    ("get", "/api/v1/discovery/{kind}", Needs(Configure)),
+    ("delete", "/api/v1/discovery/{kind}", Needs(Configure)),
+    ("post", "/api/v1/additions", Needs(Configure)),
     ("get", "/api/v1/ledger", Needs(Read)),
     ("get", "/api/v1/quarantine", Needs(Read)),
     (
@@ -76,7 +93,11 @@ fn body(path: &str, role: Option<Role>) -> Option<Value> {
         "/api/v1/claim" => Some(json!({"code": "x", "user": "x", "password": "x"})),
         "/api/v1/session" => Some(json!({"user": format!("no {role:?}"), "password": "x"})),
         "/api/v1/config" | "/api/v1/config/check" => Some(json!({"document": ""})),
-        "/api/v1/config/confirm" | "/api/v1/config/revert" => Some(json!({})),
+        "/api/v1/config/confirm"
+        | "/api/v1/config/revert"
+        | "/api/v1/discovery/{kind}"
+        | "/api/v1/adapters/{adapter}/operations/{operation}" => Some(json!({})),
+        "/api/v1/additions" => Some(json!({"kind": "scripted", "adapter": "field", "finds": []})),
         "/api/v1/points/{device}/{point}/write" => Some(json!({"value": 21.0})),
         "/api/v1/alarms/{id}/acknowledge" | "/api/v1/audit/acknowledge" => {
             Some(json!({"comment": "seen"}))
@@ -120,7 +141,10 @@ async fn every_operation_lets_in_whom_the_table_says_and_nobody_else() {
                 .replace("{epoch}", ID)
                 .replace("{stream}", "data")
                 .replace("{seq}", "1")
-                .replace("{version}", "1");
+                .replace("{version}", "1")
+                .replace("{adapter}", "field")
+                .replace("{operation}", "polish")
+                .replace("{kind}", "scripted");
             let body = if method == Method::POST {
                 body(&path, role)
             } else {

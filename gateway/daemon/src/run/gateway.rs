@@ -108,6 +108,7 @@ impl Gateway {
             metrics_token: Some(metrics_token),
             counters,
             configuration: asks.clone(),
+            protocols: crate::assemble::kinds(),
             stop: stop_pages.clone(),
         };
         let dir = config.gateway.data_dir.clone();
