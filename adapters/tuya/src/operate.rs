@@ -275,10 +275,9 @@ async fn keep(file: Option<KeyFile>, id: String, key: LocalKey) -> String {
         return "until the next restart; write it into the configuration too".to_owned();
     };
     let path = file.path().display().to_string();
-    match tokio::task::spawn_blocking(move || file.store(&id, &key)).await {
-        Ok(Ok(())) => format!("written to {path}"),
-        Ok(Err(problem)) => format!("until the next restart: {problem}"),
-        Err(_) => format!("until the next restart: {path} could not be written"),
+    match file.store(&id, &key).await {
+        Ok(()) => format!("written to {path}"),
+        Err(problem) => format!("until the next restart: {problem}"),
     }
 }
 

@@ -224,23 +224,34 @@ async fn a_frame_with_a_wrong_check_is_refused() {
     }
 }
 
-#[tokio::test]
-async fn odd_manners_do_no_harm() {
+/// Every oddity in one version; the peer is told to change its manners in between.
+async fn odd_manners(version: &str) {
     let faults = ["garbage", "split", "slow=0.2", "nocode", "device22", "noack", "silent-push", "drop=6"];
-    for version in ["3.1", "3.3", "3.4", "3.5"] {
-        for fault in faults {
-            let Some(peer) = TuyaPeer::start("odd manners", version, &["--fault", fault]) else { return };
-            let more = format!("version = \"{version}\"");
-            let mut running = Running::start(&KIND, &peer.config(None, &more));
-            running.wait_value("plug/power", &Value::Float(95.3)).await;
-            let result = running.write("plug/switch", Value::Bool(true)).await;
-            let applied = result == WriteResult::Applied(Some(Value::Bool(true)));
-            assert!(applied || fault == "drop=6", "{version} {fault}: {result:?}");
-            peer.tell(&json!({"dps": {"20": 2400}, "raw": 1}));
-            running.wait_value("plug/voltage", &Value::Float(240.0)).await;
-            running.stop().await;
-        }
+    let Some(peer) = TuyaPeer::start("odd manners", version, &[]) else { return };
+    for (n, fault) in (1..).zip(faults) {
+        peer.tell(&json!({"fault": fault, "kick": 1}));
+        let more = format!("version = \"{version}\"");
+        let mut running = Running::start(&KIND, &peer.config(None, &more));
+        running.wait_value("plug/power", &Value::Float(95.3)).await;
+        let on = Value::Bool(n % 2 == 1);
+        let result = running.write("plug/switch", on.clone()).await;
+        let applied = result == WriteResult::Applied(Some(on));
+        assert!(applied || fault == "drop=6", "{version} {fault}: {result:?}");
+        peer.tell(&json!({"dps": {"20": 2400 + n}, "raw": 1}));
+        let volts = Value::Float(f64::from(2400 + n) / 10.0);
+        running.wait_value("plug/voltage", &volts).await;
+        running.stop().await;
     }
+}
+
+#[tokio::test]
+async fn odd_manners_do_no_harm_in_3_1_and_3_3() {
+    tokio::join!(odd_manners("3.1"), odd_manners("3.3"));
+}
+
+#[tokio::test]
+async fn odd_manners_do_no_harm_in_3_4_and_3_5() {
+    tokio::join!(odd_manners("3.4"), odd_manners("3.5"));
 }
 
 #[tokio::test]
@@ -384,8 +395,8 @@ async fn discovery_hears_every_version_and_says_what_is_missing() {
 
 async fn search(options: &str) -> Vec<riser_adapter::Found> {
     let (found, mut finds) = mpsc::channel(16);
-    let request = DiscoverRequest { options: options.parse().unwrap() };
-    let discover = KIND.discover.unwrap()();
+    let request = DiscoverRequest { options: options.parse().expect("this is TOML") };
+    let discover = KIND.discover.expect("it can search")();
     let search = discover.discover(request, found, CancellationToken::new());
     let (ended, all) = tokio::join!(search, async {
         let mut all = Vec::new();
@@ -394,6 +405,6 @@ async fn search(options: &str) -> Vec<riser_adapter::Found> {
         }
         all
     });
-    ended.unwrap();
+    ended.expect("the search ends well");
     all
 }

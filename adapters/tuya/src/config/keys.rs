@@ -5,6 +5,7 @@
 use crate::codec::{LocalKey, Version, beacon::is_id};
 use serde_json::{Map, Value as Json};
 use std::path::{Path, PathBuf};
+use tokio::io::AsyncWriteExt;
 
 /// Longest file read.
 const LONGEST: u64 = 8 * 1024 * 1024;
@@ -53,46 +54,50 @@ impl KeyFile {
         read(&text).map_err(|problem| format!("{path}: {problem}"))
     }
 
-    /// The key it holds of one device.
-    #[must_use]
-    pub fn key_of(&self, id: &str) -> Option<LocalKey> {
-        self.read().ok()?.into_iter().find(|d| d.id == id)?.key
+    /// The key it holds of one device by now.
+    pub async fn key_of(&self, id: &str) -> Option<LocalKey> {
+        let length = tokio::fs::metadata(&self.0).await.ok()?.len();
+        let text = tokio::fs::read_to_string(&self.0).await.ok().filter(|_| length <= LONGEST)?;
+        read(&text).ok()?.into_iter().find(|d| d.id == id)?.key
     }
 }
 
 impl KeyFile {
     /// Writes a device's key into the list, whole or not at all.
-    pub fn store(&self, id: &str, key: &LocalKey) -> Result<(), String> {
+    pub async fn store(&self, id: &str, key: &LocalKey) -> Result<(), String> {
         let wrong = |e: &dyn std::fmt::Display| format!("{} could not be written: {e}", self.0.display());
-        let text = std::fs::read_to_string(&self.0).map_err(|e| wrong(&e))?;
+        let text = tokio::fs::read_to_string(&self.0).await.map_err(|e| wrong(&e))?;
         let mut json: Json = serde_json::from_str(&text).map_err(|e| wrong(&e))?;
         let key = key.text().ok_or_else(|| wrong(&"the key is no text"))?;
         if !put(&mut json, id, &key) {
             return Err(wrong(&format!("it does not list {id}")));
         }
-        let folder = self.0.parent().unwrap_or_else(|| Path::new("."));
-        let fresh = folder.join(format!(".{}.new", self.0.file_name().unwrap_or_default().to_string_lossy()));
         let text = serde_json::to_string_pretty(&json).map_err(|e| wrong(&e))?;
-        let written = std::fs::File::create(&fresh).and_then(|mut file| {
-            // Keys are nobody else's business: the new file may be read by whom the old one might.
-            file.set_permissions(std::fs::metadata(&self.0)?.permissions())?;
-            std::io::Write::write_all(&mut file, text.as_bytes())?;
-            file.sync_all()
-        });
-        written.and_then(|()| std::fs::rename(&fresh, &self.0)).map_err(|e| wrong(&e))
+        self.replace(text.as_bytes()).await.map_err(|e| wrong(&e))
+    }
+
+    async fn replace(&self, text: &[u8]) -> std::io::Result<()> {
+        let name = self.0.file_name().unwrap_or_default().to_string_lossy();
+        let fresh = self.0.with_file_name(format!(".{name}.new"));
+        let mut file = tokio::fs::File::create(&fresh).await?;
+        // Keys are nobody else's business: the new file may be read by whom the old one might.
+        file.set_permissions(tokio::fs::metadata(&self.0).await?.permissions()).await?;
+        file.write_all(text).await?;
+        file.sync_all().await?;
+        tokio::fs::rename(&fresh, &self.0).await
     }
 }
 
 /// Replaces the key of a device wherever in the list it stands.
 fn put(json: &mut Json, id: &str, key: &str) -> bool {
     match json {
-        Json::Array(list) => list.iter_mut().fold(false, |done, entry| put(entry, id, key) || done),
+        Json::Array(list) => list.iter_mut().map(|entry| put(entry, id, key)).filter(|done| *done).count() > 0,
         Json::Object(entry) if ID.iter().any(|k| entry.get(*k).and_then(Json::as_str) == Some(id)) => {
             let field = KEY.iter().find(|k| entry.contains_key(**k)).unwrap_or(&"key");
             entry.insert((*field).to_owned(), Json::from(key));
             true
         }
-        Json::Object(entry) => entry.values_mut().fold(false, |done, inner| put(inner, id, key) || done),
+        Json::Object(entry) => entry.values_mut().map(|inner| put(inner, id, key)).filter(|done| *done).count() > 0,
         _ => false,
     }
 }

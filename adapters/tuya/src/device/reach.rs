@@ -59,7 +59,7 @@ impl Link {
     fn host(&self, heard: Option<&Heard>) -> Option<String> {
         let announced = heard.map(|h| h.address.to_string());
         match &self.config.host {
-            Some(host) if self.failures % 2 == 0 => Some(host.clone()),
+            Some(host) if self.failures.is_multiple_of(2) => Some(host.clone()),
             Some(host) => announced.or_else(|| Some(host.clone())),
             None => announced,
         }
@@ -67,7 +67,7 @@ impl Link {
 
     fn versions(&self, heard: Option<&Heard>) -> Vec<Version> {
         let announced = heard.and_then(|h| h.version);
-        let guess = if self.failures % 2 == 0 {
+        let guess = if self.failures.is_multiple_of(2) {
             vec![Version::V33, Version::V34, Version::V31]
         } else {
             vec![Version::V35]
@@ -135,11 +135,11 @@ impl Link {
 
     /// A key tool may have written the new key by now.
     async fn look_for_key(&mut self) {
-        let (Some(file), id) = (self.shared.keys.clone(), self.config.id.clone()) else {
+        let Some(file) = &self.shared.keys else {
             return;
         };
-        let found = tokio::task::spawn_blocking(move || file.key_of(&id)).await;
-        if let Some(key) = found.ok().flatten().filter(|k| *k != self.config.local_key) {
+        let found = file.key_of(&self.config.id).await;
+        if let Some(key) = found.filter(|k| *k != self.config.local_key) {
             tracing::info!(device = %self.config.key, "the key file has another key; it is tried");
             self.rekey(key, None);
         }

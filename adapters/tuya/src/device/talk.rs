@@ -5,7 +5,7 @@
 use super::{Link, Order, QUEUE};
 use crate::client::{Session, Trouble};
 use crate::codec::request::{Request, Target};
-use crate::codec::{Content, Message, Version};
+use crate::codec::{Content, Message, Version, command};
 use crate::poll::{Due, Schedule};
 use tokio::time::Instant;
 
@@ -36,6 +36,13 @@ impl Link {
     pub(super) async fn talk(&mut self, session: &mut Session) -> Trouble {
         let now = Instant::now();
         self.schedule = Schedule::new(&self.config, now);
+        if !session.version().negotiates() {
+            // The first question was asked while the version was being settled.
+            self.schedule.asked(0, now);
+            let what = Asked::Query { member: 0, named: false };
+            let deadline = now + self.config.timing.timeout;
+            self.outstanding = Some(Outstanding { what, command: command::QUERY, sent: now, deadline });
+        }
         self.stats.missed = 0;
         let mut strays = 0;
         loop {
