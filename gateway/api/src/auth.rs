@@ -15,8 +15,10 @@ use claim::ClaimGuard;
 use limit::{Attempts, Strangers};
 use riser_model::audit::action;
 use riser_model::{Role, Timestamp};
-use riser_store::{Lockout, NewUser, Now, Store, StoreError, User};
+use riser_runtime::Clock;
+use riser_store::{Lockout, NewUser, Store, StoreError, User};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore, watch};
@@ -107,7 +109,7 @@ pub enum AuthError {
 /// Users, their log-ins and their sessions.
 pub(crate) struct Accounts {
     store: Store,
-    now: Now,
+    clock: Arc<dyn Clock>,
     settings: AuthSettings,
     passwords: Passwords,
     claimed: watch::Sender<bool>,
@@ -129,15 +131,19 @@ impl Accounts {
     /// The accounts of a store. Without a claim code nobody can claim.
     pub(crate) async fn open(
         store: Store,
-        now: Now,
+        clock: Arc<dyn Clock>,
         settings: AuthSettings,
         code: Option<ClaimCode>,
     ) -> Result<Self, StoreError> {
+        // A disk that refuses does not keep anybody out for more than one log-in.
+        if let Err(error) = store.move_sessions().await {
+            tracing::warn!(error = error.chain(), "sessions end by the clock of before");
+        }
         let claimed = !store.users().await?.is_empty();
         let lockout = lockout(settings);
         Ok(Self {
             store,
-            now,
+            clock,
             settings,
             passwords: Passwords::start(),
             claimed: watch::Sender::new(claimed),
@@ -150,6 +156,16 @@ impl Accounts {
                 unknown: Unknown::default(),
             }),
         })
+    }
+
+    /// Now, as the store stamps lock-outs.
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Now on the clock that is never set: what sessions and attempts are reckoned by.
+    fn steady(&self) -> Timestamp {
+        self.clock.steady()
     }
 
     /// How often a live view is looked at.
@@ -177,7 +193,7 @@ impl Accounts {
         check_password(&name, &password)?;
         let _place = self.entry.try_acquire().map_err(|_| AuthError::Busy)?;
         let mut limits = self.one_at_a_time.lock().await;
-        let now = (self.now)();
+        let now = self.steady();
         limits.attempts.take(from, now)?;
         if *self.claimed.borrow() {
             return Err(AuthError::Claimed);
@@ -216,7 +232,7 @@ impl Accounts {
         }
         let _place = self.entry.try_acquire().map_err(|_| AuthError::Busy)?;
         let mut limits = self.one_at_a_time.lock().await;
-        limits.attempts.take(from, (self.now)())?;
+        limits.attempts.take(from, self.steady())?;
         let known = match login_name(name) {
             Ok(name) => self.store.user(&name).await?,
             Err(_) => None,
@@ -245,7 +261,7 @@ impl Accounts {
         from: IpAddr,
     ) -> Result<Granted, AuthError> {
         if let Some(until) = user.locked_until {
-            still_locked(until, (self.now)())?;
+            still_locked(until, self.now())?;
         }
         if self.passwords.verify(password, user.password_hash).await? {
             return self.grant((user.name, user.role), from).await;
@@ -253,7 +269,7 @@ impl Accounts {
         let lockout = lockout(self.settings);
         let from = from.to_string();
         let after = self.store.login_failed(&user.name, lockout, &from).await?;
-        if after.locked_until.is_some_and(|until| until > (self.now)()) {
+        if after.locked_until.is_some_and(|until| until > self.now()) {
             tracing::warn!(user = %user.name, "locked out after wrong passwords");
         }
         Err(AuthError::Wrong)
@@ -267,10 +283,10 @@ impl Accounts {
         (name, password): (&str, String),
         from: IpAddr,
     ) -> Result<Granted, AuthError> {
-        limits.strangers.check(name, (self.now)())?;
+        limits.strangers.check(name, self.steady())?;
         self.passwords.hash(password).await?;
-        limits.strangers.failed(name, (self.now)());
-        let seen = limits.unknown.seen((self.now)());
+        limits.strangers.failed(name, self.steady());
+        let seen = limits.unknown.seen(self.steady());
         self.note_stranger(seen, action::LOGIN_FAILED, from).await?;
         Err(AuthError::Wrong)
     }

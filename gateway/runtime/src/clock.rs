@@ -68,7 +68,11 @@ impl Intake {
         });
         let note = Note::new(Trace::gateway(), action::CLOCK_SET, "clock").with(detail);
         let store = self.store.clone();
+        let by_ms = step.by_ms();
         tokio::spawn(async move {
+            if let Err(error) = store.sessions_behind(by_ms).await {
+                tracing::error!(error = error.chain(), "sessions end by the clock of before");
+            }
             if let Err(error) = store.note(note).await {
                 tracing::error!(
                     error = error.chain(),

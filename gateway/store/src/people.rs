@@ -1,5 +1,9 @@
-//! Users and their sessions on this gateway. Owns the counters behind the lock-out and the expiry
-//! of sessions; hashes come ready made from whoever knows the password.
+//! Users and their sessions on this gateway. Owns the counters behind the lock-out; hashes come ready
+//! made from whoever knows the password.
+//!
+//! Times of sessions are on the clock as it was at the start of the process, so that setting the wall
+//! clock neither ends nor prolongs one. What it was set by is noted beside them, and they are moved by
+//! it at the next start, whose clock begins where the wall clock is.
 
 use crate::audit::{Note, Trace, append};
 use crate::error::Doing;
@@ -141,6 +145,16 @@ fn about(by: Trace, action: &'static str, user: &str) -> Note {
 
 fn role(role: Role) -> serde_json::Value {
     serde_json::json!({ "role": role })
+}
+
+/// By how many milliseconds the wall clock was set since sessions were moved to it.
+const BEHIND: &str = "sessions_behind_ms";
+
+fn behind(tx: &StateTx<'_>) -> Result<i64, StoreError> {
+    let sql = "SELECT value FROM kv WHERE key = 'sessions_behind_ms'";
+    let kept: Option<Vec<u8>> = tx.row("read how the clock was set", sql, |r| r.get(0))?;
+    let text = kept.and_then(|octets| String::from_utf8(octets).ok());
+    Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
 }
 
 impl Store {
@@ -292,7 +306,8 @@ impl Store {
         .await
     }
 
-    /// Forgets wrong passwords after a right one and begins a session.
+    /// Forgets wrong passwords after a right one and begins a session; those that were over by then
+    /// are forgotten.
     ///
     /// # Errors
     /// [`StoreError::Missing`] when there is no such user; the disk refused.
@@ -301,6 +316,11 @@ impl Store {
         self.write(move |tx| {
             let sql = "UPDATE user SET failed = 0, locked_until = NULL WHERE name = ?1";
             change(tx, &session.user, sql, [&session.user])?;
+            tx.execute(
+                "forget expired sessions",
+                "DELETE FROM session WHERE expires_at <= ?1",
+                [session.created_at.0],
+            )?;
             tx.execute(
                 "begin a session",
                 "INSERT INTO session (token_hash, user, created_at, expires_at) \
@@ -317,15 +337,15 @@ impl Store {
         .await
     }
 
-    /// The session of a token and its user, unless it has expired.
+    /// The session of a token and its user, unless it is over at `now`.
     ///
     /// # Errors
     /// The disk refused, or too many questions wait.
     pub async fn session(
         &self,
         token_hash: [u8; 32],
+        now: Timestamp,
     ) -> Result<Option<(Session, User)>, StoreError> {
-        let now = (self.shared.now)();
         self.read(move |r| {
             let file = r.state_file();
             let conn = r.state()?;
@@ -346,6 +366,41 @@ impl Store {
                 return Ok(None);
             };
             Ok(find_user(conn, &file, &session.user)?.map(|user| (session, user)))
+        })
+        .await
+    }
+
+    /// Notes that the wall clock was set while sessions are kept on the one of before.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub async fn sessions_behind(&self, by_ms: i64) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            let behind = behind(tx)?.saturating_add(by_ms).to_string();
+            let sql = "INSERT INTO kv VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2";
+            let values = params![BEHIND, behind.into_bytes()];
+            tx.execute("note that the clock was set", sql, values)
+                .map(drop)
+        })
+        .await
+    }
+
+    /// Moves sessions to where the wall clock is; once, before any is looked at.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub async fn move_sessions(&self) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            let behind = behind(tx)?;
+            if behind == 0 {
+                return Ok(());
+            }
+            let sql =
+                "UPDATE session SET created_at = created_at + ?1, expires_at = expires_at + ?1";
+            tx.execute("move the sessions", sql, [behind])?;
+            let sql = "DELETE FROM kv WHERE key = ?1";
+            tx.execute("note that they are moved", sql, [BEHIND])
+                .map(drop)
         })
         .await
     }

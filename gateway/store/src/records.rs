@@ -227,11 +227,6 @@ pub(crate) fn prune(tx: &StateTx<'_>) -> Result<(), StoreError> {
          ORDER BY issued_at DESC LIMIT 1 OFFSET ?1)",
         [KEPT],
     )?;
-    tx.execute(
-        "forget expired sessions",
-        "DELETE FROM session WHERE expires_at <= ?1",
-        [tx.now().0],
-    )?;
     Ok(())
 }
 

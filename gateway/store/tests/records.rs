@@ -305,21 +305,28 @@ async fn sessions_end_by_time_and_by_a_new_password() {
     store.login(session.clone(), HERE).await.unwrap();
     let user = store.user("anna").await.unwrap().unwrap();
     assert_eq!((user.failed, user.locked_until), (0, None));
-    assert_eq!(store.session([7; 32]).await.unwrap(), Some((session, user)));
-    assert_eq!(store.session([8; 32]).await.unwrap(), None);
-    hands.forward(1_000);
-    assert_eq!(store.session([7; 32]).await.unwrap(), None, "expired");
+    let at = |ms| Timestamp(NOON + ms);
+    assert_eq!(
+        store.session([7; 32], at(999)).await.unwrap(),
+        Some((session, user))
+    );
+    assert_eq!(store.session([8; 32], at(0)).await.unwrap(), None);
+    assert_eq!(
+        store.session([7; 32], at(1_000)).await.unwrap(),
+        None,
+        "expired"
+    );
     store
         .extend_session([7; 32], Timestamp(NOON + 9_000))
         .await
         .unwrap();
-    assert!(store.session([7; 32]).await.unwrap().is_some());
+    assert!(store.session([7; 32], at(8_999)).await.unwrap().is_some());
     store
         .set_password("anna", "$argon2id$two".to_owned(), by())
         .await
         .unwrap();
     assert_eq!(
-        store.session([7; 32]).await.unwrap(),
+        store.session([7; 32], at(0)).await.unwrap(),
         None,
         "a new password ends sessions"
     );
@@ -363,4 +370,42 @@ async fn values_are_kept() {
             .append(vec![common::scan(1, &[1.0])], Default::default(), 0)
             .is_err()
     );
+}
+
+#[tokio::test]
+async fn sessions_are_moved_by_what_the_clock_was_set_by_at_the_next_start_and_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON);
+    let (store, _) = open(dir.path(), &hands);
+    store.add_user(anna(), by()).await.unwrap();
+    let hour = 3_600_000;
+    let session = |name: u8, begins: i64| Session {
+        token_hash: [name; 32],
+        user: "anna".to_owned(),
+        created_at: Timestamp(NOON + begins),
+        expires_at: Timestamp(NOON + begins + hour),
+    };
+    store.login(session(1, 0), HERE).await.unwrap();
+    store.login(session(2, 1_000), HERE).await.unwrap();
+    for by in [5 * hour, -2 * hour] {
+        store.sessions_behind(by).await.unwrap();
+    }
+    assert_eq!(ends(&store, 1).await, Some(hour), "while the process lives");
+    close(store).await;
+    let (store, _) = open(dir.path(), &hands);
+    for _ in 0..2 {
+        store.move_sessions().await.unwrap();
+    }
+    assert_eq!(ends(&store, 1).await, Some(4 * hour));
+    assert_eq!(ends(&store, 2).await, Some(4 * hour + 1_000));
+    // Those that are over are forgotten with the next log-in.
+    store.login(session(3, 4 * hour), HERE).await.unwrap();
+    assert_eq!(ends(&store, 1).await, None);
+    assert_eq!(ends(&store, 2).await, Some(4 * hour + 1_000));
+}
+
+/// When a session ends, counted from noon.
+async fn ends(store: &riser_store::Store, name: u8) -> Option<i64> {
+    let found = store.session([name; 32], Timestamp(0)).await.unwrap();
+    found.map(|(session, _)| session.expires_at.0 - NOON)
 }

@@ -1,5 +1,6 @@
 //! Sessions: a random token in a cookie, its digest in the store. Owns the cookie and when a
-//! session ends: some time after its last use, and at the latest some days after the log-in.
+//! session ends: some time after its last use, and at the latest some days after the log-in, by a
+//! clock that nobody sets; people are told the end by the wall clock.
 
 use super::{Accounts, AuthError};
 use crate::shape::Person;
@@ -51,7 +52,7 @@ impl Accounts {
     ) -> Result<Granted, AuthError> {
         let token: [u8; 32] = rand::random();
         let token = URL_SAFE_NO_PAD.encode(token);
-        let now = (self.now)();
+        let now = self.steady();
         let expires_at = self.expiry(now, now);
         let session = Session {
             token_hash: digest(&token),
@@ -63,7 +64,7 @@ impl Accounts {
         let person = Person {
             user,
             role,
-            expires_at,
+            expires_at: self.shown(expires_at),
         };
         let seconds = self.settings.absolute.as_secs();
         let cookie = self.cookie(&token, seconds)?;
@@ -88,10 +89,11 @@ impl Accounts {
         token_hash: [u8; 32],
         used: bool,
     ) -> Result<Option<Caller>, StoreError> {
-        let Some((session, user)) = self.store.session(token_hash).await? else {
+        let now = self.steady();
+        let Some((session, user)) = self.store.session(token_hash, now).await? else {
             return Ok(None);
         };
-        let later = self.expiry(session.created_at, (self.now)());
+        let later = self.expiry(session.created_at, now);
         let mut expires_at = session.expires_at;
         if used && later.since(expires_at) > WORTH_WRITING_MS {
             self.store.extend_session(token_hash, later).await?;
@@ -100,7 +102,7 @@ impl Accounts {
         Ok(Some(Caller {
             user: user.name,
             role: user.role,
-            expires_at,
+            expires_at: self.shown(expires_at),
             token_hash,
         }))
     }
@@ -114,6 +116,12 @@ impl Accounts {
         let by = Trace::new(&caller.user, from.to_string());
         self.store.end_session(caller.token_hash, by).await?;
         self.cookie("", 0)
+    }
+
+    /// A time of a session as the wall clock will show it.
+    fn shown(&self, at: Timestamp) -> Timestamp {
+        let ahead = self.now().since(self.steady());
+        Timestamp(at.0.saturating_add(ahead))
     }
 
     fn expiry(&self, created_at: Timestamp, now: Timestamp) -> Timestamp {

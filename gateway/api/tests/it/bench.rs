@@ -28,12 +28,20 @@ use tower::ServiceExt;
 pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const START: i64 = 1_760_000_000_000;
 
+/// A clock that is moved by hand, and set.
 #[derive(Debug)]
-pub(crate) struct TestClock(AtomicI64);
+pub(crate) struct TestClock {
+    steady: AtomicI64,
+    set: AtomicI64,
+}
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.steady().0 + self.set.load(Ordering::SeqCst))
+    }
+
+    fn steady(&self) -> Timestamp {
+        Timestamp(self.steady.load(Ordering::SeqCst))
     }
 
     fn state(&self) -> ClockState {
@@ -44,7 +52,12 @@ impl Clock for TestClock {
 impl TestClock {
     pub(crate) fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).unwrap();
-        self.0.fetch_add(by, Ordering::SeqCst);
+        self.steady.fetch_add(by, Ordering::SeqCst);
+    }
+
+    /// Somebody sets it, by so many milliseconds.
+    pub(crate) fn set(&self, by: i64) {
+        self.set.fetch_add(by, Ordering::SeqCst);
     }
 }
 
@@ -206,7 +219,10 @@ impl Bench {
 
     async fn with(broken: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(TestClock(AtomicI64::new(START)));
+        let clock = Arc::new(TestClock {
+            steady: AtomicI64::new(START),
+            set: AtomicI64::new(0),
+        });
         let now = Arc::clone(&clock);
         let now = Arc::new(move || now.now());
         let (store, _) = Store::open(StoreConfig::new(dir.path()), now).unwrap();

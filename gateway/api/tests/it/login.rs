@@ -2,6 +2,7 @@
 
 use crate::bench::{Bench, PASSWORD, request};
 use axum::http::{HeaderValue, Method, StatusCode, header};
+use riser_runtime::Clock;
 use serde_json::json;
 use std::time::Duration;
 
@@ -88,6 +89,25 @@ async fn a_session_ends_unused_after_hours_and_used_after_days() {
 }
 
 #[tokio::test]
+async fn setting_the_clock_neither_ends_nor_prolongs_a_session() {
+    let bench = Bench::new().await;
+    let hour = Duration::from_secs(3600);
+    let hour_ms = 3_600_000;
+    for by in [30 * 24 * hour_ms, -3 * hour_ms] {
+        let cookie = bench.login("ada", PASSWORD).await.cookie();
+        bench.clock.advance(hour);
+        bench.clock.set(by);
+        let me = bench.get("/api/v1/session", &cookie).await;
+        assert_eq!(me.status, StatusCode::OK, "set by {by}");
+        let ends = me.json()["expires_at"].as_i64().unwrap();
+        assert_eq!(ends - bench.clock.now().0, 8 * hour_ms, "set by {by}");
+        bench.clock.advance(8 * hour);
+        let over = bench.get("/api/v1/session", &cookie).await;
+        assert_eq!(over.code(), "not_logged_in", "set by {by}");
+    }
+}
+
+#[tokio::test]
 async fn logging_out_ends_the_session_and_only_that() {
     let bench = Bench::new().await;
     let here = bench.login("ada", PASSWORD).await.cookie();
@@ -141,5 +161,12 @@ async fn secrets_are_not_kept_in_the_clear() {
     assert!(user.password_hash.starts_with("$argon2id$"));
     use sha2::{Digest, Sha256};
     let digest = Sha256::digest(token.as_bytes()).into();
-    assert!(bench.store.session(digest).await.unwrap().is_some());
+    assert!(
+        bench
+            .store
+            .session(digest, bench.clock.now())
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
