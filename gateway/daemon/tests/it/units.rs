@@ -4,7 +4,10 @@
 use std::path::Path;
 use std::process::Command;
 
+/// The services.
 const UNITS: [&str; 2] = ["riserd", "riser-cloud"];
+/// What only says something.
+const SIGNS: [&str; 1] = ["riser-time"];
 
 fn unit(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../systemd");
@@ -40,7 +43,7 @@ fn systemd_finds_nothing_to_complain_about() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    for name in UNITS {
+    for name in UNITS.into_iter().chain(SIGNS) {
         // The program is not installed where the tests run.
         let text = unit(name).replace(&format!("/usr/bin/{name} "), "/bin/true ");
         let path = dir.path().join(format!("{name}.service"));
