@@ -128,7 +128,7 @@ test('a write and an acknowledgement from the dashboard name the person and the 
 
 test('an earlier version runs again on trial, and is taken back', async () => {
   await visit(cloud, PATH, 'Configuration');
-  await cloud.getByRole('button', { name: 'Run version 1 again, on trial' }).click();
+  await cloud.getByRole('button', { name: 'Run again: version 1, on trial' }).click();
   await trial().waitFor({ timeout: ANSWER_MS });
   await button('Take it back').click();
   await trial().waitFor({ state: 'detached', timeout: ANSWER_MS });

@@ -87,7 +87,7 @@ export function Steps({ steps, running, trial, blocked, onAgain }: StepsProps) {
         size="compact-md"
         className={css.again}
         disabled={blocked !== null}
-        aria-label={`Run version ${version} again, on trial`}
+        aria-label={`Run again: version ${version}, on trial`}
         onClick={() => onAgain(version)}
       >
         Run again

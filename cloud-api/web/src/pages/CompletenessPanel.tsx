@@ -29,6 +29,12 @@ function Gap({ day }: { day: CompletenessDay }) {
   return <strong className={css.gap}>▲ {formatCount(day.unexplained)} missing</strong>;
 }
 
+/** What is here of minutes only: no part of the percentage. */
+function Rolled({ day }: { day: CompletenessDay }) {
+  if (day.rolled_up === 0) return null;
+  return <span className={css.zero}>+ {formatCount(day.rolled_up)} rolled up</span>;
+}
+
 const COLUMNS: readonly Column<CompletenessDay>[] = [
   {
     key: 'day',
@@ -57,7 +63,11 @@ const COLUMNS: readonly Column<CompletenessDay>[] = [
     title: 'In the cloud',
     track: 'minmax(110px, 1fr)',
     align: 'end',
-    render: (day) => <span className={css.figure}>{formatCount(day.received)}</span>,
+    render: (day) => (
+      <span className={css.figure}>
+        {formatCount(day.received)} <Rolled day={day} />
+      </span>
+    ),
   },
   {
     key: 'unexplained',
@@ -123,7 +133,8 @@ export function CompletenessPanel({ gateway }: { gateway: string }) {
                   <strong className={css.figure}>{percent(day.completeness)}</strong>
                 </div>
                 <div className={css.zero}>
-                  {formatCount(day.received)} of {formatCount(day.collected)} samples; unexplained:{' '}
+                  {formatCount(day.received)} of {formatCount(day.collected)} samples <Rolled day={day} />;
+                  unexplained:{' '}
                   <Gap day={day} />
                 </div>
               </div>

@@ -133,9 +133,9 @@ function RunningConfiguration({
 }) {
   const { version, waiting = false } = configuration ?? {};
   const running = typeof version === 'number' ? `Version ${version}` : 'What it runs';
-  return (
-    <Link href={`/gateways/${gateway}/configuration`}>{waiting ? `${running}, on trial` : running}</Link>
-  );
+  const trial = waiting ? ', on trial' : '';
+  const another = configuration?.desired?.state === 'waiting' ? '; another waits for it' : '';
+  return <Link href={`/gateways/${gateway}/configuration`}>{`${running}${trial}${another}`}</Link>;
 }
 
 function AlarmsPanel({ gateway }: { gateway: string }) {

@@ -12,7 +12,7 @@ import {
   TermsFields,
   useAnnounce,
 } from '@riser/kit';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { applyConfiguration, checkConfiguration, type ConfigurationAnswer } from '../api/calls';
 import { effectSentence } from './effects';
 import css from './configuration.module.css';
@@ -32,6 +32,7 @@ export function Editor({ running, blocked, onDone }: EditorProps) {
   const [problems, setProblems] = useState('');
   const [terms, setTerms] = useState(TERMS);
   const [busy, setBusy] = useState(false);
+  const next = useRef<HTMLButtonElement>(null);
   const text = edited ?? running;
   const change = (next: string) => {
     setEdited(next === running ? null : next);
@@ -46,7 +47,13 @@ export function Editor({ running, blocked, onDone }: EditorProps) {
         setChecked(null);
         setProblems(messageOf(reason));
       })
-      .finally(() => setBusy(false));
+      .finally(() => {
+        setBusy(false);
+        // A button that is busy loses the focus; whoever works by keyboard goes on where they were.
+        requestAnimationFrame(() => {
+          if (document.activeElement === document.body) next.current?.focus({ preventScroll: true });
+        });
+      });
   };
   const check = () => work(checkConfiguration(text), setChecked);
   const apply = () =>
@@ -70,11 +77,11 @@ export function Editor({ running, blocked, onDone }: EditorProps) {
       {blocked && edited !== null && <p className={css.blocked}>{blocked}</p>}
       <Buttons>
         {checked?.changed ? (
-          <Button onClick={apply} loading={busy} disabled={blocked !== null}>
+          <Button ref={next} onClick={apply} loading={busy} disabled={blocked !== null}>
             Apply on trial
           </Button>
         ) : (
-          <Button onClick={check} loading={busy} disabled={edited === null}>
+          <Button ref={next} onClick={check} loading={busy} disabled={edited === null}>
             Check
           </Button>
         )}
