@@ -1,4 +1,39 @@
 //! BACnet/IP adapter: a client of the devices on an IP network and behind its routers.
+//!
+//! The path of one read: `device::points` says which points are due → `poll::ladder` puts their
+//! properties into as few requests as the device bears → `client` sends each and takes the answer that
+//! belongs to it, in parts if need be → `codec` reads it → `mapping` makes values and qualities → one
+//! `ScanBatch` goes to the sample sink. A notification of a subscription enters at `device::cov`; a
+//! write (`device::writes`) takes turns with reads and ends with a look at value and priority array.
+//!
+//! Deliberately absent: a cache of properties, any knowledge of storage, rules or the link.
 
+mod adapter;
 pub mod client;
 pub mod codec;
+pub mod config;
+mod device;
+pub mod directory;
+mod lane;
+pub mod mapping;
+pub mod poll;
+
+use riser_adapter::{BuildContext, Built, ConfigError, Kind};
+
+/// BACnet/IP, as the daemon knows it.
+pub const KIND: Kind = Kind {
+    name: "bacnet",
+    sample: include_str!("../sample.toml"),
+    build,
+    discover: None,
+};
+
+fn build(table: &toml::Table, _context: &BuildContext) -> Result<Built, ConfigError> {
+    let config = config::Config::new(table)?;
+    let points = config.points();
+    let adapter = adapter::Bacnet {
+        config,
+        peers: device::Peers::default(),
+    };
+    Ok(Built::new(Box::new(adapter), points))
+}

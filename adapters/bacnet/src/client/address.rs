@@ -76,7 +76,9 @@ fn wrong(text: &str) -> String {
 
 /// An IPv4 address, with the port of BACnet/IP if it names none.
 pub fn parse_ip(text: &str) -> Result<SocketAddrV4, String> {
-    let plain = text.parse::<Ipv4Addr>().map(|ip| SocketAddrV4::new(ip, PORT));
+    let plain = text
+        .parse::<Ipv4Addr>()
+        .map(|ip| SocketAddrV4::new(ip, PORT));
     plain
         .or_else(|_| text.parse::<SocketAddrV4>())
         .map_err(|_| wrong(text))
@@ -94,7 +96,8 @@ fn parse_remote(text: &str) -> Result<Remote, String> {
         .chunks_exact(2)
         .map(|pair| pair.iter().fold(0, |sum, digit| (sum << 4) | digit))
         .collect();
-    let fits = digits.len() % 2 == 0 && (1..=crate::codec::npdu::MAC_MAX).contains(&octets.len());
+    let fits =
+        digits.len().is_multiple_of(2) && (1..=crate::codec::npdu::MAC_MAX).contains(&octets.len());
     match fits && (1..=0xFFFE).contains(&network) {
         true => Ok(Remote {
             network,
@@ -121,7 +124,9 @@ mod tests {
         let both = known(ip(9), Some(remote.clone()));
         assert_eq!(Place::parse("5:0c@192.0.2.7:9"), both);
         assert_eq!(Place::parse("5:0c"), Ok(Place::Behind(remote)));
-        for bad in ["", "5", "5:c", "5:xx", "0:0c", "65535:0c", "192.0.2", "a@b", "5:"] {
+        for bad in [
+            "", "5", "5:c", "5:xx", "0:0c", "65535:0c", "192.0.2", "a@b", "5:",
+        ] {
             assert!(Place::parse(bad).is_err(), "{bad}");
         }
     }

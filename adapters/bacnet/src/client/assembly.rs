@@ -102,23 +102,56 @@ mod tests {
     #[test]
     fn parts_are_acknowledged_by_the_window_and_put_together() {
         let (mut a, step) = Assembly::begin(part(0, true), &[0]).unwrap();
-        assert_eq!(step, Step::Acknowledge { number: 0, window: 4 });
+        assert_eq!(
+            step,
+            Step::Acknowledge {
+                number: 0,
+                window: 4
+            }
+        );
         for number in 1..4 {
             assert_eq!(a.take(part(number, true), &[number]), Step::Wait);
         }
-        let full = Step::Acknowledge { number: 4, window: 4 };
+        let full = Step::Acknowledge {
+            number: 4,
+            window: 4,
+        };
         assert_eq!(a.take(part(4, true), &[4]), full);
-        assert_eq!(a.take(part(5, false), &[5]), Step::Done { number: 5, window: 4 });
+        assert_eq!(
+            a.take(part(5, false), &[5]),
+            Step::Done {
+                number: 5,
+                window: 4
+            }
+        );
         assert_eq!(a.into_octets(), [0, 1, 2, 3, 4, 5]);
     }
 
     #[test]
     fn a_lost_part_is_asked_for_and_a_second_copy_is_not_taken() {
         let (mut a, _) = Assembly::begin(part(0, true), &[0]).unwrap();
-        assert_eq!(a.take(part(2, true), &[2]), Step::Again { number: 0, window: 4 });
+        assert_eq!(
+            a.take(part(2, true), &[2]),
+            Step::Again {
+                number: 0,
+                window: 4
+            }
+        );
         assert_eq!(a.take(part(1, true), &[1]), Step::Wait);
-        assert_eq!(a.take(part(1, true), &[1]), Step::Acknowledge { number: 1, window: 4 });
-        assert_eq!(a.take(part(2, false), &[2]), Step::Done { number: 2, window: 4 });
+        assert_eq!(
+            a.take(part(1, true), &[1]),
+            Step::Acknowledge {
+                number: 1,
+                window: 4
+            }
+        );
+        assert_eq!(
+            a.take(part(2, false), &[2]),
+            Step::Done {
+                number: 2,
+                window: 4
+            }
+        );
         assert_eq!(a.into_octets(), [0, 1, 2]);
         assert!(Assembly::begin(part(1, true), &[1]).is_none());
     }

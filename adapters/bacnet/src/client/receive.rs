@@ -104,7 +104,8 @@ impl Inner {
                 // One that cannot be taken is not acknowledged: the device sends it again.
                 if self.notice(&from, body) {
                     let service = service::CONFIRMED_COV_NOTIFICATION;
-                    self.answer(&from, &Apdu::SimpleAck { invoke, service }).await;
+                    self.answer(&from, &Apdu::SimpleAck { invoke, service })
+                        .await;
                 }
             }
             Apdu::Confirmed { invoke, .. } => self.asked(from, invoke, octets).await,

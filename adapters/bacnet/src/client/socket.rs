@@ -21,7 +21,7 @@ pub struct Binding {
     pub ip: Ipv4Addr,
     /// UDP port; 0 takes any, and then no broadcast is heard.
     pub port: u16,
-    /// Where broadcasts go. The first is also listened to where the own address hears none.
+    /// Where broadcasts go; none takes 255.255.255.255 and the broadcast address of every subnet.
     pub broadcasts: Vec<SocketAddrV4>,
 }
 
@@ -48,18 +48,37 @@ impl Binding {
     /// Opens the sockets.
     pub(crate) fn open(&self) -> io::Result<Sockets> {
         let own = self.socket(self.ip)?;
+        let targets = match self.broadcasts.is_empty() {
+            true => self.found(),
+            false => self.broadcasts.clone(),
+        };
         let mut broadcast = Vec::new();
         if !self.ip.is_unspecified() && self.port != 0 {
             // A socket bound to one address hears no broadcast on Linux: each form needs its own.
-            for target in self.broadcasts.iter().filter(|t| t.port() == self.port) {
+            for target in targets.iter().filter(|t| t.port() == self.port) {
                 broadcast.push(self.socket(*target.ip())?);
             }
         }
         Ok(Sockets {
             own,
             broadcast,
-            targets: self.broadcasts.clone(),
+            targets,
         })
+    }
+
+    /// Both forms of broadcast: of this network, and of each subnet this machine is in.
+    fn found(&self) -> Vec<SocketAddrV4> {
+        let mut found = vec![Ipv4Addr::BROADCAST];
+        if self.ip.is_loopback() {
+            found = vec![Ipv4Addr::new(127, 255, 255, 255)];
+        }
+        let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
+        found.extend(subnets(&routes, self.interface.as_deref(), self.ip));
+        found.dedup();
+        found
+            .into_iter()
+            .map(|ip| SocketAddrV4::new(ip, self.port))
+            .collect()
     }
 
     fn socket(&self, ip: Ipv4Addr) -> io::Result<UdpSocket> {
@@ -75,5 +94,58 @@ impl Binding {
         }
         socket.bind(&SocketAddrV4::new(ip, self.port).into())?;
         UdpSocket::from_std(socket.into())
+    }
+}
+
+/// Broadcast addresses of the subnets in the kernel's table of routes: lines of interface, destination,
+/// gateway … mask, in hexadecimal with the first octet last.
+fn subnets(routes: &str, interface: Option<&str>, own: Ipv4Addr) -> Vec<Ipv4Addr> {
+    let mut found = Vec::new();
+    for line in routes.lines().skip(1) {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let number = |at: usize| {
+            let field = fields.get(at)?;
+            u32::from_str_radix(field, 16).ok().map(u32::swap_bytes)
+        };
+        let (Some(name), Some(network), Some(0), Some(mask)) =
+            (fields.first(), number(1), number(2), number(7))
+        else {
+            continue;
+        };
+        let elsewhere = interface.is_some_and(|i| i != *name);
+        let other = !own.is_unspecified() && u32::from(own) & mask != network;
+        // A host route, or a link between two, has no broadcast.
+        if elsewhere || other || mask == 0 || mask >= 0xFFFF_FFFE {
+            continue;
+        }
+        let broadcast = Ipv4Addr::from(network | !mask);
+        if !found.contains(&broadcast) {
+            found.push(broadcast);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROUTES: &str = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n\
+        eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n\
+        eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n\
+        eth1\t0000110A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n\
+        wg0\t0100FE0A\t00000000\t0001\t0\t0\t0\tFFFFFFFF\t0\t0\t0\n";
+
+    #[test]
+    fn subnets_come_out_of_the_routes() {
+        let (a, b) = (
+            Ipv4Addr::new(192, 0, 2, 255),
+            Ipv4Addr::new(10, 17, 255, 255),
+        );
+        let any = Ipv4Addr::UNSPECIFIED;
+        assert_eq!(subnets(ROUTES, None, any), [a, b]);
+        assert_eq!(subnets(ROUTES, Some("eth1"), any), [b]);
+        assert_eq!(subnets(ROUTES, None, Ipv4Addr::new(192, 0, 2, 7)), [a]);
+        assert!(subnets("nonsense", None, any).is_empty());
     }
 }

@@ -127,8 +127,12 @@ impl Table {
     pub(crate) fn answer(&mut self, from: &Address, apdu: &Apdu<'_>) -> Reaction {
         let (invoke, service) = match *apdu {
             Apdu::SimpleAck { invoke, service }
-            | Apdu::ComplexAck { invoke, service, .. }
-            | Apdu::Error { invoke, service, .. } => (invoke, Some(service)),
+            | Apdu::ComplexAck {
+                invoke, service, ..
+            }
+            | Apdu::Error {
+                invoke, service, ..
+            } => (invoke, Some(service)),
             Apdu::Reject { invoke, .. }
             | Apdu::Abort { invoke, .. }
             | Apdu::SegmentAck { invoke, .. } => (invoke, None),

@@ -128,36 +128,28 @@ pub enum Apdu<'a> {
 }
 
 impl<'a> Apdu<'a> {
+    fn confirmed(first: u8, mut rest: &'a [u8]) -> Result<Self, DecodeError> {
+        let limits = octet(&mut rest, WHAT)?;
+        let invoke = octet(&mut rest, WHAT)?;
+        Ok(Self::Confirmed {
+            segment: segment(first, &mut rest)?,
+            takes: Takes {
+                segments: first & 0x02 != 0,
+                max_segments: (limits >> 4) & 0b111,
+                max_apdu: limits & 0b1111,
+            },
+            invoke,
+            service: octet(&mut rest, WHAT)?,
+            body: rest,
+        })
+    }
+
     /// Reads one.
     pub fn decode(octets: &'a [u8]) -> Result<Self, DecodeError> {
-        const WHAT: &str = "an APDU header";
         let mut rest = octets;
         let first = octet(&mut rest, WHAT)?;
-        let (segmented, more) = (first & 0x08 != 0, first & 0x04 != 0);
-        let part = |rest: &mut &'a [u8]| match segmented {
-            true => Ok(Some(Segment {
-                number: octet(rest, WHAT)?,
-                window: octet(rest, WHAT)?,
-                more,
-            })),
-            false => Ok(None),
-        };
         Ok(match first >> 4 {
-            0 => {
-                let limits = octet(&mut rest, WHAT)?;
-                let invoke = octet(&mut rest, WHAT)?;
-                Self::Confirmed {
-                    segment: part(&mut rest)?,
-                    takes: Takes {
-                        segments: first & 0x02 != 0,
-                        max_segments: (limits >> 4) & 0b111,
-                        max_apdu: limits & 0b1111,
-                    },
-                    invoke,
-                    service: octet(&mut rest, WHAT)?,
-                    body: rest,
-                }
-            }
+            0 => Self::confirmed(first, rest)?,
             1 => Self::Unconfirmed {
                 service: octet(&mut rest, WHAT)?,
                 body: rest,
@@ -169,7 +161,7 @@ impl<'a> Apdu<'a> {
             3 => {
                 let invoke = octet(&mut rest, WHAT)?;
                 Self::ComplexAck {
-                    segment: part(&mut rest)?,
+                    segment: segment(first, &mut rest)?,
                     invoke,
                     service: octet(&mut rest, WHAT)?,
                     body: rest,
@@ -202,10 +194,6 @@ impl<'a> Apdu<'a> {
 
     /// Writes one.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let part = |segment: &Option<Segment>| match segment {
-            Some(part) => 0x08 | (u8::from(part.more) << 2),
-            None => 0,
-        };
         match *self {
             Self::Confirmed {
                 segment,
@@ -264,5 +252,27 @@ impl<'a> Apdu<'a> {
                 reason,
             } => out.extend([0x70 | u8::from(server), invoke, reason]),
         }
+    }
+}
+
+const WHAT: &str = "an APDU header";
+
+/// The number and window of a part, where the header says that there are parts.
+fn segment(first: u8, rest: &mut &[u8]) -> Result<Option<Segment>, DecodeError> {
+    if first & 0x08 == 0 {
+        return Ok(None);
+    }
+    Ok(Some(Segment {
+        number: octet(rest, WHAT)?,
+        window: octet(rest, WHAT)?,
+        more: first & 0x04 != 0,
+    }))
+}
+
+/// The bits of the first octet that say that there are parts.
+fn part(segment: &Option<Segment>) -> u8 {
+    match segment {
+        Some(part) => 0x08 | (u8::from(part.more) << 2),
+        None => 0,
     }
 }

@@ -1,6 +1,11 @@
 //! Starting the independent stacks: bacpypes3 and rusty-bacnet, each on an address of loopback of
 //! its own, with an own UDP port for each test so that they can run side by side.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    clippy::panic,
+    clippy::allow_attributes,
+    reason = "each test file uses a part of it"
+)]
 
 use riser_adapter_testkit::programs::{python, repository, skip};
 use riser_bacnet::client::{Address, Binding};
@@ -125,7 +130,12 @@ impl Net {
     }
 
     /// bacpypes3 with these devices: last octet of the address, instance.
-    pub(crate) fn bacpypes3(&self, test: &str, more: &[&str], devices: &[(u8, u32)]) -> Option<Peer> {
+    pub(crate) fn bacpypes3(
+        &self,
+        test: &str,
+        more: &[&str],
+        devices: &[(u8, u32)],
+    ) -> Option<Peer> {
         let mut arguments: Vec<String> = more.iter().map(|a| (*a).to_owned()).collect();
         for (last, instance) in devices {
             arguments.push(format!("127.0.0.{last}/8:{}", self.port));

@@ -1,0 +1,452 @@
+//! One device, for as long as the adapter runs: found, learned, read, subscribed to, written, lost and
+//! found again. Owns the order of these; each is a file of its own.
+
+mod cov;
+mod find;
+mod learning;
+mod points;
+pub(crate) mod report;
+mod writes;
+
+pub(crate) use points::LivePoint;
+
+use crate::adapter::Routes;
+use crate::client::{Client, Notice, RequestError};
+use crate::config::DeviceConfig;
+use crate::directory::Directory;
+use crate::poll::ladder::Read;
+use crate::poll::peer::Figures;
+use crate::poll::{Habits, Peer};
+use cov::Subscribed;
+use find::Finder;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use points::{Points, Round};
+use report::{About, Report};
+use riser_adapter::{
+    AdapterCommand, Clock, HealthBoard, Memory, PointRegistry, SampleSink, WriteResult,
+};
+use riser_model::{DeviceState, Slot};
+use rustc_hash::FxHashMap;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use writes::{Order, Target, Written};
+
+/// Notifications that may wait for one device.
+const NOTICES: usize = 8192;
+/// Octets of a present value with its status flags in an answer, each of the two.
+const VALUE_OCTETS: usize = 13;
+/// Longest rest between two looks at what is due.
+const REST: Duration = Duration::from_secs(1);
+
+/// What every device of an adapter works with.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) adapter: String,
+    pub(crate) registry: Arc<dyn PointRegistry>,
+    pub(crate) samples: SampleSink,
+    pub(crate) memory: Arc<dyn Memory>,
+    pub(crate) health: HealthBoard,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) routes: Routes,
+    pub(crate) peers: Peers,
+}
+
+/// Devices that were found, for those who browse.
+pub(crate) type Peers = Arc<Mutex<FxHashMap<riser_model::Key, Peer>>>;
+
+/// What a lane knows of its devices.
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    /// 0 unknown, 1 online, 2 degraded, 3 offline.
+    pub(crate) state: AtomicU8,
+    /// Rounds that began later than one whole interval.
+    pub(crate) overruns: AtomicU64,
+}
+
+/// What makes a device.
+pub(crate) struct Making {
+    pub(crate) config: DeviceConfig,
+    pub(crate) lane: String,
+    pub(crate) client: Client,
+    pub(crate) directory: Directory,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) standing: Arc<Standing>,
+    pub(crate) writes: mpsc::Receiver<AdapterCommand>,
+}
+
+pub(crate) struct Device {
+    config: Arc<DeviceConfig>,
+    shared: Shared,
+    client: Client,
+    directory: Directory,
+    finder: Finder,
+    standing: Arc<Standing>,
+    points: Points,
+    peer: Option<Peer>,
+    habits: Habits,
+    report: Report,
+    learned: bool,
+    process: u32,
+}
+
+/// Something a device was asked has come to an end.
+enum Done {
+    Round(Round, Result<Vec<Read>, RequestError>),
+    Written(Written),
+    Subscribed(Subscribed),
+}
+
+type Work = FuturesUnordered<BoxFuture<'static, Done>>;
+
+/// The adapter is going down.
+struct Cancelled;
+
+impl Device {
+    pub(crate) fn new(making: Making, shared: Shared) -> (Self, mpsc::Receiver<AdapterCommand>) {
+        let figures: Arc<Mutex<Figures>> = Arc::default();
+        let config = Arc::new(making.config);
+        let about = About {
+            device: config.key.clone(),
+            name: config.name.clone(),
+            adapter: shared.adapter.clone(),
+            lane: making.lane,
+        };
+        let mut points = Points::new(config.terms.verify);
+        for (point, slot) in config.points.iter().zip(&making.slots) {
+            let terms = (point.interval, point.cov);
+            points.add(LivePoint::new(
+                point.point.clone(),
+                *slot,
+                point.reference,
+                terms,
+            ));
+        }
+        let device = Self {
+            finder: Finder {
+                client: making.client.clone(),
+                directory: making.directory.clone(),
+                config: config.clone(),
+                figures: figures.clone(),
+            },
+            report: Report::new(about, shared.health.clone(), figures),
+            client: making.client,
+            directory: making.directory,
+            standing: making.standing,
+            points,
+            peer: None,
+            habits: Habits::default(),
+            learned: false,
+            process: cov::process_of(&config.key),
+            config,
+            shared,
+        };
+        (device, making.writes)
+    }
+
+    /// Works until cancelled.
+    pub(crate) async fn run(mut self, mut writes: mpsc::Receiver<AdapterCommand>) {
+        let (told, mut notices) = mpsc::channel(NOTICES);
+        self.client.notices(self.process, told);
+        let (restarted, mut restarts) = mpsc::channel(1);
+        self.remember().await;
+        self.report.pin(Instant::now());
+        let cancel = self.shared.cancel.clone();
+        loop {
+            let Ok(peer) = self.connect(&mut writes).await else {
+                break;
+            };
+            self.directory.restarts(peer.instance(), restarted.clone());
+            if self.learn(&peer, &mut writes).await.is_err() {
+                break;
+            }
+            if self.peer.is_some() {
+                let inboxes = (&mut writes, &mut notices, &mut restarts);
+                self.work(peer, inboxes).await;
+            }
+            if cancel.is_cancelled() {
+                break;
+            }
+        }
+        writes.close();
+        while let Ok(write) = writes.try_recv() {
+            answer(write, "the gateway is stopping");
+        }
+    }
+
+    /// Does something long, and answers writes meanwhile.
+    async fn beside<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+        writes: &mut mpsc::Receiver<AdapterCommand>,
+        why: &str,
+    ) -> Result<T, Cancelled> {
+        tokio::pin!(work);
+        let cancel = self.shared.cancel.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Err(Cancelled),
+                done = &mut work => return Ok(done),
+                Some(write) = writes.recv() => self.not_now(write, why),
+            }
+        }
+    }
+
+    /// Answers a write that cannot be begun: no for what can never be, failed for what may later.
+    fn not_now(&self, write: AdapterCommand, why: &str) {
+        match self
+            .points
+            .slot(write.slot)
+            .and_then(|at| self.points.get(at))
+        {
+            Some(point) if point.point.access.writable() => {
+                answer(write, &format!("device {} {why}", self.config.key));
+            }
+            _ => {
+                let text = format!("{} is read-only", write.command.path);
+                let _gone = write.reply.send(WriteResult::Refused(text));
+            }
+        }
+    }
+
+    /// Finds the device, however long it takes.
+    async fn connect(
+        &mut self,
+        writes: &mut mpsc::Receiver<AdapterCommand>,
+    ) -> Result<Peer, Cancelled> {
+        let mut pause = Duration::ZERO;
+        loop {
+            let (finder, habits) = (self.finder.clone(), self.habits.clone());
+            let finding = async move {
+                if !pause.is_zero() {
+                    finder.wait(pause).await;
+                }
+                finder.find(habits).await
+            };
+            let why = "does not answer; it is looked for again and again";
+            match self.beside(finding, writes, why).await? {
+                Ok(peer) => {
+                    self.report.address = format!("{} at {}", peer.instance(), peer.address());
+                    self.report.well();
+                    let mut peers = self
+                        .shared
+                        .peers
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner);
+                    peers.insert(self.config.key.clone(), peer.clone());
+                    drop(peers);
+                    self.peer = Some(peer.clone());
+                    return Ok(peer);
+                }
+                Err(why) => self.lost(why).await,
+            }
+            pause = self.config.probe_interval;
+        }
+    }
+
+    /// The device does not answer: every point is bad from now on, said once.
+    async fn lost(&mut self, why: String) {
+        tracing::debug!(device = %self.config.key, why, "a device is silent");
+        self.peer = None;
+        if let Some(instance) = self.config.instance {
+            self.directory.forget(instance);
+        }
+        self.report.silent(why);
+        self.stand();
+        let readings = self.points.mark_down();
+        self.emit(readings).await;
+    }
+
+    fn stand(&self) {
+        let state = match self.report.state() {
+            DeviceState::Unknown => 0,
+            DeviceState::Online => 1,
+            DeviceState::Degraded => 2,
+            DeviceState::Offline => 3,
+        };
+        self.standing.state.store(state, Ordering::Relaxed);
+    }
+
+    /// Reads, subscribes and writes until the device is silent or the adapter goes down.
+    async fn work(
+        &mut self,
+        peer: Peer,
+        (writes, notices, restarts): (
+            &mut mpsc::Receiver<AdapterCommand>,
+            &mut mpsc::Receiver<Notice>,
+            &mut mpsc::Receiver<()>,
+        ),
+    ) {
+        self.points.restart(Instant::now());
+        let mut work = Work::new();
+        let (mut reading, mut subscribing) = (false, false);
+        let cancel = self.shared.cancel.clone();
+        loop {
+            let now = Instant::now();
+            reading = reading || self.begin_round(now, &peer, &work);
+            subscribing = subscribing || self.begin_subscribing(now, &peer, &work);
+            let next = match reading && subscribing {
+                true => None,
+                false => self.points.next(),
+            };
+            let rest = next.map_or(now + REST, |at| at.min(now + REST));
+            let rest = rest.max(now + Duration::from_millis(1));
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return,
+                Some(done) = work.next() => {
+                    match done {
+                        Done::Round(..) => reading = false,
+                        Done::Subscribed(_) => subscribing = false,
+                        Done::Written(_) => {}
+                    }
+                    if let Err(error) = self.done(done).await {
+                        return self.silent(error, work).await;
+                    }
+                }
+                Some(write) = writes.recv() => self.order(write, &peer, &work),
+                Some(notice) = notices.recv() => self.notified(notice, notices).await,
+                Some(()) = restarts.recv() => self.resubscribe(),
+                () = tokio::time::sleep_until(rest) => {}
+            }
+            self.report.pin(Instant::now());
+        }
+    }
+
+    /// The device is lost; what it was still asked is waited for, as each has its own timeout.
+    async fn silent(&mut self, error: RequestError, mut work: Work) {
+        self.lost(error.to_string()).await;
+        let cancel = self.shared.cancel.clone();
+        loop {
+            let done = tokio::select! {
+                () = cancel.cancelled() => return,
+                done = work.next() => done,
+            };
+            match done {
+                Some(Done::Written(written)) => {
+                    let _gone = written.reply.send(written.result);
+                }
+                Some(Done::Round(..) | Done::Subscribed(_)) => {}
+                None => return,
+            }
+        }
+    }
+
+    fn begin_round(&mut self, now: Instant, peer: &Peer, work: &Work) -> bool {
+        let Some(round) = self.points.round(now) else {
+            return false;
+        };
+        if round.late {
+            self.standing.overruns.fetch_add(1, Ordering::Relaxed);
+        }
+        let peer = peer.clone();
+        work.push(Box::pin(async move {
+            let read = peer.read_many(&round.references, VALUE_OCTETS).await;
+            Done::Round(round, read)
+        }));
+        true
+    }
+
+    fn begin_subscribing(&mut self, now: Instant, peer: &Peer, work: &Work) -> bool {
+        let objects = self.points.unsubscribed(now, cov::AT_ONCE);
+        if objects.is_empty() {
+            return false;
+        }
+        let (peer, terms, process) = (peer.clone(), self.config.terms, self.process);
+        work.push(Box::pin(async move {
+            Done::Subscribed(cov::subscribe(peer, process, terms, objects).await)
+        }));
+        true
+    }
+
+    /// Takes what came of something.
+    ///
+    /// # Errors
+    /// The device is silent.
+    async fn done(&mut self, done: Done) -> Result<(), RequestError> {
+        match done {
+            Done::Round(round, Ok(read)) => {
+                let readings = self.points.take(&round, &read);
+                self.answered();
+                self.keep_habits().await;
+                self.emit(readings).await;
+            }
+            Done::Round(_, Err(error)) => return Err(error),
+            Done::Subscribed(outcomes) => {
+                let silence = outcomes
+                    .0
+                    .iter()
+                    .find_map(|(_, o)| o.as_ref().err())
+                    .cloned();
+                let silence = silence.filter(RequestError::is_silence);
+                if self.subscribed(outcomes)
+                    && let Some(error) = silence
+                {
+                    return Err(error);
+                }
+            }
+            Done::Written(written) => {
+                let point = self.points.get_mut(written.at);
+                if let (Some(point), Some(octets)) = (point, &written.read) {
+                    let reading = point.take(Ok(octets), None);
+                    self.emit(vec![reading]).await;
+                }
+                // Whoever asked may have gone.
+                let _gone = written.reply.send(written.result);
+                if written.silent {
+                    // The next round tells whether it is the device.
+                    self.points.restart(Instant::now());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self) {
+        let instance = self.peer.as_ref().map(Peer::instance);
+        self.report
+            .finding(instance.and_then(|i| self.directory.duplicate(i)));
+        self.report.heard(self.shared.clock.now());
+        self.stand();
+    }
+
+    /// Takes a write.
+    fn order(&mut self, write: AdapterCommand, peer: &Peer, work: &Work) {
+        let at = self.points.slot(write.slot);
+        let Some((at, point)) = at.and_then(|at| Some((at, self.points.get(at)?))) else {
+            let text = format!("{} is no point of this device", write.command.path);
+            let _gone = write.reply.send(WriteResult::Refused(text));
+            return;
+        };
+        if write.command.expires_at <= self.shared.clock.now() || write.reply.is_closed() {
+            return answer(
+                write,
+                "it expired before it could begin; nothing was written",
+            );
+        }
+        let target = Target {
+            at,
+            point: &point.point,
+            reference: point.reference,
+            last: point.last.as_ref(),
+            settle: self.config.settle,
+        };
+        if let Some(order) = Order::new(write, &target) {
+            let peer = peer.clone();
+            work.push(Box::pin(async move {
+                Done::Written(order.carry_out(peer).await)
+            }));
+        }
+    }
+}
+
+/// Fails a write.
+fn answer(write: AdapterCommand, why: &str) {
+    let _gone = write.reply.send(WriteResult::Failed(why.to_owned()));
+}
