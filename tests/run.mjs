@@ -239,7 +239,7 @@ async function lint() {
 async function fuzz() {
   if (!which('cargo-fuzz')) await must('cargo-fuzz', 'cargo', ['install', '--locked', '--quiet', 'cargo-fuzz'], { tries: 3 });
   const seconds = process.env.FUZZ_SECONDS ?? '600';
-  for (const home of ['sync/wire', 'adapters/modbus', 'adapters/zigbee'].filter((h) => existsSync(join(root, h, 'fuzz')))) {
+  for (const home of ['sync/wire', 'adapters/modbus', 'adapters/tuya', 'adapters/zigbee'].filter((h) => existsSync(join(root, h, 'fuzz')))) {
     const targets = (await must('fuzz list', 'cargo', ['fuzz', 'list', '--fuzz-dir', join(home, 'fuzz')], { quiet: true })).trim().split('\n');
     for (const target of targets) {
       say(`fuzzing ${home} ${target} for ${seconds} s`);

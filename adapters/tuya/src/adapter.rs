@@ -29,7 +29,10 @@ impl Adapter for Tuya {
         "tuya"
     }
 
-    fn run(self: Box<Self>, context: AdapterContext) -> BoxFuture<'static, Result<(), AdapterError>> {
+    fn run(
+        self: Box<Self>,
+        context: AdapterContext,
+    ) -> BoxFuture<'static, Result<(), AdapterError>> {
         Box::pin(run(*self, context))
     }
 
@@ -86,7 +89,10 @@ async fn run(tuya: Tuya, mut context: AdapterContext) -> Result<(), AdapterError
     let _ended = ears.await;
     context.commands.close();
     while let Ok(command) = context.commands.try_recv() {
-        reply(command, WriteResult::Failed("the gateway is stopping".into()));
+        reply(
+            command,
+            WriteResult::Failed("the gateway is stopping".into()),
+        );
     }
     outcome
 }
@@ -113,14 +119,17 @@ fn start_links(
 fn routes(config: &Config, slots: &[Slot]) -> FxHashMap<Slot, Route> {
     let places = config.links.iter().enumerate().flat_map(|(link, l)| {
         let members = l.members.iter().enumerate();
-        members.flat_map(move |(member, m)| (0..m.points.len()).map(move |point| (link, member, point)))
+        members.flat_map(move |(member, m)| {
+            (0..m.points.len()).map(move |point| (link, member, point))
+        })
     });
     slots.iter().copied().zip(places).collect()
 }
 
 fn route(command: AdapterCommand, routes: &FxHashMap<Slot, Route>, links: &[mpsc::Sender<Order>]) {
     let target = routes.get(&command.slot);
-    let target = target.and_then(|(link, member, point)| Some((links.get(*link)?, *member, *point)));
+    let target =
+        target.and_then(|(link, member, point)| Some((links.get(*link)?, *member, *point)));
     let Some((link, member, point)) = target else {
         let text = format!("{} is no point of this adapter", command.command.path);
         return reply(command, WriteResult::Refused(text));
@@ -134,10 +143,13 @@ fn route(command: AdapterCommand, routes: &FxHashMap<Slot, Route>, links: &[mpsc
     });
     let (text, order) = match link.try_send(order) {
         Ok(()) => return,
-        Err(mpsc::error::TrySendError::Full(order)) => {
-            (format!("{QUEUE} writes already wait for this device"), order)
+        Err(mpsc::error::TrySendError::Full(order)) => (
+            format!("{QUEUE} writes already wait for this device"),
+            order,
+        ),
+        Err(mpsc::error::TrySendError::Closed(order)) => {
+            ("the connection has ended".to_owned(), order)
         }
-        Err(mpsc::error::TrySendError::Closed(order)) => ("the connection has ended".to_owned(), order),
     };
     if let Order::Write(write) = order {
         write.answer(WriteResult::Failed(text));

@@ -12,7 +12,7 @@ pub use keys::{KeyFile, KnownDevice};
 pub use point::PointConfig;
 pub use profile::{Category, Profile, Profiles, Source, SourceRole};
 
-use device::{DeviceTable, Built};
+use device::{Built, DeviceTable};
 use riser_adapter::config::{nearest, parse};
 use riser_adapter::{BuildContext, ConfigError};
 use riser_model::{Key, Point};
@@ -46,7 +46,10 @@ pub struct Listen {
 
 impl Default for Listen {
     fn default() -> Self {
-        Self { address: any(), ports: ports() }
+        Self {
+            address: any(),
+            ports: ports(),
+        }
     }
 }
 
@@ -73,9 +76,13 @@ impl Config {
     pub fn new(table: &toml::Table, context: &BuildContext) -> Result<Self, ConfigError> {
         let root: RootTable = parse("", table)?;
         let profiles = Profiles::load(context.profile_dir.as_deref())?;
-        let keys = root.keys_file.map(|file| KeyFile::new(context.base_dir.join(file)));
+        let keys = root
+            .keys_file
+            .map(|file| KeyFile::new(context.base_dir.join(file)));
         let known = match &keys {
-            Some(file) => file.read().map_err(|problem| ConfigError::new("keys_file", problem))?,
+            Some(file) => file
+                .read()
+                .map_err(|problem| ConfigError::new("keys_file", problem))?,
             None => Vec::new(),
         };
         let mut raw = Vec::with_capacity(root.device.len());
@@ -84,12 +91,19 @@ impl Config {
             raw.push((parse::<DeviceTable>(&at, table)?, at));
         }
         distinct(&raw)?;
-        let mut config = Self { links: Vec::new(), listen: root.listen, keys };
+        let mut config = Self {
+            links: Vec::new(),
+            listen: root.listen,
+            keys,
+        };
         // Gateways first: a sub-device may be written above the gateway it hangs on.
         let (links, subs): (Vec<_>, Vec<_>) = raw.into_iter().partition(|(d, _)| d.via.is_none());
         for (device, at) in links {
             let Built { link, member } = device::build_link(&at, device, &known, &profiles)?;
-            config.links.push(LinkConfig { members: vec![member], ..link });
+            config.links.push(LinkConfig {
+                members: vec![member],
+                ..link
+            });
         }
         for (device, at) in subs {
             config.add_sub(&at, device, &profiles)?;
@@ -97,12 +111,19 @@ impl Config {
         Ok(config)
     }
 
-    fn add_sub(&mut self, at: &str, device: DeviceTable, profiles: &Profiles) -> Result<(), ConfigError> {
+    fn add_sub(
+        &mut self,
+        at: &str,
+        device: DeviceTable,
+        profiles: &Profiles,
+    ) -> Result<(), ConfigError> {
         let via = device.via.clone().unwrap_or_else(|| device.key.clone());
         let Some(link) = self.links.iter_mut().find(|l| l.key == via) else {
             let gateways = self.links.iter().map(|l| l.key.as_str());
             let advice = nearest(via.as_str(), gateways)
-                .map_or("there is no gateway at all".to_owned(), |near| format!("the nearest known one is '{near}'"));
+                .map_or("there is no gateway at all".to_owned(), |near| {
+                    format!("the nearest known one is '{near}'")
+                });
             let problem = format!("no device with its own connection is called '{via}'; {advice}");
             return Err(ConfigError::new(format!("{at}.via"), problem));
         };
@@ -119,7 +140,10 @@ impl Config {
     #[must_use]
     pub fn points(&self) -> Vec<Arc<Point>> {
         let members = self.links.iter().flat_map(|l| &l.members);
-        members.flat_map(|m| &m.points).map(|p| Arc::clone(&p.point)).collect()
+        members
+            .flat_map(|m| &m.points)
+            .map(|p| Arc::clone(&p.point))
+            .collect()
     }
 
     /// What works and is hardly meant.

@@ -71,16 +71,35 @@ fn ask_port() -> u16 {
 
 impl Discover for Listening {
     fn fields(&self) -> Vec<SearchField> {
-        let field = |name: &str, title: &str, kind, about: &str, default: Option<toml::Value>| SearchField {
-            field: Field { name: name.to_owned(), title: title.to_owned(), kind, required: false },
-            default,
-            about: about.to_owned(),
-            when: None,
+        let field = |name: &str, title: &str, kind, about: &str, default: Option<toml::Value>| {
+            SearchField {
+                field: Field {
+                    name: name.to_owned(),
+                    title: title.to_owned(),
+                    kind,
+                    required: false,
+                },
+                default,
+                about: about.to_owned(),
+                when: None,
+            }
         };
         let time = FieldKind::Number { min: 1, max: 300 };
         vec![
-            field("seconds", "How long to listen, in seconds", time, "Devices announce themselves every few seconds.", Some(seconds().into())),
-            field("keys", "Text of a key tool's list", FieldKind::Text, "Such as devices.json of tinytuya: what is found then comes with its name and local key.", None),
+            field(
+                "seconds",
+                "How long to listen, in seconds",
+                time,
+                "Devices announce themselves every few seconds.",
+                Some(seconds().into()),
+            ),
+            field(
+                "keys",
+                "Text of a key tool's list",
+                FieldKind::Text,
+                "Such as devices.json of tinytuya: what is found then comes with its name and local key.",
+                None,
+            ),
         ]
     }
 
@@ -92,12 +111,14 @@ impl Discover for Listening {
     ) -> BoxFuture<'static, Result<(), AdapterError>> {
         Box::pin(async move {
             let wrong = |e: riser_adapter::ConfigError| {
-                AdapterError::new(ErrorClass::Misconfigured, "look for devices", "the options").advise(e.to_string())
+                AdapterError::new(ErrorClass::Misconfigured, "look for devices", "the options")
+                    .advise(e.to_string())
             };
             let options: Options = parse("", &request.options).map_err(wrong)?;
             let listed = match options.keys.trim() {
                 "" => Vec::new(),
-                text => keys::read(text).map_err(|p| wrong(riser_adapter::ConfigError::new("keys", p)))?,
+                text => keys::read(text)
+                    .map_err(|p| wrong(riser_adapter::ConfigError::new("keys", p)))?,
             };
             let profiles = Profiles::load(None).map_err(wrong)?;
             let looking = look(options.clone(), listed, profiles, found);
@@ -127,7 +148,11 @@ async fn look(
         }
     }
     if sockets.is_empty() {
-        let error = AdapterError::new(ErrorClass::Retryable, "listen for announcements", options.address.to_string());
+        let error = AdapterError::new(
+            ErrorClass::Retryable,
+            "listen for announcements",
+            options.address.to_string(),
+        );
         return Err(error.advise(refused.join("; ")));
     }
     for socket in &sockets {
@@ -146,7 +171,11 @@ async fn look(
             continue;
         }
         seen.insert(beacon.id.clone(), state);
-        if found.send(find(&beacon, address, &listed, &profiles)).await.is_err() {
+        if found
+            .send(find(&beacon, address, &listed, &profiles))
+            .await
+            .is_err()
+        {
             break;
         }
     }
@@ -180,11 +209,21 @@ fn own_address(to: IpAddr) -> IpAddr {
 fn find(beacon: &Beacon, address: IpAddr, listed: &[KnownDevice], profiles: &Profiles) -> Found {
     let known = listed.iter().find(|d| d.id == beacon.id);
     let product = beacon.product.as_deref();
-    let profile = profiles.iter().find(|p| product.is_some_and(|k| p.products.iter().any(|own| own == k)));
+    let profile = profiles
+        .iter()
+        .find(|p| product.is_some_and(|k| p.products.iter().any(|own| own == k)));
     let mut identity = vec![("id".to_owned(), beacon.id.clone())];
-    identity.extend(beacon.version.map(|v| ("version".to_owned(), v.to_string())));
+    identity.extend(
+        beacon
+            .version
+            .map(|v| ("version".to_owned(), v.to_string())),
+    );
     identity.extend(product.map(|p| ("product".to_owned(), p.to_owned())));
-    identity.extend(known.and_then(|d| d.name.clone()).map(|n| ("name".to_owned(), n)));
+    identity.extend(
+        known
+            .and_then(|d| d.name.clone())
+            .map(|n| ("name".to_owned(), n)),
+    );
     let mut remark = Vec::new();
     match profile {
         Some(profile) => remark.push(format!("profile '{}' by its product key", profile.name)),
@@ -194,15 +233,28 @@ fn find(beacon: &Beacon, address: IpAddr, listed: &[KnownDevice], profiles: &Pro
         Some(KnownDevice { key: Some(_), .. }) => {}
         _ => remark.push("its local key is needed: fetch it with a key tool (tinytuya wizard) and write it in local_key".to_owned()),
     }
-    if let (Some(announced), Some(other)) = (beacon.version, known.and_then(|d| d.version).filter(|v| Some(*v) != beacon.version)) {
-        remark.push(format!("the key list says version {other}, the device says {announced}: the device is right"));
+    if let (Some(announced), Some(other)) = (
+        beacon.version,
+        known
+            .and_then(|d| d.version)
+            .filter(|v| Some(*v) != beacon.version),
+    ) {
+        remark.push(format!(
+            "the key list says version {other}, the device says {announced}: the device is right"
+        ));
     }
     if beacon.version.is_none() {
-        remark.push("it does not say which version it speaks; that is found out when it is connected".to_owned());
+        remark.push(
+            "it does not say which version it speaks; that is found out when it is connected"
+                .to_owned(),
+        );
     }
     let device = device(beacon, address, known, profile.map(|p| p.name.as_str()));
     let mut config = toml::Table::new();
-    config.insert("device".to_owned(), toml::Value::Array(vec![toml::Value::Table(device)]));
+    config.insert(
+        "device".to_owned(),
+        toml::Value::Array(vec![toml::Value::Table(device)]),
+    );
     Found {
         address: address.to_string(),
         identity,
@@ -213,11 +265,23 @@ fn find(beacon: &Beacon, address: IpAddr, listed: &[KnownDevice], profiles: &Pro
 }
 
 /// The `[[device]]` that adds it. The version is left out: the device says it itself.
-fn device(beacon: &Beacon, address: IpAddr, known: Option<&KnownDevice>, profile: Option<&str>) -> toml::Table {
+fn device(
+    beacon: &Beacon,
+    address: IpAddr,
+    known: Option<&KnownDevice>,
+    profile: Option<&str>,
+) -> toml::Table {
     let name = known.and_then(|d| d.name.clone());
-    let tail = beacon.id.char_indices().rev().nth(5).map_or(beacon.id.as_str(), |(i, _)| &beacon.id[i..]);
+    let tail = beacon
+        .id
+        .char_indices()
+        .rev()
+        .nth(5)
+        .map_or(beacon.id.as_str(), |(i, _)| &beacon.id[i..]);
     let key = Key::slug(&name.clone().unwrap_or_else(|| format!("tuya-{tail}")));
-    let key_text = known.and_then(|d| d.key.as_ref()?.text()).unwrap_or_default();
+    let key_text = known
+        .and_then(|d| d.key.as_ref()?.text())
+        .unwrap_or_default();
     let mut table = toml::Table::new();
     table.insert("key".to_owned(), key.to_string().into());
     if let Some(name) = name {

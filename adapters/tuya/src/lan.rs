@@ -39,7 +39,10 @@ pub(crate) struct Lan {
 
 impl Lan {
     pub(crate) fn new() -> Self {
-        Self { heard: Arc::default(), changed: watch::Sender::new(0) }
+        Self {
+            heard: Arc::default(),
+            changed: watch::Sender::new(0),
+        }
     }
 
     /// The latest of a device, if it is fresh.
@@ -91,7 +94,9 @@ impl Lan {
                         hear(&socket, |beacon, from| lan.note(beacon, from)).await;
                     });
                 }
-                Err(error) => tracing::warn!(port, %error, "cannot listen for announcements of Tuya devices"),
+                Err(error) => {
+                    tracing::warn!(port, %error, "cannot listen for announcements of Tuya devices")
+                }
             }
         }
         while tasks.join_next().await.is_some() {}
@@ -100,7 +105,11 @@ impl Lan {
 
 /// A socket that shares its port with whoever listens too.
 pub(crate) fn open(address: SocketAddr) -> std::io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
     socket.set_reuse_address(true)?;
     #[cfg(unix)]
     socket.set_reuse_port(true)?;

@@ -36,7 +36,12 @@ fn build(table: &toml::Table, context: &BuildContext) -> Result<Built, ConfigErr
     let config = config::Config::new(table, context)?;
     let points = config.points();
     let links = Arc::new(operate::Links::new(&config));
-    let adapter = adapter::Tuya { config, links: Arc::clone(&links) };
+    let adapter = adapter::Tuya {
+        config,
+        links: Arc::clone(&links),
+    };
     let built = Built::new(Box::new(adapter), points);
-    Ok(built.browse(Arc::<operate::Links>::clone(&links)).operate(links))
+    Ok(built
+        .browse(Arc::<operate::Links>::clone(&links))
+        .operate(links))
 }

@@ -74,7 +74,9 @@ impl Mapping {
             return (None, Quality::bad(Reason::Undecodable));
         };
         let quality = match value.as_f64() {
-            Some(number) if !number.is_finite() => return (None, Quality::bad(Reason::Undecodable)),
+            Some(number) if !number.is_finite() => {
+                return (None, Quality::bad(Reason::Undecodable));
+            }
             Some(number) if self.outside(number) => Quality::uncertain(Reason::OutOfRange),
             _ => Quality::GOOD,
         };
@@ -82,7 +84,8 @@ impl Mapping {
     }
 
     fn outside(&self, number: f64) -> bool {
-        self.limits.min.is_some_and(|min| number < min) || self.limits.max.is_some_and(|max| number > max)
+        self.limits.min.is_some_and(|min| number < min)
+            || self.limits.max.is_some_and(|max| number > max)
     }
 
     fn value(&self, json: &Json) -> Option<Value> {
@@ -96,7 +99,12 @@ impl Mapping {
                 let word = text(json)?;
                 Value::Int(i64::try_from(states.iter().position(|s| *s == word)?).ok()?)
             }
-            Shape::Packed { at, length, signed, scale } => {
+            Shape::Packed {
+                at,
+                length,
+                signed,
+                scale,
+            } => {
                 let octets = BASE64.decode(json.as_str()?).ok()?;
                 let part = octets.get(*at..at.checked_add(*length)?)?;
                 Value::Float(scaled(number(part, *signed), *scale))
@@ -109,7 +117,9 @@ impl Mapping {
         let unfit = || format!("'{value}' does not fit this point");
         match (&self.shape, value) {
             (Shape::Bool { invert }, Value::Bool(on)) => Ok(Json::Bool(on != invert)),
-            (Shape::Bool { invert }, Value::Int(n @ (0 | 1))) => Ok(Json::Bool((*n == 1) != *invert)),
+            (Shape::Bool { invert }, Value::Int(n @ (0 | 1))) => {
+                Ok(Json::Bool((*n == 1) != *invert))
+            }
             (Shape::Whole, Value::Int(n)) => Ok(Json::from(*n)),
             (Shape::Number { scale, offset }, Value::Int(_) | Value::Float(_)) => {
                 let number = value.as_f64().filter(|n| n.is_finite()).ok_or_else(unfit)?;
@@ -123,7 +133,10 @@ impl Mapping {
                 Ok(Json::from(raw))
             }
             (Shape::States(states), Value::Int(n)) => {
-                let word = usize::try_from(*n).ok().and_then(|n| states.get(n)).ok_or_else(unfit)?;
+                let word = usize::try_from(*n)
+                    .ok()
+                    .and_then(|n| states.get(n))
+                    .ok_or_else(unfit)?;
                 Ok(Json::from(word.as_str()))
             }
             (Shape::Text, Value::Text(text)) => Ok(Json::from(text.as_ref())),
@@ -146,7 +159,9 @@ fn scaled(number: f64, scale: f64) -> f64 {
 }
 
 fn number(octets: &[u8], signed: bool) -> f64 {
-    let mut sum = octets.iter().fold(0.0, |sum, octet| sum * 256.0 + f64::from(*octet));
+    let mut sum = octets
+        .iter()
+        .fold(0.0, |sum, octet| sum * 256.0 + f64::from(*octet));
     if signed && octets.first().is_some_and(|o| o & 0x80 != 0) {
         sum -= octets.iter().fold(1.0, |sum, _| sum * 256.0);
     }

@@ -62,7 +62,10 @@ impl Links {
     }
 
     pub(crate) fn stopped(&self) {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.orders
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     /// The way to a connection, and its place.
@@ -90,18 +93,27 @@ impl Links {
     /// The nodes below a device: its data points, and below a gateway what nobody configured.
     fn below(entry: &Entry, key: &str, shown: Vec<Shown>) -> Vec<BrowseNode> {
         let mut nodes = Vec::new();
-        let gateway = entry.members.first().is_some_and(|(k, _, _)| k.as_str() == key);
+        let gateway = entry
+            .members
+            .first()
+            .is_some_and(|(k, _, _)| k.as_str() == key);
         for device in shown {
             match device.member.and_then(|m| entry.members.get(m)) {
                 Some((own, name, points)) if own.as_str() == key => {
                     let reported = device.points.iter();
-                    nodes.extend(reported.map(|(dp, json)| node(own, name, points.get(dp), (*dp, json))));
-                    let silent = points.iter().filter(|(dp, _)| !device.points.contains_key(dp));
+                    nodes.extend(
+                        reported.map(|(dp, json)| node(own, name, points.get(dp), (*dp, json))),
+                    );
+                    let silent = points
+                        .iter()
+                        .filter(|(dp, _)| !device.points.contains_key(dp));
                     nodes.extend(silent.map(|(dp, point)| BrowseNode {
                         path: format!("{own}/{dp}"),
                         name: format!("{} (data point {dp})", point.name),
                         point: Some(point.as_ref().clone()),
-                        remark: Some("configured, and not reported by the device so far".to_owned()),
+                        remark: Some(
+                            "configured, and not reported by the device so far".to_owned(),
+                        ),
                     }));
                 }
                 None if gateway => {
@@ -110,7 +122,9 @@ impl Links {
                         path: format!("{key}/node:{id}"),
                         name: format!("sub-device {id}"),
                         point: None,
-                        remark: Some(format!("not configured; add it with via = \"{key}\" and node = \"{id}\"")),
+                        remark: Some(format!(
+                            "not configured; add it with via = \"{key}\" and node = \"{id}\""
+                        )),
                     });
                 }
                 _ => {}
@@ -120,12 +134,22 @@ impl Links {
     }
 }
 
-fn node(device: &Key, device_name: &str, known: Option<&Arc<Point>>, (dp, json): (u16, &Json)) -> BrowseNode {
+fn node(
+    device: &Key,
+    device_name: &str,
+    known: Option<&Arc<Point>>,
+    (dp, json): (u16, &Json),
+) -> BrowseNode {
     let shown: String = json.to_string().chars().take(60).collect();
     let path = format!("{device}/{dp}");
     if let Some(point) = known {
         let name = format!("{} (data point {dp}) = {shown}", point.name);
-        return BrowseNode { path, name, point: Some(point.as_ref().clone()), remark: None };
+        return BrowseNode {
+            path,
+            name,
+            point: Some(point.as_ref().clone()),
+            remark: None,
+        };
     }
     let kind = match json {
         Json::Bool(_) => ValueKind::Bool,
@@ -159,12 +183,20 @@ impl Browse for Links {
             return Box::pin(async move { Ok(root) });
         }
         let Some((place, orders)) = self.of_device(&path) else {
-            return failed("browse", &path, "there is no such device, or the adapter does not run");
+            return failed(
+                "browse",
+                &path,
+                "there is no such device, or the adapter does not run",
+            );
         };
         let entry = self.links.get(place).cloned();
         Box::pin(async move {
-            let shown = ask(&orders, Order::Show).await.ok_or_else(|| not_running("browse", &path))?;
-            Ok(entry.map(|e| Self::below(&e, &path, shown)).unwrap_or_default())
+            let shown = ask(&orders, Order::Show)
+                .await
+                .ok_or_else(|| not_running("browse", &path))?;
+            Ok(entry
+                .map(|e| Self::below(&e, &path, shown))
+                .unwrap_or_default())
         })
     }
 }
@@ -203,7 +235,13 @@ impl Operate for Links {
         name: &str,
         parameters: toml::Table,
     ) -> BoxFuture<'static, Result<toml::Table, AdapterError>> {
-        let text = |key: &str| parameters.get(key).and_then(toml::Value::as_str).unwrap_or_default().to_owned();
+        let text = |key: &str| {
+            parameters
+                .get(key)
+                .and_then(toml::Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         match name {
             "update_key" => self.update_key(&text("device"), &text("local_key")),
             "import_keys" => self.import_keys(&text("text")),
@@ -221,9 +259,17 @@ impl Links {
             Err(problem) => return failed("update the key", device, &problem),
         };
         let Some((place, orders)) = self.of_device(device) else {
-            return failed("update the key", device, "there is no such device, or the adapter does not run");
+            return failed(
+                "update the key",
+                device,
+                "there is no such device, or the adapter does not run",
+            );
         };
-        let id = self.links.get(place).map(|e| e.id.clone()).unwrap_or_default();
+        let id = self
+            .links
+            .get(place)
+            .map(|e| e.id.clone())
+            .unwrap_or_default();
         let (file, device) = (self.keys.clone(), device.to_owned());
         Box::pin(async move {
             let told = ask(&orders, |asked| Order::Rekey(key.clone(), asked)).await;
@@ -281,7 +327,10 @@ async fn keep(file: Option<KeyFile>, id: String, key: LocalKey) -> String {
     }
 }
 
-async fn ask<T>(orders: &mpsc::Sender<Order>, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Option<T> {
+async fn ask<T>(
+    orders: &mpsc::Sender<Order>,
+    order: impl FnOnce(oneshot::Sender<T>) -> Order,
+) -> Option<T> {
     let (asked, answer) = oneshot::channel();
     orders.send(order(asked)).await.ok()?;
     tokio::time::timeout(PATIENCE, answer).await.ok()?.ok()
@@ -295,7 +344,11 @@ fn not_running(what: &str, on: &str) -> AdapterError {
     AdapterError::new(ErrorClass::Retryable, what, on).advise("the device did not answer in time")
 }
 
-fn failed<T: Send + 'static>(what: &str, on: &str, why: &str) -> BoxFuture<'static, Result<T, AdapterError>> {
+fn failed<T: Send + 'static>(
+    what: &str,
+    on: &str,
+    why: &str,
+) -> BoxFuture<'static, Result<T, AdapterError>> {
     let error = error(what, on, why);
     Box::pin(async move { Err(error) })
 }

@@ -36,7 +36,8 @@ pub(crate) struct Schedule {
 impl Schedule {
     /// Everything is due at once, but the signs of life.
     pub(crate) fn new(config: &LinkConfig, now: Instant) -> Self {
-        let refreshes = !config.timing.refresh.is_zero() && config.members.iter().any(|m| !m.refresh.is_empty());
+        let refreshes = !config.timing.refresh.is_zero()
+            && config.members.iter().any(|m| !m.refresh.is_empty());
         Self {
             timing: config.timing,
             queries: vec![now; config.members.len()],
@@ -48,7 +49,12 @@ impl Schedule {
 
     /// What is due, the most urgent first; it is then not due again before its time.
     pub(crate) fn take(&mut self, now: Instant) -> Option<Due> {
-        let first = self.queries.iter().enumerate().filter(|(_, at)| **at <= now).min_by_key(|(_, at)| **at);
+        let first = self
+            .queries
+            .iter()
+            .enumerate()
+            .filter(|(_, at)| **at <= now)
+            .min_by_key(|(_, at)| **at);
         if let Some((member, _)) = first.map(|(m, at)| (m, *at)) {
             self.asked(member, now);
             return Some(Due::Query(member));

@@ -44,7 +44,8 @@ settle_ms = 300
     )
 }
 
-const MISSPELT: &str = "[[device]]\nkey = \"d\"\nid = \"bf01\"\nlocal_key = \"0123456789abcdef\"\ntimout_ms = 5\n";
+const MISSPELT: &str =
+    "[[device]]\nkey = \"d\"\nid = \"bf01\"\nlocal_key = \"0123456789abcdef\"\ntimout_ms = 5\n";
 
 macro_rules! version {
     ($name:ident, $version:expr) => {

@@ -12,6 +12,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("riser-wire", &["riser-model"]),
     ("riser-adapter-testkit", &["riser-model", "riser-adapter"]),
     ("riser-modbus", &["riser-model", "riser-adapter"]),
+    ("riser-bacnet", &["riser-model", "riser-adapter"]),
+    ("riser-tuya", &["riser-model", "riser-adapter"]),
     ("riser-zigbee", &["riser-model", "riser-adapter"]),
     ("riser-store", &["riser-model", "riser-wire"]),
     (
@@ -31,6 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "riser-rules",
             "riser-wire",
             "riser-modbus",
+            "riser-tuya",
             "riser-zigbee",
             "riser-store",
             "riser-runtime",

@@ -5,8 +5,8 @@
 use super::session::{Arrived, Session, Wire};
 use super::trouble::{Evidence, Known, Trouble, judge};
 use crate::codec::crypto::{BLOCK, session_key};
-use crate::codec::payload::OpenError;
 use crate::codec::frame::FrameError;
+use crate::codec::payload::OpenError;
 use crate::codec::request::Target;
 use crate::codec::{Content, LocalKey, Message, Version, command};
 use std::io::ErrorKind;
@@ -39,15 +39,25 @@ pub struct Address<'a> {
 }
 
 /// Connects, and tries these versions one after the other.
-pub async fn connect(to: &Address<'_>, versions: &[Version], known: &Known) -> Result<Session, Trouble> {
-    let stream = match tokio::time::timeout(to.connect, TcpStream::connect((to.host, to.port))).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Err(no_connection(to, &error, known)),
-        Err(_) => {
-            let why = format!("{}:{} does not take a connection within {} ms", to.host, to.port, to.connect.as_millis());
-            return Err(Trouble::Unreachable(why));
-        }
-    };
+pub async fn connect(
+    to: &Address<'_>,
+    versions: &[Version],
+    known: &Known,
+) -> Result<Session, Trouble> {
+    let stream =
+        match tokio::time::timeout(to.connect, TcpStream::connect((to.host, to.port))).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(no_connection(to, &error, known)),
+            Err(_) => {
+                let why = format!(
+                    "{}:{} does not take a connection within {} ms",
+                    to.host,
+                    to.port,
+                    to.connect.as_millis()
+                );
+                return Err(Trouble::Unreachable(why));
+            }
+        };
     let _not_fatal = stream.set_nodelay(true);
     let mut wire = Wire::new(stream);
     if wire.closes_within(GRACE).await {
@@ -57,8 +67,13 @@ pub async fn connect(to: &Address<'_>, versions: &[Version], known: &Known) -> R
     let mut rest = versions.to_vec();
     while !rest.is_empty() {
         let version = rest.remove(0);
-        let patience = if versions.len() > 1 { GUESS.min(to.timeout) } else { to.timeout };
-        let answer = tokio::time::timeout(patience, greet(&mut wire, version, to, versions.len() > 1)).await;
+        let patience = if versions.len() > 1 {
+            GUESS.min(to.timeout)
+        } else {
+            to.timeout
+        };
+        let answer =
+            tokio::time::timeout(patience, greet(&mut wire, version, to, versions.len() > 1)).await;
         let evidence = match answer {
             Ok(Ok((key, first))) => {
                 let mut session = Session::new(wire, version, key);
@@ -83,7 +98,9 @@ pub async fn connect(to: &Address<'_>, versions: &[Version], known: &Known) -> R
 fn no_connection(to: &Address<'_>, error: &std::io::Error, known: &Known) -> Trouble {
     match error.kind() {
         // It announces itself, so it is there, and it is a device.
-        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset if known.announced.is_some() => Trouble::Busy,
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset if known.announced.is_some() => {
+            Trouble::Busy
+        }
         _ => Trouble::Unreachable(format!("{}:{}: {error}", to.host, to.port)),
     }
 }
@@ -101,9 +118,20 @@ async fn greet(
         let key = negotiate(wire, version, to.key).await?;
         return Ok((key, None));
     }
-    let target = Target { version, id: to.id, node: None, now: to.now };
+    let target = Target {
+        version,
+        id: to.id,
+        node: None,
+        now: to.now,
+    };
     let question = target.query();
-    send(wire, question.command, question.text.as_bytes(), (version, to.key)).await?;
+    send(
+        wire,
+        question.command,
+        question.text.as_bytes(),
+        (version, to.key),
+    )
+    .await?;
     loop {
         let message = Message::new(&receive(wire, (version, to.key)).await?);
         match message.content {
@@ -118,7 +146,11 @@ async fn greet(
 }
 
 /// Both ends prove that they have the key, and make another of two nonces.
-async fn negotiate(wire: &mut Wire, version: Version, key: &LocalKey) -> Result<LocalKey, Evidence> {
+async fn negotiate(
+    wire: &mut Wire,
+    version: Version,
+    key: &LocalKey,
+) -> Result<LocalKey, Evidence> {
     let ours: [u8; BLOCK] = rand::random();
     send(wire, command::NEGOTIATE_START, &ours, (version, key)).await?;
     let answer = loop {
@@ -127,18 +159,33 @@ async fn negotiate(wire: &mut Wire, version: Version, key: &LocalKey) -> Result<
             break opened.plain;
         }
     };
-    let (Some(theirs), Some(proof)) = (answer.first_chunk::<BLOCK>(), answer.get(BLOCK..BLOCK + 32)) else {
+    let (Some(theirs), Some(proof)) =
+        (answer.first_chunk::<BLOCK>(), answer.get(BLOCK..BLOCK + 32))
+    else {
         return Err(Evidence::NotOurKey);
     };
     if !key.verify(&ours, proof) {
         return Err(Evidence::NotOurKey);
     }
-    send(wire, command::NEGOTIATE_FINISH, &key.sign(theirs), (version, key)).await?;
+    send(
+        wire,
+        command::NEGOTIATE_FINISH,
+        &key.sign(theirs),
+        (version, key),
+    )
+    .await?;
     Ok(session_key(key, version == Version::V35, ours, *theirs))
 }
 
-async fn send(wire: &mut Wire, command: u32, text: &[u8], how: (Version, &LocalKey)) -> Result<(), Evidence> {
-    wire.send(command, text, how).await.map_err(|_| Evidence::Closed)
+async fn send(
+    wire: &mut Wire,
+    command: u32,
+    text: &[u8],
+    how: (Version, &LocalKey),
+) -> Result<(), Evidence> {
+    wire.send(command, text, how)
+        .await
+        .map_err(|_| Evidence::Closed)
 }
 
 /// The next message of a device whose version is not settled yet.
@@ -151,7 +198,9 @@ async fn receive(
         match wire.receive(how).await {
             Arrived::Message(opened) => return Ok(opened),
             Arrived::Closed(_) => return Err(Evidence::Closed),
-            Arrived::Refused(OpenError::Frame(FrameError::OtherFraming)) => return Err(Evidence::OtherFraming),
+            Arrived::Refused(OpenError::Frame(FrameError::OtherFraming)) => {
+                return Err(Evidence::OtherFraming);
+            }
             Arrived::Refused(OpenError::Key) => return Err(Evidence::NotOurKey),
             // Under HMAC and GCM a wrong check is a wrong key; a wrong CRC is noise.
             Arrived::Refused(OpenError::Frame(FrameError::Check)) if how.0.negotiates() => {

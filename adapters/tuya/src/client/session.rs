@@ -41,7 +41,12 @@ pub(super) enum Arrived {
 
 impl Wire {
     pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, buffer: Vec::new(), sequence: 0, strays: 0 }
+        Self {
+            stream,
+            buffer: Vec::new(),
+            sequence: 0,
+            strays: 0,
+        }
     }
 
     pub(super) async fn send(
@@ -52,7 +57,11 @@ impl Wire {
     ) -> std::io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         let body = wrap(plain, command, version, key);
-        let frame = Frame { sequence: self.sequence, command, body };
+        let frame = Frame {
+            sequence: self.sequence,
+            command,
+            body,
+        };
         let octets = seal(&frame, version.framing(), key, rand::random());
         let sent = tokio::time::timeout(SEND, self.stream.write_all(&octets)).await;
         sent.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
@@ -98,7 +107,12 @@ impl Wire {
 
 impl Session {
     pub(super) fn new(wire: Wire, version: Version, key: LocalKey) -> Self {
-        Self { wire, version, key, first: VecDeque::new() }
+        Self {
+            wire,
+            version,
+            key,
+            first: VecDeque::new(),
+        }
     }
 
     /// The version both ends speak.
@@ -115,7 +129,14 @@ impl Session {
 
     /// Sends a request.
     pub async fn send(&mut self, request: &Request) -> Result<(), Trouble> {
-        let sent = self.wire.send(request.command, request.text.as_bytes(), (self.version, &self.key)).await;
+        let sent = self
+            .wire
+            .send(
+                request.command,
+                request.text.as_bytes(),
+                (self.version, &self.key),
+            )
+            .await;
         sent.map_err(|e| Trouble::Lost(e.to_string()))
     }
 

@@ -119,18 +119,30 @@ pub fn judge(seen: &[(Version, Evidence)], known: &Known) -> Trouble {
         return Trouble::Lost("the device closed it at once".to_owned());
     };
     if let Some(spoken) = known.announced.filter(|a| !tried.contains(a)) {
-        return Trouble::WrongVersion { tried: last, spoken: Some(spoken) };
+        return Trouble::WrongVersion {
+            tried: last,
+            spoken: Some(spoken),
+        };
     }
     if let Some((version, _)) = seen.iter().find(|(_, e)| *e == Evidence::NotOurKey) {
         return key_trouble(*version, known);
     }
     if evidence == Evidence::OtherFraming {
         let spoken = (!last.negotiates() || last == Version::V34).then_some(Version::V35);
-        return Trouble::WrongVersion { tried: last, spoken };
+        return Trouble::WrongVersion {
+            tried: last,
+            spoken,
+        };
     }
     // The version is right, the device is there, and it does not answer: what is left is the key.
-    match known.announced.or(known.proven).filter(|v| tried.contains(v)) {
-        Some(version) if evidence == Evidence::Closed || !known.key_worked || known.silences > 1 => {
+    match known
+        .announced
+        .or(known.proven)
+        .filter(|v| tried.contains(v))
+    {
+        Some(version)
+            if evidence == Evidence::Closed || !known.key_worked || known.silences > 1 =>
+        {
             key_trouble(version, known)
         }
         _ => Trouble::Silent(tried),
@@ -138,5 +150,9 @@ pub fn judge(seen: &[(Version, Evidence)], known: &Known) -> Trouble {
 }
 
 fn key_trouble(version: Version, known: &Known) -> Trouble {
-    if known.key_worked { Trouble::KeyChanged(version) } else { Trouble::WrongKey(version) }
+    if known.key_worked {
+        Trouble::KeyChanged(version)
+    } else {
+        Trouble::WrongKey(version)
+    }
 }

@@ -36,7 +36,9 @@ pub fn read(datagram: &[u8]) -> Option<Beacon> {
     };
     let json: Json = serde_json::from_slice(&text).ok()?;
     let word = |key: &str| Some(json.get(key)?.as_str()?.to_owned());
-    let id = word("gwId").or_else(|| word("devId")).or_else(|| word("id"))?;
+    let id = word("gwId")
+        .or_else(|| word("devId"))
+        .or_else(|| word("id"))?;
     if !is_id(&id) {
         return None;
     }
@@ -79,6 +81,10 @@ fn without_code(mut body: Vec<u8>) -> Vec<u8> {
 #[must_use]
 pub fn question(answer_to: IpAddr, nonce: [u8; 12]) -> Vec<u8> {
     let body = format!(r#"{{"from":"app","ip":"{answer_to}"}}"#).into_bytes();
-    let frame = Frame { sequence: 0, command: command::WHO_IS_THERE, body };
+    let frame = Frame {
+        sequence: 0,
+        command: command::WHO_IS_THERE,
+        body,
+    };
     seal(&frame, Framing::Gcm, &KEY, nonce)
 }

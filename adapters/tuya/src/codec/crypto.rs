@@ -95,7 +95,10 @@ impl LocalKey {
     /// AES-GCM: cipher text and tag.
     #[must_use]
     pub fn seal(&self, nonce: [u8; 12], header: &[u8], plain: &[u8]) -> Vec<u8> {
-        let payload = Payload { msg: plain, aad: header };
+        let payload = Payload {
+            msg: plain,
+            aad: header,
+        };
         // Sealing fails only beyond 64 GiB, and frames are bounded.
         Aes128Gcm::new(&self.0.into())
             .encrypt(&nonce.into(), payload)
@@ -105,8 +108,13 @@ impl LocalKey {
     /// The inverse; `None` when the tag is not right.
     #[must_use]
     pub fn open(&self, nonce: [u8; 12], header: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
-        let payload = Payload { msg: secret, aad: header };
-        Aes128Gcm::new(&self.0.into()).decrypt(&nonce.into(), payload).ok()
+        let payload = Payload {
+            msg: secret,
+            aad: header,
+        };
+        Aes128Gcm::new(&self.0.into())
+            .decrypt(&nonce.into(), payload)
+            .ok()
     }
 
     /// HMAC-SHA256.
@@ -193,7 +201,10 @@ mod tests {
         let other = LocalKey::parse("fedcba9876543210").unwrap();
         let secret = key.encrypt(b"{\"dps\":{}}");
         assert_eq!(key.decrypt(&secret).as_deref(), Some(&b"{\"dps\":{}}"[..]));
-        assert_ne!(other.decrypt(&secret).as_deref(), Some(&b"{\"dps\":{}}"[..]));
+        assert_ne!(
+            other.decrypt(&secret).as_deref(),
+            Some(&b"{\"dps\":{}}"[..])
+        );
         assert_eq!(key.decrypt(&secret[1..]), None);
     }
 }

@@ -42,15 +42,26 @@ pub fn peel(stream: &[u8]) -> Peel {
         // The last three octets may be the beginning of a prefix.
         None => return Peel::Stray(stream.len() - 3),
     }
-    let header = if stream.starts_with(&NEW) { NEW_HEADER } else { OLD_HEADER };
+    let header = if stream.starts_with(&NEW) {
+        NEW_HEADER
+    } else {
+        OLD_HEADER
+    };
     let Some(length) = word(stream, header - 4) else {
         return Peel::More;
     };
-    let Some(whole) = usize::try_from(length).ok().and_then(|l| l.checked_add(header)) else {
+    let Some(whole) = usize::try_from(length)
+        .ok()
+        .and_then(|l| l.checked_add(header))
+    else {
         return Peel::Stray(4);
     };
     // 6699 does not count its four closing octets.
-    let whole = if header == NEW_HEADER { whole.saturating_add(4) } else { whole };
+    let whole = if header == NEW_HEADER {
+        whole.saturating_add(4)
+    } else {
+        whole
+    };
     match whole {
         w if w > FRAME_MAX || w < header + 8 => Peel::Stray(4),
         w if w > stream.len() => Peel::More,
@@ -94,11 +105,19 @@ pub fn open(frame: &[u8], framing: Framing, key: &LocalKey) -> Result<Frame, Fra
         return Err(FrameError::Malformed);
     }
     let inner = &frame[..frame.len() - 4];
-    if new { open_new(inner, key) } else { open_old(inner, framing, key) }
+    if new {
+        open_new(inner, key)
+    } else {
+        open_old(inner, framing, key)
+    }
 }
 
 fn open_old(inner: &[u8], framing: Framing, key: &LocalKey) -> Result<Frame, FrameError> {
-    let check = if framing == Framing::Hmac { SIGNATURE } else { 4 };
+    let check = if framing == Framing::Hmac {
+        SIGNATURE
+    } else {
+        4
+    };
     let signed = inner.len().checked_sub(check).filter(|l| *l >= OLD_HEADER);
     let (signed, check) = inner.split_at(signed.ok_or(FrameError::Malformed)?);
     let right = match framing {
@@ -106,14 +125,24 @@ fn open_old(inner: &[u8], framing: Framing, key: &LocalKey) -> Result<Frame, Fra
         _ => check == crc32fast::hash(signed).to_be_bytes(),
     };
     if !right {
-        let plain = inner.split_last_chunk::<4>().filter(|_| framing == Framing::Hmac);
+        let plain = inner
+            .split_last_chunk::<4>()
+            .filter(|_| framing == Framing::Hmac);
         let crc = plain.is_some_and(|(signed, crc)| *crc == crc32fast::hash(signed).to_be_bytes());
-        return Err(if crc { FrameError::OtherFraming } else { FrameError::Check });
+        return Err(if crc {
+            FrameError::OtherFraming
+        } else {
+            FrameError::Check
+        });
     }
     let (Some(sequence), Some(command)) = (word(signed, 4), word(signed, 8)) else {
         return Err(FrameError::Malformed);
     };
-    Ok(Frame { sequence, command, body: signed[OLD_HEADER..].to_vec() })
+    Ok(Frame {
+        sequence,
+        command,
+        body: signed[OLD_HEADER..].to_vec(),
+    })
 }
 
 fn open_new(inner: &[u8], key: &LocalKey) -> Result<Frame, FrameError> {
@@ -123,11 +152,17 @@ fn open_new(inner: &[u8], key: &LocalKey) -> Result<Frame, FrameError> {
     let (header, rest) = inner.split_at(NEW_HEADER);
     let (nonce, secret) = rest.split_at(NONCE);
     let nonce = nonce.try_into().map_err(|_| FrameError::Malformed)?;
-    let body = key.open(nonce, &header[4..], secret).ok_or(FrameError::Check)?;
+    let body = key
+        .open(nonce, &header[4..], secret)
+        .ok_or(FrameError::Check)?;
     let (Some(sequence), Some(command)) = (word(header, 6), word(header, 10)) else {
         return Err(FrameError::Malformed);
     };
-    Ok(Frame { sequence, command, body })
+    Ok(Frame {
+        sequence,
+        command,
+        body,
+    })
 }
 
 /// Makes a frame. `nonce` is used by [`Framing::Gcm`] only and must never come twice for one key.
@@ -148,7 +183,11 @@ pub fn seal(frame: &Frame, framing: Framing, key: &LocalKey, nonce: [u8; 12]) ->
         Framing::Hmac => SIGNATURE + 4,
         Framing::Gcm => NONCE + TAG,
     };
-    out.extend(u32::try_from(body.len() + check).unwrap_or(u32::MAX).to_be_bytes());
+    out.extend(
+        u32::try_from(body.len() + check)
+            .unwrap_or(u32::MAX)
+            .to_be_bytes(),
+    );
     match framing {
         Framing::Gcm => {
             let sealed = key.seal(nonce, &out[4..NEW_HEADER], body);

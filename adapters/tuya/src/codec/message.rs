@@ -77,7 +77,10 @@ impl Message {
     pub fn refusal(&self) -> Option<String> {
         let code = self.code.filter(|c| *c != 0)?;
         Some(match &self.content {
-            Content::Text(text) => format!("code {code}, '{}'", text.chars().take(80).collect::<String>()),
+            Content::Text(text) => format!(
+                "code {code}, '{}'",
+                text.chars().take(80).collect::<String>()
+            ),
             _ => format!("code {code}"),
         })
     }
@@ -95,11 +98,15 @@ fn content(plain: &[u8]) -> Content {
     };
     let inner = json.get("data").filter(|d| d.is_object()).unwrap_or(&json);
     if let Some(points) = inner.get("dps").and_then(Json::as_object) {
-        let node = [inner, &json].into_iter().find_map(|at| at.get("cid")?.as_str());
+        let node = [inner, &json]
+            .into_iter()
+            .find_map(|at| at.get("cid")?.as_str());
         let points = points.iter().take(POINTS_MAX);
         return Content::Report(Report {
             node: node.map(str::to_owned),
-            points: points.filter_map(|(k, v)| Some((k.parse().ok()?, v.clone()))).collect(),
+            points: points
+                .filter_map(|(k, v)| Some((k.parse().ok()?, v.clone())))
+                .collect(),
         });
     }
     match (nodes(inner, "online"), nodes(inner, "offline")) {

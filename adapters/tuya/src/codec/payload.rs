@@ -41,7 +41,11 @@ pub enum OpenError {
 
 /// Opens one whole frame and what it carries.
 pub fn open_message(frame: &[u8], version: Version, key: &LocalKey) -> Result<Opened, OpenError> {
-    let Frame { sequence, command, body } = open(frame, version.framing(), key)?;
+    let Frame {
+        sequence,
+        command,
+        body,
+    } = open(frame, version.framing(), key)?;
     let (code, rest) = split(&body, version);
     let plain = match version {
         Version::V31 => plain_31(rest, key),
@@ -51,8 +55,15 @@ pub fn open_message(frame: &[u8], version: Version, key: &LocalKey) -> Result<Op
         Version::V35 => Some(without_header(rest.to_vec(), command)),
     };
     let plain = plain.ok_or(OpenError::Key)?;
-    let clear = matches!(version, Version::V32 | Version::V33) && !plain.is_empty() && plain == rest;
-    Ok(Opened { sequence, command, code, plain, clear })
+    let clear =
+        matches!(version, Version::V32 | Version::V33) && !plain.is_empty() && plain == rest;
+    Ok(Opened {
+        sequence,
+        command,
+        code,
+        plain,
+        clear,
+    })
 }
 
 /// A return code is four octets of which three are zero. Cipher text is a multiple of a block long,
@@ -116,7 +127,10 @@ fn plain_33(rest: &[u8], key: &LocalKey) -> Option<Vec<u8>> {
 /// The body of a message to a device; frames of 3.5 are enciphered as a whole.
 #[must_use]
 pub fn wrap(plain: &[u8], command: u32, version: Version, key: &LocalKey) -> Vec<u8> {
-    let headed = matches!(command, command::CONTROL | command::CONTROL_NEW | command::STATUS);
+    let headed = matches!(
+        command,
+        command::CONTROL | command::CONTROL_NEW | command::STATUS
+    );
     let mut header = version.text().as_bytes().to_vec();
     header.resize(HEADER, 0);
     match version {

@@ -37,9 +37,15 @@ impl Target<'_> {
             (true, None) => "{}".to_owned(),
             (true, Some(node)) => format!(r#"{{"cid":"{node}"}}"#),
             (false, Some(node)) => format!(r#"{{"t":{now},"cid":"{node}"}}"#),
-            (false, None) => format!(r#"{{"gwId":"{id}","devId":"{id}","uid":"{id}","t":"{now}"}}"#),
+            (false, None) => {
+                format!(r#"{{"gwId":"{id}","devId":"{id}","uid":"{id}","t":"{now}"}}"#)
+            }
         };
-        let command = if self.version.negotiates() { command::QUERY_NEW } else { command::QUERY };
+        let command = if self.version.negotiates() {
+            command::QUERY_NEW
+        } else {
+            command::QUERY
+        };
         Request { command, text }
     }
 
@@ -48,14 +54,21 @@ impl Target<'_> {
     pub fn query_named(&self, points: &BTreeSet<u16>) -> Request {
         let dps: Vec<String> = points.iter().map(|p| format!(r#""{p}":null"#)).collect();
         let text = self.control_text(&format!("{{{}}}", dps.join(",")));
-        Request { command: command::CONTROL_NEW, text }
+        Request {
+            command: command::CONTROL_NEW,
+            text,
+        }
     }
 
     /// Sets one data point.
     #[must_use]
     pub fn control(&self, point: u16, value: &Json) -> Request {
         let text = self.control_text(&format!(r#"{{"{point}":{value}}}"#));
-        let command = if self.version.negotiates() { command::CONTROL_NEW } else { command::CONTROL };
+        let command = if self.version.negotiates() {
+            command::CONTROL_NEW
+        } else {
+            command::CONTROL
+        };
         Request { command, text }
     }
 
@@ -77,20 +90,29 @@ impl Target<'_> {
     #[must_use]
     pub fn heartbeat(&self) -> Request {
         let id = self.id;
-        Request { command: command::HEARTBEAT, text: format!(r#"{{"gwId":"{id}","devId":"{id}"}}"#) }
+        Request {
+            command: command::HEARTBEAT,
+            text: format!(r#"{{"gwId":"{id}","devId":"{id}"}}"#),
+        }
     }
 
     /// Data points to be measured anew.
     #[must_use]
     pub fn refresh(&self, points: &[u16]) -> Request {
         let list: Vec<String> = points.iter().map(u16::to_string).collect();
-        Request { command: command::REFRESH, text: format!(r#"{{"dpId":[{}]}}"#, list.join(",")) }
+        Request {
+            command: command::REFRESH,
+            text: format!(r#"{{"dpId":[{}]}}"#, list.join(",")),
+        }
     }
 
     /// Which sub-devices a gateway reaches.
     #[must_use]
     pub fn sub_devices(&self) -> Request {
         let text = r#"{"reqType":"subdev_online_stat_query","data":{}}"#.to_owned();
-        Request { command: command::SUB_DEVICES, text }
+        Request {
+            command: command::SUB_DEVICES,
+            text,
+        }
     }
 }

@@ -79,7 +79,9 @@ impl TryFrom<String> for Version {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
         Self::parse(&text).ok_or_else(|| {
-            format!("'{text}' is no version of the local protocol; there are 3.1, 3.2, 3.3, 3.4 and 3.5")
+            format!(
+                "'{text}' is no version of the local protocol; there are 3.1, 3.2, 3.3, 3.4 and 3.5"
+            )
         })
     }
 }

@@ -122,20 +122,30 @@ pub(super) fn build_link(
 ) -> Result<Built, ConfigError> {
     let wrong = |key: &str, problem: String| ConfigError::new(format!("{at}.{key}"), problem);
     if raw.node.is_some() {
-        return Err(wrong("node", "only a sub-device has a node; say its gateway with 'via'".to_owned()));
+        return Err(wrong(
+            "node",
+            "only a sub-device has a node; say its gateway with 'via'".to_owned(),
+        ));
     }
     let id = raw.id.clone().ok_or_else(|| {
-        wrong("id", "a device needs the id its announcement and every key tool show".to_owned())
+        wrong(
+            "id",
+            "a device needs the id its announcement and every key tool show".to_owned(),
+        )
     })?;
     if !is_id(&id) {
-        return Err(wrong("id", format!("'{id}' is no device id: letters and digits, up to 64")));
+        return Err(wrong(
+            "id",
+            format!("'{id}' is no device id: letters and digits, up to 64"),
+        ));
     }
     let listed = known.iter().find(|d| d.id == id);
     let local_key = match (&raw.local_key, listed.and_then(|d| d.key.clone())) {
         (Some(text), _) => LocalKey::parse(text).map_err(|problem| wrong("local_key", problem))?,
         (None, Some(key)) => key,
         (None, None) => {
-            let problem = "the device needs its local key: write it here, or name a keys_file that lists it";
+            let problem =
+                "the device needs its local key: write it here, or name a keys_file that lists it";
             return Err(wrong("local_key", problem.to_owned()));
         }
     };
@@ -150,7 +160,9 @@ pub(super) fn build_link(
         local_key,
         host: raw.host.clone(),
         port: raw.port.unwrap_or(6668),
-        version: raw.version.or(listed.and_then(|d| d.version).filter(|_| raw.host.is_some())),
+        version: raw.version.or(listed
+            .and_then(|d| d.version)
+            .filter(|_| raw.host.is_some())),
         timing,
         sleepy,
         members: Vec::new(),
@@ -174,12 +186,20 @@ pub(super) fn build_sub(
         ("version", raw.version.is_some()),
     ] {
         if given {
-            return wrong(key, "a sub-device is reached through its gateway and has none of its own");
+            return wrong(
+                key,
+                "a sub-device is reached through its gateway and has none of its own",
+            );
         }
     }
     match &raw.node {
         Some(node) if is_id(node) => {}
-        _ => return wrong("node", "a sub-device needs its node (node_id or cid in the key tool's list)"),
+        _ => {
+            return wrong(
+                "node",
+                "a sub-device needs its node (node_id or cid in the key tool's list)",
+            );
+        }
     }
     let profile = profile(at, &raw, profiles)?;
     let sleepy = raw.sleepy.or(profile.map(|p| p.sleepy)).unwrap_or(false);
@@ -188,25 +208,52 @@ pub(super) fn build_sub(
 }
 
 fn stale_after(timing: &Timing, sleepy: bool) -> u32 {
-    let three = u32::try_from(timing.interval.as_millis()).unwrap_or(u32::MAX).saturating_mul(3);
-    if sleepy { SLEEPY_STALE_MS } else { three.max(30_000) }
+    let three = u32::try_from(timing.interval.as_millis())
+        .unwrap_or(u32::MAX)
+        .saturating_mul(3);
+    if sleepy {
+        SLEEPY_STALE_MS
+    } else {
+        three.max(30_000)
+    }
 }
 
-fn profile<'a>(at: &str, raw: &DeviceTable, profiles: &'a Profiles) -> Result<Option<&'a Profile>, ConfigError> {
-    let found = raw.profile.as_deref().map(|name| profiles.get(name)).transpose();
+fn profile<'a>(
+    at: &str,
+    raw: &DeviceTable,
+    profiles: &'a Profiles,
+) -> Result<Option<&'a Profile>, ConfigError> {
+    let found = raw
+        .profile
+        .as_deref()
+        .map(|name| profiles.get(name))
+        .transpose();
     found.map_err(|problem| ConfigError::new(format!("{at}.profile"), problem))
 }
 
 fn timing(at: &str, raw: &DeviceTable, profile: Option<&Profile>) -> Result<Timing, ConfigError> {
-    let interval = raw.interval_ms.or(profile.and_then(|p| p.interval_ms)).unwrap_or(30_000);
+    let interval = raw
+        .interval_ms
+        .or(profile.and_then(|p| p.interval_ms))
+        .unwrap_or(30_000);
     let timeout = raw.timeout_ms.unwrap_or(3000);
     let retry = raw.retry_ms.unwrap_or(5000);
-    for (key, value) in [("interval_ms", interval), ("timeout_ms", timeout), ("retry_ms", retry)] {
+    for (key, value) in [
+        ("interval_ms", interval),
+        ("timeout_ms", timeout),
+        ("retry_ms", retry),
+    ] {
         if value < 10 {
-            return Err(ConfigError::new(format!("{at}.{key}"), format!("{value} is below 10")));
+            return Err(ConfigError::new(
+                format!("{at}.{key}"),
+                format!("{value} is below 10"),
+            ));
         }
     }
-    let refresh = raw.refresh_ms.or(profile.and_then(|p| p.refresh_ms)).unwrap_or(0);
+    let refresh = raw
+        .refresh_ms
+        .or(profile.and_then(|p| p.refresh_ms))
+        .unwrap_or(0);
     Ok(Timing {
         interval: millis(interval),
         timeout: millis(timeout),
@@ -219,9 +266,18 @@ fn timing(at: &str, raw: &DeviceTable, profile: Option<&Profile>) -> Result<Timi
     })
 }
 
-fn member(at: &str, raw: DeviceTable, profile: Option<&Profile>, stale: u32) -> Result<Member, ConfigError> {
+fn member(
+    at: &str,
+    raw: DeviceTable,
+    profile: Option<&Profile>,
+    stale: u32,
+) -> Result<Member, ConfigError> {
     let name = raw.name.clone().unwrap_or_else(|| raw.key.to_string());
-    let within = Within { device: &raw.key, device_name: &name, stale_after_ms: stale };
+    let within = Within {
+        device: &raw.key,
+        device_name: &name,
+        stale_after_ms: stale,
+    };
     let mut points = Vec::new();
     let mut keys = BTreeSet::new();
     for (place, table) in tables(at, &raw, profile)? {
@@ -232,8 +288,17 @@ fn member(at: &str, raw: DeviceTable, profile: Option<&Profile>, stale: u32) -> 
         }
         points.push(point);
     }
-    let refresh = raw.refresh.or_else(|| profile.map(|p| p.refresh.clone())).unwrap_or_default();
-    Ok(Member { key: raw.key, name, node: raw.node, points, refresh })
+    let refresh = raw
+        .refresh
+        .or_else(|| profile.map(|p| p.refresh.clone()))
+        .unwrap_or_default();
+    Ok(Member {
+        key: raw.key,
+        name,
+        node: raw.node,
+        points,
+        refresh,
+    })
 }
 
 /// The profile's points without those skipped, each with what the device writes over it, then the
@@ -243,12 +308,25 @@ fn tables(
     raw: &DeviceTable,
     profile: Option<&Profile>,
 ) -> Result<Vec<(String, toml::Table)>, ConfigError> {
-    let key_of = |table: &toml::Table| table.get("key").and_then(toml::Value::as_str).map(str::to_owned);
-    let mut own: Vec<_> = raw.point.iter().enumerate().map(|(i, t)| (format!("{at}.point[{i}]"), t.clone())).collect();
+    let key_of = |table: &toml::Table| {
+        table
+            .get("key")
+            .and_then(toml::Value::as_str)
+            .map(str::to_owned)
+    };
+    let mut own: Vec<_> = raw
+        .point
+        .iter()
+        .enumerate()
+        .map(|(i, t)| (format!("{at}.point[{i}]"), t.clone()))
+        .collect();
     let mut all = Vec::new();
     let base = profile.map(|p| p.points.as_slice()).unwrap_or_default();
     for (i, skip) in raw.skip.iter().enumerate() {
-        if !base.iter().any(|t| key_of(t).as_deref() == Some(skip.as_str())) {
+        if !base
+            .iter()
+            .any(|t| key_of(t).as_deref() == Some(skip.as_str()))
+        {
             let keys: Vec<String> = base.iter().filter_map(key_of).collect();
             let near = nearest(skip.as_str(), keys.iter().map(String::as_str)).unwrap_or("none");
             let problem = format!("the profile has no point '{skip}'; the nearest is '{near}'");

@@ -48,7 +48,9 @@ impl KeyFile {
         let unreadable = |e: std::io::Error| format!("{path} could not be read: {e}");
         let length = std::fs::metadata(&self.0).map_err(unreadable)?.len();
         if length > LONGEST {
-            return Err(format!("{path} has {length} octets; a list of keys is far shorter"));
+            return Err(format!(
+                "{path} has {length} octets; a list of keys is far shorter"
+            ));
         }
         let text = std::fs::read_to_string(&self.0).map_err(unreadable)?;
         read(&text).map_err(|problem| format!("{path}: {problem}"))
@@ -57,7 +59,10 @@ impl KeyFile {
     /// The key it holds of one device by now.
     pub async fn key_of(&self, id: &str) -> Option<LocalKey> {
         let length = tokio::fs::metadata(&self.0).await.ok()?.len();
-        let text = tokio::fs::read_to_string(&self.0).await.ok().filter(|_| length <= LONGEST)?;
+        let text = tokio::fs::read_to_string(&self.0)
+            .await
+            .ok()
+            .filter(|_| length <= LONGEST)?;
         read(&text).ok()?.into_iter().find(|d| d.id == id)?.key
     }
 }
@@ -65,8 +70,11 @@ impl KeyFile {
 impl KeyFile {
     /// Writes a device's key into the list, whole or not at all.
     pub async fn store(&self, id: &str, key: &LocalKey) -> Result<(), String> {
-        let wrong = |e: &dyn std::fmt::Display| format!("{} could not be written: {e}", self.0.display());
-        let text = tokio::fs::read_to_string(&self.0).await.map_err(|e| wrong(&e))?;
+        let wrong =
+            |e: &dyn std::fmt::Display| format!("{} could not be written: {e}", self.0.display());
+        let text = tokio::fs::read_to_string(&self.0)
+            .await
+            .map_err(|e| wrong(&e))?;
         let mut json: Json = serde_json::from_str(&text).map_err(|e| wrong(&e))?;
         let key = key.text().ok_or_else(|| wrong(&"the key is no text"))?;
         if !put(&mut json, id, &key) {
@@ -81,7 +89,8 @@ impl KeyFile {
         let fresh = self.0.with_file_name(format!(".{name}.new"));
         let mut file = tokio::fs::File::create(&fresh).await?;
         // Keys are nobody else's business: the new file may be read by whom the old one might.
-        file.set_permissions(tokio::fs::metadata(&self.0).await?.permissions()).await?;
+        file.set_permissions(tokio::fs::metadata(&self.0).await?.permissions())
+            .await?;
         file.write_all(text).await?;
         file.sync_all().await?;
         tokio::fs::rename(&fresh, &self.0).await
@@ -91,13 +100,33 @@ impl KeyFile {
 /// Replaces the key of a device wherever in the list it stands.
 fn put(json: &mut Json, id: &str, key: &str) -> bool {
     match json {
-        Json::Array(list) => list.iter_mut().map(|entry| put(entry, id, key)).filter(|done| *done).count() > 0,
-        Json::Object(entry) if ID.iter().any(|k| entry.get(*k).and_then(Json::as_str) == Some(id)) => {
-            let field = KEY.iter().find(|k| entry.contains_key(**k)).unwrap_or(&"key");
+        Json::Array(list) => {
+            list.iter_mut()
+                .map(|entry| put(entry, id, key))
+                .filter(|done| *done)
+                .count()
+                > 0
+        }
+        Json::Object(entry)
+            if ID
+                .iter()
+                .any(|k| entry.get(*k).and_then(Json::as_str) == Some(id)) =>
+        {
+            let field = KEY
+                .iter()
+                .find(|k| entry.contains_key(**k))
+                .unwrap_or(&"key");
             entry.insert((*field).to_owned(), Json::from(key));
             true
         }
-        Json::Object(entry) => entry.values_mut().map(|inner| put(inner, id, key)).filter(|done| *done).count() > 0,
+        Json::Object(entry) => {
+            entry
+                .values_mut()
+                .map(|inner| put(inner, id, key))
+                .filter(|done| *done)
+                .count()
+                > 0
+        }
         _ => false,
     }
 }
@@ -115,7 +144,11 @@ pub fn read(text: &str) -> Result<Vec<KnownDevice>, String> {
         .or_else(|| inner("result"))
         .or_else(|| json.get("result")?.get("list")?.as_array())
         .ok_or("holds no list of devices; take devices.json of tinytuya, the list tuya-cli wizard prints, or the vendor's own device list")?;
-    let devices: Vec<KnownDevice> = list.iter().filter_map(Json::as_object).filter_map(device).collect();
+    let devices: Vec<KnownDevice> = list
+        .iter()
+        .filter_map(Json::as_object)
+        .filter_map(device)
+        .collect();
     if devices.is_empty() {
         return Err("holds no device with an id".to_owned());
     }

@@ -80,13 +80,21 @@ pub(super) struct Within<'a> {
 type Problem = (&'static str, String);
 
 /// Checks one point.
-pub(super) fn build(at: &str, table: &toml::Table, within: &Within<'_>) -> Result<PointConfig, ConfigError> {
+pub(super) fn build(
+    at: &str,
+    table: &toml::Table,
+    within: &Within<'_>,
+) -> Result<PointConfig, ConfigError> {
     let raw: PointTable = parse(at, table)?;
     let wrong = |(key, problem): Problem| ConfigError::new(format!("{at}.{key}"), problem);
     only_where_meant(&raw).map_err(wrong)?;
-    let mapping = Mapping { shape: shape(&raw).map_err(wrong)?, limits: raw.limits };
+    let mapping = Mapping {
+        shape: shape(&raw).map_err(wrong)?,
+        limits: raw.limits,
+    };
     if raw.access.writable() && matches!(raw.kind, Type::Bit | Type::Packed) {
-        let problem = "a bit or a packed number is one part of a data point and cannot be written by itself";
+        let problem =
+            "a bit or a packed number is one part of a data point and cannot be written by itself";
         return Err(wrong(("access", problem.to_owned())));
     }
     if let (Some(min), Some(max)) = (raw.limits.min, raw.limits.max)
@@ -121,14 +129,29 @@ fn only_where_meant(raw: &PointTable) -> Result<(), Problem> {
     let states = matches!(raw.kind, Type::Enum | Type::Bool | Type::Bit);
     for (key, given, meant, what) in [
         ("scale", raw.scale.is_some(), number, "float and packed"),
-        ("offset", raw.offset.is_some(), raw.kind == Type::Float, "float"),
+        (
+            "offset",
+            raw.offset.is_some(),
+            raw.kind == Type::Float,
+            "float",
+        ),
         ("bit", raw.bit.is_some(), raw.kind == Type::Bit, "bit"),
         ("at", raw.at.is_some(), packed, "packed"),
         ("length", raw.length.is_some(), packed, "packed"),
         ("signed", raw.signed.is_some(), packed, "packed"),
-        ("values", raw.values.is_some(), raw.kind == Type::Enum, "enum"),
+        (
+            "values",
+            raw.values.is_some(),
+            raw.kind == Type::Enum,
+            "enum",
+        ),
         ("labels", raw.labels.is_some(), states, "enum, bool and bit"),
-        ("invert", raw.invert.is_some(), raw.kind == Type::Bool, "bool"),
+        (
+            "invert",
+            raw.invert.is_some(),
+            raw.kind == Type::Bool,
+            "bool",
+        ),
     ] {
         if given && !meant {
             return Err((key, format!("only points of type {what} have '{key}'")));
@@ -147,13 +170,20 @@ fn shape(raw: &PointTable) -> Result<Shape, Problem> {
         return Err(("offset", format!("{offset} is no number")));
     }
     Ok(match raw.kind {
-        Type::Bool => Shape::Bool { invert: raw.invert.unwrap_or(false) },
+        Type::Bool => Shape::Bool {
+            invert: raw.invert.unwrap_or(false),
+        },
         Type::Int => Shape::Whole,
         Type::Float => Shape::Number { scale, offset },
         Type::Text => Shape::Text,
         Type::Enum => match &raw.values {
             Some(values) if (1..=256).contains(&values.len()) => Shape::States(values.clone()),
-            _ => return Err(("values", "list the words the device uses, in order of their states".to_owned())),
+            _ => {
+                return Err((
+                    "values",
+                    "list the words the device uses, in order of their states".to_owned(),
+                ));
+            }
         },
         Type::Bit => match raw.bit {
             Some(bit @ 0..=62) => Shape::Bit(bit),
@@ -168,7 +198,12 @@ fn shape(raw: &PointTable) -> Result<Shape, Problem> {
             if at > 1024 {
                 return Err(("at", format!("octet {at} lies beyond any data point")));
             }
-            Shape::Packed { at, length, signed: raw.signed.unwrap_or(false), scale }
+            Shape::Packed {
+                at,
+                length,
+                signed: raw.signed.unwrap_or(false),
+                scale,
+            }
         }
     })
 }
@@ -177,7 +212,12 @@ fn shape(raw: &PointTable) -> Result<Shape, Problem> {
 fn labels(raw: &PointTable) -> Result<Vec<Label>, Problem> {
     let listed = |texts: &[String]| -> Vec<Label> {
         let texts = (0..).zip(texts);
-        texts.map(|(state, text)| Label { state, text: text.clone() }).collect()
+        texts
+            .map(|(state, text)| Label {
+                state,
+                text: text.clone(),
+            })
+            .collect()
     };
     let mut found = match (&raw.labels, &raw.values) {
         (None, None) => Vec::new(),
@@ -185,7 +225,10 @@ fn labels(raw: &PointTable) -> Result<Vec<Label>, Problem> {
         (Some(Labels::List(texts)), _) => listed(texts),
         (Some(Labels::Map(map)), _) => {
             let label = |(state, text): (&String, &String)| match state.parse() {
-                Ok(state) => Ok(Label { state, text: text.clone() }),
+                Ok(state) => Ok(Label {
+                    state,
+                    text: text.clone(),
+                }),
                 Err(_) => Err(("labels", format!("'{state}' is not the number of a state"))),
             };
             map.iter().map(label).collect::<Result<Vec<_>, _>>()?
@@ -194,7 +237,11 @@ fn labels(raw: &PointTable) -> Result<Vec<Label>, Problem> {
     if let (Some(words), true) = (&raw.values, raw.labels.is_some())
         && found.len() != words.len()
     {
-        let problem = format!("there are {} values and {} labels", words.len(), found.len());
+        let problem = format!(
+            "there are {} values and {} labels",
+            words.len(),
+            found.len()
+        );
         return Err(("labels", problem));
     }
     found.sort_by_key(|l| l.state);

@@ -135,14 +135,21 @@ impl Profiles {
     pub fn load(folder: Option<&Path>) -> Result<Self, ConfigError> {
         let mut profiles = BTreeMap::new();
         for file in BUILT_IN.files() {
-            insert(&mut profiles, file.path(), file.contents_utf8().unwrap_or_default())?;
+            insert(
+                &mut profiles,
+                file.path(),
+                file.contents_utf8().unwrap_or_default(),
+            )?;
         }
         // Files straight in the folder may be another protocol's.
         let Some(folder) = folder.map(|f| f.join("tuya")).filter(|f| f.is_dir()) else {
             return Ok(Self(profiles));
         };
         let unreadable = |what: &Path, e: std::io::Error| {
-            ConfigError::new(what.display().to_string(), format!("could not be read: {e}"))
+            ConfigError::new(
+                what.display().to_string(),
+                format!("could not be read: {e}"),
+            )
         };
         for entry in std::fs::read_dir(&folder).map_err(|e| unreadable(&folder, e))? {
             let path = entry.map_err(|e| unreadable(&folder, e))?.path();
@@ -168,11 +175,19 @@ impl Profiles {
     }
 }
 
-fn insert(profiles: &mut BTreeMap<String, Profile>, path: &Path, text: &str) -> Result<(), ConfigError> {
+fn insert(
+    profiles: &mut BTreeMap<String, Profile>,
+    path: &Path,
+    text: &str,
+) -> Result<(), ConfigError> {
     if path.extension().is_none_or(|e| e != "toml") {
         return Ok(());
     }
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let profile = read(&name, text).map_err(|e| e.within(&format!("profile {name}")))?;
     profiles.insert(name, profile);
     Ok(())
@@ -180,11 +195,15 @@ fn insert(profiles: &mut BTreeMap<String, Profile>, path: &Path, text: &str) -> 
 
 /// Reads one profile. Its points are checked when a device uses it, and by a test for built-in ones.
 fn read(name: &str, text: &str) -> Result<Profile, ConfigError> {
-    let table: toml::Table =
-        text.parse().map_err(|e: toml::de::Error| ConfigError::from_toml("", &e))?;
+    let table: toml::Table = text
+        .parse()
+        .map_err(|e: toml::de::Error| ConfigError::from_toml("", &e))?;
     let raw: ProfileTable = parse("", &table)?;
     if raw.source.is_empty() {
-        return Err(ConfigError::new("source", "name at least one [[source]] that was read"));
+        return Err(ConfigError::new(
+            "source",
+            "name at least one [[source]] that was read",
+        ));
     }
     Ok(Profile {
         name: name.to_owned(),

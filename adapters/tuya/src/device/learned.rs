@@ -17,7 +17,10 @@ pub(super) struct Learned {
 
 impl Learned {
     pub(super) async fn recall(memory: &dyn Memory, id: &str) -> Self {
-        memory.get(&note(id)).await.map_or_else(Self::default, |text| Self::parse(&text))
+        memory
+            .get(&note(id))
+            .await
+            .map_or_else(Self::default, |text| Self::parse(&text))
     }
 
     pub(super) async fn keep(&self, memory: &dyn Memory, id: &str) {

@@ -42,9 +42,13 @@ impl Link {
         let lan = self.shared.lan.clone();
         if self.config.sleepy {
             let after = self.stats.parted;
-            return Some(self.wait_answering(lan.wait(&self.config.id.clone(), after)).await);
+            return Some(
+                self.wait_answering(lan.wait(&self.config.id.clone(), after))
+                    .await,
+            );
         }
-        let settled = self.config.host.is_some() && (self.config.version.or(self.learned.version)).is_some();
+        let settled =
+            self.config.host.is_some() && (self.config.version.or(self.learned.version)).is_some();
         let heard = lan.of(&self.config.id);
         if heard.is_some() || settled || self.failures > 0 && self.config.host.is_some() {
             return heard;
@@ -74,7 +78,9 @@ impl Link {
         };
         match (announced, self.config.version) {
             // Written and refuted once: what the device says about itself is tried.
-            (Some(announced), Some(written)) if announced != written && self.failures > 0 => vec![announced],
+            (Some(announced), Some(written)) if announced != written && self.failures > 0 => {
+                vec![announced]
+            }
             (_, Some(written)) => vec![written],
             (Some(announced), None) => vec![announced],
             (None, None) => match self.learned.version.filter(|_| self.failures < 3) {
@@ -96,23 +102,43 @@ impl Link {
             self.keep_learned().await;
         }
         let version = session.version();
-        self.stats.connected(self.config.version.filter(|v| *v != version).map(|written| {
-            Trouble::WrongVersion { tried: written, spoken: Some(version) }.to_string()
-        }));
+        self.stats.connected(
+            self.config
+                .version
+                .filter(|v| *v != version)
+                .map(|written| {
+                    Trouble::WrongVersion {
+                        tried: written,
+                        spoken: Some(version),
+                    }
+                    .to_string()
+                }),
+        );
         tracing::info!(device = %self.config.key, %version, "connected");
-        if let Some(Trial { asked: Some(asked), .. }) = self.trial.take() {
-            let _gone = asked.send(Ok(format!("the device answers under this key (version {version})")));
+        if let Some(Trial {
+            asked: Some(asked), ..
+        }) = self.trial.take()
+        {
+            let _gone = asked.send(Ok(format!(
+                "the device answers under this key (version {version})"
+            )));
         }
     }
 
     pub(super) async fn keep_learned(&self) {
-        self.learned.keep(self.shared.memory.as_ref(), &self.config.id).await;
+        self.learned
+            .keep(self.shared.memory.as_ref(), &self.config.id)
+            .await;
     }
 
     pub(super) async fn not_reached(&mut self, trouble: &Trouble) {
         self.failures = self.failures.saturating_add(1);
         let silent = matches!(trouble, Trouble::Silent(_)) || trouble.is_key();
-        self.silences = if silent { self.silences.saturating_add(1) } else { 0 };
+        self.silences = if silent {
+            self.silences.saturating_add(1)
+        } else {
+            0
+        };
         self.stats.failed(trouble);
         tracing::info!(device = %self.config.key, "{trouble}");
         if !self.config.sleepy {
@@ -123,7 +149,9 @@ impl Link {
                 self.config.local_key = before;
                 Err(format!("{trouble}; the key before stays in use"))
             } else {
-                Ok(format!("the key is used from now on; whether it is right is not known yet: {trouble}"))
+                Ok(format!(
+                    "the key is used from now on; whether it is right is not known yet: {trouble}"
+                ))
             };
             if let Some(asked) = asked {
                 let _gone = asked.send(answer);
@@ -155,7 +183,9 @@ impl Link {
         if self.failures == 0 {
             return timing.retry.saturating_sub(self.stats.session_length());
         }
-        let doubled = timing.retry.saturating_mul(1 << self.failures.saturating_sub(1).min(8));
+        let doubled = timing
+            .retry
+            .saturating_mul(1 << self.failures.saturating_sub(1).min(8));
         doubled.min(timing.retry_max)
     }
 

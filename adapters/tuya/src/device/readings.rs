@@ -53,11 +53,15 @@ pub(crate) struct Shown {
 
 impl MemberState {
     pub(super) fn new(member: &Member, slots: &[Slot]) -> Self {
-        let points = member.points.iter().zip(slots).map(|(point, slot)| PointState {
-            slot: *slot,
-            dp: point.dp,
-            mapping: point.mapping.clone(),
-        });
+        let points = member
+            .points
+            .iter()
+            .zip(slots)
+            .map(|(point, slot)| PointState {
+                slot: *slot,
+                dp: point.dp,
+                mapping: point.mapping.clone(),
+            });
         Self {
             node: member.node.clone(),
             points: points.collect(),
@@ -88,7 +92,11 @@ impl MemberState {
                 }
                 None => continue,
             };
-            readings.push(Reading { slot: point.slot, value, quality });
+            readings.push(Reading {
+                slot: point.slot,
+                value,
+                quality,
+            });
         }
         self.told_missing |= whole;
         readings
@@ -102,7 +110,10 @@ impl MemberState {
         (self.heard, self.told_missing) = (false, false);
         let marked = self.points.iter().map(|point| Reading {
             slot: point.slot,
-            value: self.latest.get(&point.dp).and_then(|json| point.mapping.decode(json).0),
+            value: self
+                .latest
+                .get(&point.dp)
+                .and_then(|json| point.mapping.decode(json).0),
             quality: Quality::bad(Reason::DeviceDown),
         });
         marked.collect()
@@ -113,7 +124,11 @@ impl Link {
     /// A report of the device or of one behind it.
     pub(super) async fn on_report(&mut self, report: &Report, whole: bool) {
         let at = self.shared.clock.now();
-        let found = self.members.iter_mut().enumerate().find(|(_, m)| m.node == report.node);
+        let found = self
+            .members
+            .iter_mut()
+            .enumerate()
+            .find(|(_, m)| m.node == report.node);
         let Some((place, member)) = found else {
             self.stats.stranger(report);
             return;
@@ -150,13 +165,20 @@ impl Link {
         }
         for node in online.iter().chain(offline) {
             if self.members.iter().all(|m| m.node.as_ref() != Some(node)) {
-                self.stats.stranger(&Report { node: Some(node.clone()), ..Report::default() });
+                self.stats.stranger(&Report {
+                    node: Some(node.clone()),
+                    ..Report::default()
+                });
             }
         }
     }
 
     pub(super) async fn all_down(&mut self) {
-        let readings: Vec<Reading> = self.members.iter_mut().flat_map(MemberState::mark_down).collect();
+        let readings: Vec<Reading> = self
+            .members
+            .iter_mut()
+            .flat_map(MemberState::mark_down)
+            .collect();
         self.stats.changed(!readings.is_empty());
         self.emit(readings).await;
     }

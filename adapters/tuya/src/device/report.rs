@@ -80,7 +80,11 @@ impl Stats {
     }
 
     pub(super) fn failed(&mut self, trouble: &Trouble) {
-        self.state = if *trouble == Trouble::NotSeen && self.connects == 0 { LaneState::Connecting } else { LaneState::Down };
+        self.state = if *trouble == Trouble::NotSeen && self.connects == 0 {
+            LaneState::Connecting
+        } else {
+            LaneState::Down
+        };
         self.errors += 1;
         let tried: Vec<&str> = self.tried.iter().map(|v| v.text()).collect();
         tracing::debug!(tried = tried.join(" "), "{trouble}");
@@ -156,7 +160,11 @@ impl Stats {
         let whole = now.saturating_duration_since(self.reported).as_secs_f64();
         let busy = std::mem::take(&mut self.busy).as_secs_f64();
         self.reported = now;
-        if whole > 0.0 { (busy / whole).min(1.0) } else { 0.0 }
+        if whole > 0.0 {
+            (busy / whole).min(1.0)
+        } else {
+            0.0
+        }
     }
 }
 
@@ -164,7 +172,13 @@ impl Link {
     /// When the next report is due; `None` when nothing changed.
     pub(super) fn report_at(&self) -> Option<Instant> {
         let stats = &self.stats;
-        stats.dirty.then(|| if stats.urgent { stats.reported } else { stats.reported + EVERY })
+        stats.dirty.then(|| {
+            if stats.urgent {
+                stats.reported
+            } else {
+                stats.reported + EVERY
+            }
+        })
     }
 
     /// Reports what is due.
@@ -179,7 +193,11 @@ impl Link {
         self.shared.health.lane(LaneHealth {
             lane: self.config.lane.clone(),
             adapter: self.shared.adapter.clone(),
-            state: if unreachable && self.stats.state == LaneState::Up { LaneState::Degraded } else { self.stats.state },
+            state: if unreachable && self.stats.state == LaneState::Up {
+                LaneState::Degraded
+            } else {
+                self.stats.state
+            },
             requests: self.stats.requests,
             timeouts: self.stats.timeouts,
             desyncs: self.stats.desyncs,
@@ -206,7 +224,11 @@ impl Link {
             () if member.heard => DeviceState::Online,
             () => DeviceState::Unknown,
         };
-        let host = self.config.host.as_deref().unwrap_or("where it announces itself");
+        let host = self
+            .config
+            .host
+            .as_deref()
+            .unwrap_or("where it announces itself");
         Some(DeviceHealth {
             device: config.key.clone(),
             name: config.name.clone(),
@@ -217,14 +239,21 @@ impl Link {
                 None => format!("{} at {host}", self.config.id),
             },
             state,
-            breaker: if self.failures > 0 { Breaker::Open } else { Breaker::Closed },
+            breaker: if self.failures > 0 {
+                Breaker::Open
+            } else {
+                Breaker::Closed
+            },
             last_ok: member.last_ok,
             failures: self.failures,
             requests: self.stats.requests,
             errors: self.stats.errors,
             latency_ms: self.stats.latency_ms,
             last_error: if member.unreachable {
-                Some("the gateway does not reach this sub-device; is it powered and in range?".to_owned())
+                Some(
+                    "the gateway does not reach this sub-device; is it powered and in range?"
+                        .to_owned(),
+                )
             } else {
                 self.stats.last_error.clone()
             },

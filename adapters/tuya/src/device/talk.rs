@@ -39,9 +39,17 @@ impl Link {
         if !session.version().negotiates() {
             // The first question was asked while the version was being settled.
             self.schedule.asked(0, now);
-            let what = Asked::Query { member: 0, named: false };
+            let what = Asked::Query {
+                member: 0,
+                named: false,
+            };
             let deadline = now + self.config.timing.timeout;
-            self.outstanding = Some(Outstanding { what, command: command::QUERY, sent: now, deadline });
+            self.outstanding = Some(Outstanding {
+                what,
+                command: command::QUERY,
+                sent: now,
+                deadline,
+            });
         }
         self.stats.missed = 0;
         let mut strays = 0;
@@ -90,7 +98,9 @@ impl Link {
             return Trouble::BadCheck;
         }
         let time = self.config.timing.timeout.as_millis();
-        Trouble::Lost(format!("the device took {SILENT} questions and answered neither within {time} ms"))
+        Trouble::Lost(format!(
+            "the device took {SILENT} questions and answered neither within {time} ms"
+        ))
     }
 
     /// Sends what is most urgent: a write, the check of one, then whatever is due.
@@ -107,7 +117,12 @@ impl Link {
         self.stats.sent(now);
         self.schedule.sent(now);
         let deadline = now + self.config.timing.timeout;
-        self.outstanding = Some(Outstanding { what, command: request.command, sent: now, deadline });
+        self.outstanding = Some(Outstanding {
+            what,
+            command: request.command,
+            sent: now,
+            deadline,
+        });
         Ok(())
     }
 
@@ -131,13 +146,30 @@ impl Link {
         let target = self.target(version, node);
         let by_name = self.learned.named || version == Version::V32;
         match state.filter(|m| by_name && !m.numbers.is_empty()) {
-            Some(state) => (Asked::Query { member, named: true }, target.query_named(&state.numbers)),
-            None => (Asked::Query { member, named: false }, target.query()),
+            Some(state) => (
+                Asked::Query {
+                    member,
+                    named: true,
+                },
+                target.query_named(&state.numbers),
+            ),
+            None => (
+                Asked::Query {
+                    member,
+                    named: false,
+                },
+                target.query(),
+            ),
         }
     }
 
     pub(super) fn target<'a>(&'a self, version: Version, node: Option<&'a str>) -> Target<'a> {
-        Target { version, id: &self.config.id, node, now: self.shared.clock.now().0 / 1000 }
+        Target {
+            version,
+            id: &self.config.id,
+            node,
+            now: self.shared.clock.now().0 / 1000,
+        }
     }
 
     /// Whether the question on the wire was not answered in time; it is then given up.
@@ -156,7 +188,13 @@ impl Link {
     async fn on_message(&mut self, message: &Message) {
         let now = Instant::now();
         let report = matches!(message.content, Content::Report(_));
-        let named = matches!(self.outstanding, Some(Outstanding { what: Asked::Query { named: true, .. }, .. }));
+        let named = matches!(
+            self.outstanding,
+            Some(Outstanding {
+                what: Asked::Query { named: true, .. },
+                ..
+            })
+        );
         // Asked by name, a device acknowledges first and reports then.
         let answers = |o: &mut Outstanding| match named {
             true => report || message.refusal().is_some() && message.command == o.command,
@@ -164,7 +202,8 @@ impl Link {
         };
         let answered = self.outstanding.take_if(answers);
         if let Some(o) = &answered {
-            self.stats.answered(now.saturating_duration_since(o.sent), now);
+            self.stats
+                .answered(now.saturating_duration_since(o.sent), now);
         }
         let asked = answered.map(|o| o.what);
         let whole = matches!(asked, Some(Asked::Query { .. }));
@@ -185,7 +224,9 @@ impl Link {
         }
         match asked {
             Some(Asked::Write) => self.on_acknowledged(message, now),
-            Some(Asked::Query { member, named }) if !report => self.on_no_report(message, member, named).await,
+            Some(Asked::Query { member, named }) if !report => {
+                self.on_no_report(message, member, named).await
+            }
             _ => {}
         }
     }
@@ -199,7 +240,9 @@ impl Link {
             self.keep_learned().await;
             return self.schedule.ask_soon(member, now);
         }
-        let said = message.refusal().unwrap_or_else(|| "without data points".to_owned());
+        let said = message
+            .refusal()
+            .unwrap_or_else(|| "without data points".to_owned());
         let why = format!("asked for its data points, the device answered {said}");
         self.query_failed(member, &why);
         self.stats.refused(why);

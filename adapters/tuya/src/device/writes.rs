@@ -3,8 +3,8 @@
 
 use super::Link;
 use super::talk::Asked;
-use crate::codec::{Message, Report, Version};
 use crate::codec::request::Request;
+use crate::codec::{Message, Report, Version};
 use riser_adapter::WriteResult;
 use riser_model::{Access, Timestamp, Value};
 use serde_json::Value as Json;
@@ -51,13 +51,19 @@ impl Confirm {
 
 impl Link {
     /// The next thing a write needs on the wire.
-    pub(super) fn next_write(&mut self, version: Version, now: Instant) -> Option<(Asked, Request)> {
+    pub(super) fn next_write(
+        &mut self,
+        version: Version,
+        now: Instant,
+    ) -> Option<(Asked, Request)> {
         if let Some(confirm) = &mut self.confirm {
             if confirm.ask_at > now || confirm.asked {
                 return None;
             }
             if confirm.wanted.is_none() {
-                self.finish(WriteResult::Failed("the device did not acknowledge it in time".to_owned()));
+                self.finish(WriteResult::Failed(
+                    "the device did not acknowledge it in time".to_owned(),
+                ));
                 return None;
             }
             confirm.asked = true;
@@ -67,7 +73,9 @@ impl Link {
         }
         while let Some(write) = self.waiting.pop_front() {
             if write.expires_at <= self.shared.clock.now() {
-                write.answer(WriteResult::Failed("it expired before the device could be asked".to_owned()));
+                write.answer(WriteResult::Failed(
+                    "it expired before the device could be asked".to_owned(),
+                ));
                 continue;
             }
             if let Some(request) = self.begin(write, version, now) {
@@ -79,25 +87,40 @@ impl Link {
 
     /// Encodes a write and remembers it; one that cannot be encoded is refused.
     fn begin(&mut self, write: LinkWrite, version: Version, now: Instant) -> Option<Request> {
-        let config = self.config.members.get(write.member).and_then(|m| m.points.get(write.point));
+        let config = self
+            .config
+            .members
+            .get(write.member)
+            .and_then(|m| m.points.get(write.point));
         let node = self.members.get(write.member).and_then(|m| m.node.clone());
         let Some(config) = config.cloned() else {
-            write.answer(WriteResult::Refused("there is no such point any more".to_owned()));
+            write.answer(WriteResult::Refused(
+                "there is no such point any more".to_owned(),
+            ));
             return None;
         };
         let Some(value) = &write.value else {
-            let why = format!("{} cannot be released: the protocol has no priorities", config.point.path);
+            let why = format!(
+                "{} cannot be released: the protocol has no priorities",
+                config.point.path
+            );
             write.answer(WriteResult::Refused(why));
             return None;
         };
-        let json = match config.point.check_write(value).and_then(|()| config.mapping.encode(value)) {
+        let json = match config
+            .point
+            .check_write(value)
+            .and_then(|()| config.mapping.encode(value))
+        {
             Ok(json) => json,
             Err(why) => {
                 write.answer(WriteResult::Refused(why));
                 return None;
             }
         };
-        let request = self.target(version, node.as_deref()).control(config.dp, &json);
+        let request = self
+            .target(version, node.as_deref())
+            .control(config.dp, &json);
         let readable = config.point.access != Access::Write;
         self.confirm = Some(Confirm {
             dp: config.dp,
@@ -125,8 +148,13 @@ impl Link {
         }
         // A value that does not change is not reported: the device is asked for it at once.
         let (member, dp) = (confirm.write.member, confirm.dp);
-        let known = self.members.get(member).and_then(|m| m.latest.get(&dp)).cloned();
-        let same = known.is_some_and(|json| self.decoded(&json).is_some_and(|v| self.is_wanted(&v)));
+        let known = self
+            .members
+            .get(member)
+            .and_then(|m| m.latest.get(&dp))
+            .cloned();
+        let same =
+            known.is_some_and(|json| self.decoded(&json).is_some_and(|v| self.is_wanted(&v)));
         if let (true, Some(confirm)) = (same, &mut self.confirm) {
             confirm.ask_at = now;
         }
@@ -142,7 +170,10 @@ impl Link {
             return;
         }
         let (asked, acknowledged) = (confirm.asked, confirm.acknowledged);
-        let value = report.points.get(&confirm.dp).and_then(|json| self.decoded(json));
+        let value = report
+            .points
+            .get(&confirm.dp)
+            .and_then(|json| self.decoded(json));
         match value {
             // A report that was on its way before the write shows what was there before.
             Some(value) if self.is_wanted(&value) && (acknowledged || !whole || asked) => {
@@ -151,9 +182,16 @@ impl Link {
             Some(value) if whole && asked => {
                 let detail = format!(
                     "the device {} the value and shows {value}",
-                    if acknowledged { "acknowledged" } else { "did not acknowledge" }
+                    if acknowledged {
+                        "acknowledged"
+                    } else {
+                        "did not acknowledge"
+                    }
                 );
-                self.finish(WriteResult::NotEffective { read_back: Some(value), detail });
+                self.finish(WriteResult::NotEffective {
+                    read_back: Some(value),
+                    detail,
+                });
             }
             Some(value) => {
                 if let Some(confirm) = &mut self.confirm {
@@ -167,7 +205,11 @@ impl Link {
 
     /// A question for the value was not answered with data points.
     pub(super) fn query_failed(&mut self, member: usize, why: &str) {
-        if self.confirm.as_ref().is_some_and(|c| c.asked && c.write.member == member) {
+        if self
+            .confirm
+            .as_ref()
+            .is_some_and(|c| c.asked && c.write.member == member)
+        {
             self.unconfirmed(why);
         }
     }
@@ -176,9 +218,19 @@ impl Link {
         let Some(confirm) = &self.confirm else {
             return;
         };
-        let shown = confirm.shown.as_ref().map(|v| format!("; it last showed {v}")).unwrap_or_default();
-        let taken = if confirm.acknowledged { "took the value" } else { "did not acknowledge the value" };
-        self.finish(WriteResult::Failed(format!("the device {taken}, but {why}{shown}")));
+        let shown = confirm
+            .shown
+            .as_ref()
+            .map(|v| format!("; it last showed {v}"))
+            .unwrap_or_default();
+        let taken = if confirm.acknowledged {
+            "took the value"
+        } else {
+            "did not acknowledge the value"
+        };
+        self.finish(WriteResult::Failed(format!(
+            "the device {taken}, but {why}{shown}"
+        )));
     }
 
     fn finish(&mut self, result: WriteResult) {
@@ -186,7 +238,11 @@ impl Link {
             confirm.write.answer(result);
         }
         // Some devices report instead of acknowledging.
-        if self.outstanding.take_if(|o| o.what == Asked::Write).is_some() {
+        if self
+            .outstanding
+            .take_if(|o| o.what == Asked::Write)
+            .is_some()
+        {
             self.stats.idle(Instant::now());
         }
     }
@@ -202,7 +258,12 @@ impl Link {
     fn decoded(&self, json: &Json) -> Option<Value> {
         let confirm = self.confirm.as_ref()?;
         let member = self.members.get(confirm.write.member)?;
-        member.points.get(confirm.write.point)?.mapping.decode(json).0
+        member
+            .points
+            .get(confirm.write.point)?
+            .mapping
+            .decode(json)
+            .0
     }
 
     fn is_wanted(&self, value: &Value) -> bool {

@@ -1,6 +1,9 @@
 //! The pretend devices of `tests/peers/tuya_peer.py`, framed and ciphered by tinytuya: starting them,
 //! telling them what to do, and the configuration that reaches them.
-#![expect(clippy::panic, reason = "a test that cannot set up its peer has failed")]
+#![expect(
+    clippy::panic,
+    reason = "a test that cannot set up its peer has failed"
+)]
 
 use riser_adapter_testkit::{Running, programs};
 use serde_json::{Value as Json, json};
@@ -38,11 +41,19 @@ impl TuyaPeer {
         let Some(Ok(_)) = output.map(|mut o| o.read_line(&mut line)) else {
             panic!("{command:?} said nothing");
         };
-        let ports: Vec<u16> = line.split_whitespace().skip(1).filter_map(|w| w.parse().ok()).collect();
+        let ports: Vec<u16> = line
+            .split_whitespace()
+            .skip(1)
+            .filter_map(|w| w.parse().ok())
+            .collect();
         let [port, control] = ports[..] else {
             panic!("{command:?} said '{line}'");
         };
-        Some(Self { child, port, control })
+        Some(Self {
+            child,
+            port,
+            control,
+        })
     }
 
     /// Tells it something; its state afterwards.
@@ -62,7 +73,9 @@ impl TuyaPeer {
 
     /// Connections it has accepted so far.
     pub(crate) fn accepted(&self) -> u64 {
-        self.tell(&json!({"get": 1}))["accepted"].as_u64().unwrap_or(0)
+        self.tell(&json!({"get": 1}))["accepted"]
+            .as_u64()
+            .unwrap_or(0)
     }
 
     /// A configuration for it; `more` stands in the device's table.
@@ -81,8 +94,16 @@ impl Drop for TuyaPeer {
 /// A configuration with one device; `more` stands in its table, before its points.
 pub(crate) fn config(port: u16, listen: Option<u16>, more: &str) -> String {
     let ports = listen.map_or(String::new(), |p| p.to_string());
-    let key = if more.contains("local_key") { String::new() } else { format!("local_key = \"{KEY}\"\n") };
-    let host = if more.contains("host") { "" } else { "host = \"127.0.0.1\"\n" };
+    let key = if more.contains("local_key") {
+        String::new()
+    } else {
+        format!("local_key = \"{KEY}\"\n")
+    };
+    let host = if more.contains("host") {
+        ""
+    } else {
+        "host = \"127.0.0.1\"\n"
+    };
     format!(
         r#"
 [listen]
@@ -139,5 +160,8 @@ pub(crate) fn free_datagram_port() -> u16 {
 /// What the device's health says went wrong.
 pub(crate) fn said(running: &Running) -> String {
     let devices = running.health.devices();
-    devices.first().and_then(|d| d.last_error.clone()).unwrap_or_default()
+    devices
+        .first()
+        .and_then(|d| d.last_error.clone())
+        .unwrap_or_default()
 }

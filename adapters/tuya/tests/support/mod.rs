@@ -36,7 +36,16 @@ impl FakeDevice {
 
     fn say(&self, sequence: u32, command: u32, body: Vec<u8>, key: &LocalKey) -> Vec<u8> {
         let body = [&[0; 4][..], &body].concat();
-        seal(&Frame { sequence, command, body }, self.version.framing(), key, rand_nonce(sequence))
+        seal(
+            &Frame {
+                sequence,
+                command,
+                body,
+            },
+            self.version.framing(),
+            key,
+            rand_nonce(sequence),
+        )
     }
 
     fn report(&self, sequence: u32, command: u32) -> Vec<u8> {
@@ -62,7 +71,10 @@ impl FakeDevice {
             }
             command::QUERY | command::QUERY_NEW => Some(self.report(sequence, asked.command)),
             command::CONTROL | command::CONTROL_NEW => {
-                let dps = ask.get("dps").or_else(|| ask.get("data")?.get("dps"))?.as_object()?;
+                let dps = ask
+                    .get("dps")
+                    .or_else(|| ask.get("data")?.get("dps"))?
+                    .as_object()?;
                 if !self.stubborn {
                     self.points.extend(dps.clone());
                 }
