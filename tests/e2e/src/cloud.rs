@@ -63,6 +63,15 @@ impl Cloud {
         answer(request.send().await).await
     }
 
+    /// `DELETE path`.
+    pub async fn delete(&self, path: &str) -> (u16, Value) {
+        let request = self
+            .http
+            .delete(format!("{}{path}", self.base))
+            .bearer_auth(&self.token);
+        answer(request.send().await).await
+    }
+
     /// Body of a `GET` as text.
     pub async fn text(&self, path: &str) -> String {
         let request = self

@@ -27,6 +27,7 @@ pub(super) fn audit_event(
 ) -> Result<Option<Alarm>, DbError> {
     let known = hash_of(c, gateway, (entry, entry.no))?;
     if known.is_none() {
+        super::desired::answered(c, gateway, entry, now)?;
         c.prepare_cached(
             "INSERT INTO audit (gateway, chain, no, body, previous, hash)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("schema-4.sql"),
     include_str!("schema-5.sql"),
     include_str!("schema-6.sql"),
+    include_str!("schema-7.sql"),
 ];
 
 /// Version of the schema this program works with.
@@ -81,7 +82,7 @@ mod tests {
     fn an_older_database_becomes_what_a_fresh_one_is() {
         let tables = |c: &Connection| -> Vec<String> {
             let mut query = c
-                .prepare("SELECT sql FROM sqlite_schema WHERE name LIKE 'ledger%' OR name LIKE 'audit%' OR name LIKE 'roll%' ORDER BY name")
+                .prepare("SELECT sql FROM sqlite_schema WHERE name LIKE 'ledger%' OR name LIKE 'audit%' OR name LIKE 'roll%' OR name LIKE 'configuration%' ORDER BY name")
                 .unwrap();
             let rows = query.query_map([], |r| r.get::<_, String>(0)).unwrap();
             rows.map(|sql| {
@@ -103,7 +104,7 @@ mod tests {
              DROP TABLE audit; DROP TABLE audit_fault; DROP TABLE ledger_recount;
              ALTER TABLE command DROP COLUMN issued_from;
              ALTER TABLE acknowledgement DROP COLUMN taken_from;
-             DROP TABLE rollup; DROP TABLE rolled_hour;
+             DROP TABLE rollup; DROP TABLE rolled_hour; DROP TABLE configuration_desired;
              PRAGMA user_version = 1",
         )
         .unwrap();
@@ -123,7 +124,7 @@ mod tests {
              ALTER TABLE command DROP COLUMN issued_from;
              ALTER TABLE acknowledgement DROP COLUMN taken_from;
              PRAGMA foreign_keys = OFF; INSERT INTO audit_break VALUES (1, 7, 'changed', 99);
-             DROP TABLE rollup; DROP TABLE rolled_hour;
+             DROP TABLE rollup; DROP TABLE rolled_hour; DROP TABLE configuration_desired;
              PRAGMA user_version = 3",
         )
         .unwrap();
@@ -156,7 +157,7 @@ mod tests {
              PRAGMA foreign_keys = OFF;
              INSERT INTO command VALUES (1, x'01', 'ahu-1/fan', '{}', 'requested', '{}', 5, 9, 1, NULL, 0, 0);
              INSERT INTO acknowledgement VALUES (1, x'02', '{}', 5);
-             DROP TABLE rollup; DROP TABLE rolled_hour;
+             DROP TABLE rollup; DROP TABLE rolled_hour; DROP TABLE configuration_desired;
              PRAGMA user_version = 4",
         )
         .unwrap();

@@ -8,6 +8,7 @@ mod alarms;
 mod append;
 mod audit;
 mod commands;
+mod desired;
 mod directory;
 mod durable;
 mod error;
@@ -40,6 +41,7 @@ mod writer;
 
 pub use alarms::Taken;
 pub use commands::Issued;
+pub use desired::{Desired, DesiredState, DesiredView};
 pub use durable::{GAPS_MAX, RangeSet};
 pub use error::DbError;
 pub use events::{CloudEvent, GatewayChange, Origin, SLOT_MAX, SlotPaths, ValueBatch, ValueLane};

@@ -302,3 +302,22 @@ CREATE TABLE rolled_hour (
   samples     INTEGER NOT NULL,
   PRIMARY KEY (gateway, hour)
 ) STRICT, WITHOUT ROWID;
+
+-- The newest configuration somebody at the cloud wants a gateway to run, or wanted: one for each
+-- gateway, a newer one takes its place. The document is kept until it is over and no longer: it may
+-- hold secrets.
+CREATE TABLE configuration_desired (
+  gateway     INTEGER PRIMARY KEY REFERENCES gateway(row),
+  request     BLOB NOT NULL,               -- UUID; the gateway's audit log answers with it
+  state       TEXT NOT NULL,               -- waiting, sent, answered, expired, cancelled
+  ask         TEXT,                        -- ConfigurationAsk; NULL once it is over
+  note        TEXT NOT NULL,
+  author      TEXT NOT NULL,               -- Author
+  asked_from  TEXT,                        -- network address of the author
+  asked_at    INTEGER NOT NULL,
+  expires_at  INTEGER NOT NULL,
+  sends       INTEGER NOT NULL,            -- how often it went out
+  sent_at     INTEGER,                     -- the last time
+  ended_at    INTEGER,
+  ended_by    TEXT                         -- what the gateway answered, or who cancelled it
+) STRICT;

@@ -14,6 +14,8 @@ use utoipa::ToSchema;
 
 /// Time to confirm a change in, if none is given.
 const CONFIRM_SECONDS: u32 = 600;
+/// How long a document waits for a gateway, if nothing is said: a week.
+const WAIT_SECONDS: u32 = 7 * 24 * 3600;
 
 /// A document for a gateway.
 #[derive(Deserialize, ToSchema)]
@@ -27,6 +29,9 @@ pub(super) struct ApplyRequest {
     /// Why, for the history.
     #[serde(default)]
     note: String,
+    /// Seconds it may wait for a gateway that is not connected; a week if absent, 0 does not wait.
+    #[schema(maximum = 2_592_000)]
+    wait_seconds: Option<u32>,
 }
 
 /// Which change to keep.
@@ -65,10 +70,11 @@ pub(super) async fn running(
     Ok(Json(face.app.configurations.of(&who, gateway).await?))
 }
 
-/// Ask a connected gateway to apply a document
+/// Ask a gateway to apply a document
 ///
 /// The gateway checks it whole and takes it back by itself unless it is confirmed in time, or when it
-/// does harm. The step that answers carries the request.
+/// does harm. The step that answers carries the request. A gateway that is not connected gets it when
+/// it is back, unless a newer one was asked for, it was cancelled, or its time is over by then.
 #[utoipa::path(post, path = "/api/v1/gateways/{gateway}/config", tag = "configuration",
     request_body = ApplyRequest, params(("gateway" = String, Path, description = "The gateway.")),
     responses((status = 202, body = ConfigurationSent)))]
@@ -84,8 +90,23 @@ pub(super) async fn apply(
         confirm_seconds: Some(seconds).filter(|seconds| *seconds > 0),
         note: request.note,
     };
-    let sent = face.app.configurations.ask(&who, gateway, ask).await?;
+    let wanted = (ask, request.wait_seconds.unwrap_or(WAIT_SECONDS));
+    let sent = face.app.configurations.apply(&who, gateway, wanted).await?;
     Ok((StatusCode::ACCEPTED, Json(sent)))
+}
+
+/// Cancel a document the gateway has not answered
+///
+/// One that is waiting never reaches it; one that is sent may have been applied already.
+#[utoipa::path(delete, path = "/api/v1/gateways/{gateway}/config/desired", tag = "configuration",
+    params(("gateway" = String, Path, description = "The gateway.")),
+    responses((status = 200, body = GatewayConfiguration)))]
+pub(super) async fn cancel(
+    State(face): State<Face>,
+    Caller(who): Caller,
+    AtGateway(gateway): AtGateway,
+) -> Result<Json<GatewayConfiguration>, Refusal> {
+    Ok(Json(face.app.configurations.cancel(&who, gateway).await?))
 }
 
 /// Ask a connected gateway to keep the change that waits

@@ -151,6 +151,7 @@ fn table() -> Guarded {
         .with(Permission::Write, routes!(commands::write))
         .with(Permission::Configure, routes!(configuration::running))
         .with(Permission::Configure, long(routes!(configuration::apply)))
+        .with(Permission::Configure, routes!(configuration::cancel))
         .with(Permission::Configure, routes!(configuration::confirm))
         .with(Permission::Configure, routes!(configuration::revert))
 }

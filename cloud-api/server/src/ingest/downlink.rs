@@ -1,11 +1,11 @@
-//! What people send down to gateways: commands, acknowledgements, watch leases. Commands and acknowledgements are rows
-//! first and messages second, so neither a lost connection nor a restart loses one; leases live
-//! only here and only as long as they last.
+//! What people send down to gateways: commands, acknowledgements, configurations, watch leases. All but
+//! leases are rows first and messages second, so neither a lost connection nor a restart loses one;
+//! leases live only here and only as long as they last.
 
 use super::figures::Figures;
 use super::sessions::Sessions;
 use crate::clock::Clock;
-use crate::db::{Db, DbError, Issued, Origin, Taken};
+use crate::db::{Db, DbError, Desired, Issued, Origin, Taken};
 use riser_model::{
     Acknowledgement, Alarm, AlarmId, Command, CommandRecord, GatewayId, TenantId, Timestamp,
 };
@@ -15,6 +15,7 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use uuid::Uuid;
 
 /// Why a command or an acknowledgement was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -175,7 +176,48 @@ impl Downlink {
         self.send(&origin, Down::Watch(lease))
     }
 
-    /// Asks a gateway for another configuration, if it is connected: one that is applied days later would
+    /// Enters a configuration for a gateway in place of the one before and sends it when the gateway is
+    /// connected; otherwise it waits until the gateway is back, its time is over or somebody cancels it.
+    /// The gateway's audit log tells what became of it. Answers whether it went out now.
+    ///
+    /// # Errors
+    /// When there is no such gateway, or the database did not take it.
+    pub async fn desire(
+        &self,
+        tenant: &TenantId,
+        gateway: &GatewayId,
+        desired: Desired,
+    ) -> Result<bool, DownlinkError> {
+        let origin = origin(tenant, gateway);
+        let entered = self
+            .0
+            .db
+            .desire_configuration(&origin, desired.clone())
+            .await;
+        let entered = entered.map_err(|source| DownlinkError::Db {
+            origin: origin.as_ref().clone(),
+            what: "a configuration",
+            source,
+        })?;
+        if !entered {
+            return Err(DownlinkError::Unknown {
+                origin: origin.as_ref().clone(),
+                what: "gateway of this name ever connected".to_owned(),
+            });
+        }
+        Ok(self.deliver(&origin, desired).await)
+    }
+
+    async fn deliver(&self, origin: &Arc<Origin>, desired: Desired) -> bool {
+        let request = desired.request;
+        let sent = self.send(origin, configuration(desired));
+        if sent {
+            self.note_configuration(origin, request).await;
+        }
+        sent
+    }
+
+    /// Asks a gateway to keep a configuration or to go back, if it is connected: days later that would
     /// surprise. Nothing is stored; the gateway's audit log tells what became of it. Answers whether it
     /// went out.
     pub fn configure(
@@ -212,17 +254,32 @@ impl Downlink {
         &self.0.figures
     }
 
-    /// Ends commands that nobody answered in time. Called about once a second.
+    /// Ends commands and configurations that nobody answered in time. Called about once a second.
     pub async fn expire(&self) {
         let now = self.0.clock.now();
         if let Err(error) = self.0.db.expire_commands(now).await {
             tracing::warn!(%error, "commands that are too old could not be ended; tried again");
         }
         self.leases().retain(|_, lease| lease.until > now);
+        if let Err(error) = self.expire_configurations(now).await {
+            tracing::warn!(%error, "configurations that wait could not be looked through; tried again");
+        }
     }
 
-    /// Everything that waits for a gateway, to be sent once it listens: commands without an
-    /// answer, acknowledgements not yet seen, the lease in force.
+    /// Ends configurations that are too old, and sends what found a gateway busy.
+    async fn expire_configurations(&self, now: Timestamp) -> Result<(), DbError> {
+        self.0.db.expire_configurations(now).await?;
+        for (origin, desired) in self.0.db.unsent_configurations(now).await? {
+            let origin = Arc::new(origin);
+            if self.0.sessions.contains(&origin) {
+                self.deliver(&origin, desired).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that waits for a gateway, to be sent once it listens: commands and a configuration
+    /// without an answer, acknowledgements not yet seen, the lease in force.
     pub(super) async fn waiting(&self, origin: &Arc<Origin>) -> Result<Vec<Down>, DbError> {
         let now = self.0.clock.now();
         let mut waiting = Vec::new();
@@ -240,6 +297,10 @@ impl Downlink {
                     from,
                 }),
         );
+        if let Some(desired) = self.0.db.pending_configuration(origin, now).await? {
+            self.note_configuration(origin, desired.request).await;
+            waiting.push(configuration(desired));
+        }
         waiting.extend(self.standing_lease(origin, now).map(Down::Watch));
         Ok(waiting)
     }
@@ -271,10 +332,27 @@ impl Downlink {
         }
     }
 
+    async fn note_configuration(&self, origin: &Arc<Origin>, request: Uuid) {
+        let now = self.0.clock.now();
+        if let Err(error) = self.0.db.configuration_sent(request, now).await {
+            tracing::warn!(%origin, %request, %error, "a configuration went out, but that was not noted");
+        }
+    }
+
     fn leases(&self) -> MutexGuard<'_, FxHashMap<Origin, Lease>> {
         // The table is whole after every statement, so a panic elsewhere does not harm it.
         self.0.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn configuration(desired: Desired) -> Down {
+    Down::Configuration(ConfigurationRequest {
+        request: desired.request,
+        author: desired.author,
+        expires_at: desired.expires_at,
+        ask: desired.ask,
+        from: desired.from,
+    })
 }
 
 fn origin(tenant: &TenantId, gateway: &GatewayId) -> Arc<Origin> {

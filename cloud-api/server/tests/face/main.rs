@@ -10,6 +10,7 @@
 mod alarms;
 mod audit;
 mod commands;
+mod configuration;
 mod edge;
 mod history;
 mod isolation;

@@ -22,8 +22,8 @@ enum Gate {
     List(Permission),
 }
 
-/// The configuration of a gateway; those of this test are not connected.
-fn configuring() -> [(&'static str, Gate); 4] {
+/// The configuration of a gateway; those of this test are not connected, nor waited for.
+fn configuring() -> [(&'static str, Gate); 5] {
     use Gate::Object;
     use Permission::Configure;
     [
@@ -33,6 +33,10 @@ fn configuring() -> [(&'static str, Gate); 4] {
         ),
         (
             "post /api/v1/gateways/{gateway}/config",
+            Object(Configure, 409),
+        ),
+        (
+            "delete /api/v1/gateways/{gateway}/config/desired",
             Object(Configure, 409),
         ),
         (
@@ -225,7 +229,7 @@ async fn ask(site: &Site, (method, path): (&str, &str), token: Option<&str>) -> 
     } else if path.contains("/config/") {
         request = request.json(&json!({}));
     } else if method == "post" && path.contains("/config") {
-        request = request.json(&json!({ "document": "" }));
+        request = request.json(&json!({ "document": "", "wait_seconds": 0 }));
     } else if path.contains("/acknowledge") {
         request = request.json(&json!({ "comment": "seen" }));
     }

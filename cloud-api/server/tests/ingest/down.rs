@@ -5,10 +5,10 @@ use crate::frames::{T0, alarm, data, directory, epoch, event, hello, scan};
 use crate::gateway::Gateway;
 use crate::lab::{Lab, origin, until};
 use riser_cloud::clock::Clock;
-use riser_cloud::db::{CloudEvent, ValueLane};
+use riser_cloud::db::{CloudEvent, Desired, ValueLane};
 use riser_model::{
-    Acknowledgement, AlarmState, Author, AuthorKind, Command, CommandId, CommandState, Event,
-    Outcome, Priority, Timestamp, Value,
+    Acknowledgement, AlarmState, Author, AuthorKind, Command, CommandId, CommandState,
+    ConfigurationAsk, Event, Outcome, Priority, Timestamp, Value,
 };
 use riser_wire::topic::UpLane;
 use riser_wire::{Down, Heartbeat, Stream, Up, WatchLease};
@@ -456,4 +456,71 @@ async fn watched_values_are_passed_on_and_not_stored() {
     assert_eq!(stored, 0);
     assert!(lab.db.paths(&origin("gw-001"), epoch(1)).is_some());
     lab.stop().await;
+}
+
+fn desired(n: u128, ttl: Duration) -> Desired {
+    let now = Clock::system().now();
+    Desired {
+        request: Uuid::from_u128(n),
+        ask: ConfigurationAsk::Apply {
+            document: format!("# {n}"),
+            confirm_seconds: Some(600),
+            note: String::new(),
+        },
+        author: author(),
+        from: address(),
+        asked_at: now,
+        expires_at: now.plus(ttl),
+    }
+}
+
+async fn heard_configuration(gateway: &mut Gateway) -> riser_wire::ConfigurationRequest {
+    gateway
+        .down("configuration", |down| match down {
+            Down::Configuration(request) => Some(request),
+            _ => None,
+        })
+        .await
+}
+
+#[tokio::test]
+async fn a_configuration_waits_for_the_gateway_and_only_the_newest_comes() {
+    let lab = Lab::start().await;
+    let at = origin("gw-001");
+    let (tenant, name) = (&at.tenant, &at.gateway);
+    let desire = |n, ttl| {
+        lab.downlink
+            .desire(tenant, name, desired(n, Duration::from_secs(ttl)))
+    };
+    assert!(desire(1, 600).await.is_err(), "never heard of");
+    drop(live(&lab).await);
+    until("it is gone", || async {
+        (!lab.downlink.connected(tenant, name)).then_some(())
+    })
+    .await;
+    for n in [1, 2] {
+        assert!(!desire(n, 600).await.unwrap(), "it waits");
+    }
+    let mut gateway = live(&lab).await;
+    let heard = heard_configuration(&mut gateway).await;
+    assert_eq!(
+        (heard.request, heard.from, heard.author),
+        (Uuid::from_u128(2), address(), author())
+    );
+    // While connected it comes at once, and again at the next connect as long as nobody answers.
+    assert!(desire(3, 600).await.unwrap());
+    assert_eq!(
+        heard_configuration(&mut gateway).await.request,
+        Uuid::from_u128(3)
+    );
+    drop(gateway);
+    until("it is gone", || async {
+        (!lab.downlink.connected(tenant, name)).then_some(())
+    })
+    .await;
+    let mut gateway = live(&lab).await;
+    assert_eq!(
+        heard_configuration(&mut gateway).await.request,
+        Uuid::from_u128(3)
+    );
 }

@@ -258,9 +258,10 @@ export interface paths {
         get: operations["running"];
         put?: never;
         /**
-         * Ask a connected gateway to apply a document
+         * Ask a gateway to apply a document
          * @description The gateway checks it whole and takes it back by itself unless it is confirmed in time, or when it
-         *     does harm. The step that answers carries the request.
+         *     does harm. The step that answers carries the request. A gateway that is not connected gets it when
+         *     it is back, unless a newer one was asked for, it was cancelled, or its time is over by then.
          */
         post: operations["apply"];
         delete?: never;
@@ -281,6 +282,26 @@ export interface paths {
         /** Ask a connected gateway to keep the change that waits */
         post: operations["confirm"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway}/config/desired": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Cancel a document the gateway has not answered
+         * @description One that is waiting never reaches it; one that is sent may have been applied already.
+         */
+        delete: operations["cancel"];
         options?: never;
         head?: never;
         patch?: never;
@@ -672,6 +693,11 @@ export interface components {
             document: string;
             /** @description Why, for the history. */
             note?: string;
+            /**
+             * Format: int32
+             * @description Seconds it may wait for a gateway that is not connected; a week if absent, 0 does not wait.
+             */
+            wait_seconds?: number | null;
         };
         /** @description Says that somebody knows of the breaks there are. */
         AuditAcknowledgeRequest: {
@@ -855,6 +881,30 @@ export interface components {
              */
             received: number;
         };
+        /** @description A document somebody asked for at the cloud, and how far it has come. */
+        ConfigurationDesired: {
+            /** @description When they asked. */
+            asked_at: components["schemas"]["Timestamp"];
+            /** @description Who asked. */
+            by: string;
+            ended_at?: components["schemas"]["Timestamp"] | null;
+            /** @description The action of the answer in the gateway's audit log, or who cancelled it. */
+            ended_by?: string | null;
+            /** @description Until when the gateway may begin. */
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description The network address they asked from. */
+            from?: string | null;
+            /** @description What was written to it. */
+            note: string;
+            /**
+             * Format: uuid
+             * @description Its name: the step that answers it carries it.
+             */
+            request: string;
+            sent_at?: components["schemas"]["Timestamp"] | null;
+            /** @description How far it has come. */
+            state: components["schemas"]["DesiredState"];
+        };
         /** @description One difference between two documents. Secrets are hidden. */
         ConfigurationDifference: {
             /** @description What stands there now; absent where nothing does. */
@@ -866,11 +916,15 @@ export interface components {
         };
         /** @description A request on its way. */
         ConfigurationSent: {
+            /** @description Until when the gateway may begin. */
+            expires_at: components["schemas"]["Timestamp"];
             /**
              * Format: uuid
              * @description Its name: the step that answers it carries it.
              */
             request: string;
+            /** @description Whether it waits for the gateway to connect. */
+            waiting: boolean;
         };
         /** @description One step in the life of a gateway's configuration, by its audit log. */
         ConfigurationStep: {
@@ -921,6 +975,11 @@ export interface components {
              */
             version?: number | null;
         };
+        /**
+         * @description How far a desired configuration has come.
+         * @enum {string}
+         */
+        DesiredState: "waiting" | "sent" | "answered" | "expired" | "cancelled";
         /** @description The body of every answer that is not a success. */
         ErrorBody: {
             /** @description What went wrong. */
@@ -1058,6 +1117,7 @@ export interface components {
         };
         /** @description What a gateway runs, as far as its audit log has come. */
         GatewayConfiguration: {
+            desired?: components["schemas"]["ConfigurationDesired"] | null;
             /** @description Its hash. */
             sha256?: string | null;
             /** @description Steps, the newest first. */
@@ -2147,6 +2207,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ConfigurationSent"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel: {
+        parameters: {
+            query?: {
+                /** @description For whoever may cross tenants: the one to look into; all of them if absent. */
+                tenant?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The gateway. */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayConfiguration"];
                 };
             };
             /** @description Not carried out; the body says why and what to do. */

@@ -200,3 +200,77 @@ async fn the_cloud_changes_the_configuration_and_hears_what_became_of_it() {
     let here = running(&local).await;
     assert_eq!(here["version"]["sha256"], shown["sha256"]);
 }
+
+/// Waits until the newest document the cloud wants has come so far.
+async fn desired(cloud: &Cloud, state: &str) -> Value {
+    let path = format!("/api/v1/gateways/{GATEWAY}/config");
+    until(&format!("it is {state}"), PATIENCE, || async {
+        let (_, shown) = cloud.get(&path).await;
+        (shown["desired"]["state"] == state).then(|| shown.clone())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_document_waits_for_a_gateway_that_is_away_and_the_newest_is_applied_once() {
+    let _alone = alone().await;
+    let device = Numbered::start().await;
+    let (mut lab, local, _) = Lab::start(&numbered_building(device.port, 500)).await;
+    live(&local).await;
+    let cloud = technician(&lab).await;
+    let path = format!("/api/v1/gateways/{GATEWAY}/config");
+    let document = running(&local).await["document"]
+        .as_str()
+        .expect("a document")
+        .to_owned();
+    lab.gateway.stop().await;
+    until("the gateway is gone", PATIENCE, || async {
+        let (_, shown) = cloud.get(&format!("/api/v1/gateways/{GATEWAY}")).await;
+        (shown["connected"] == false).then_some(())
+    })
+    .await;
+    let rule = |key: &str| {
+        format!(
+            "{document}[[rule]]\nkey = \"{key}\"\npoint = \"num/n0\"\n\
+             condition = {{ test = \"above\", limit = 1e9 }}\n\
+             action.raise_alarm = {{ priority = \"low\", message = \"x\" }}\n"
+        )
+    };
+    let push = |key: &str| json!({"document": rule(key), "note": key, "confirm_seconds": 0});
+    // The first gives way to the second, the second is cancelled, the third waits.
+    for key in ["one", "two"] {
+        let (status, sent) = cloud.post(&path, &push(key)).await;
+        assert_eq!((status, &sent["waiting"]), (202, &json!(true)), "{sent}");
+    }
+    let (status, shown) = cloud.delete(&format!("{path}/desired")).await;
+    assert_eq!((status, &shown["desired"]["state"]), (200, &json!("cancelled")));
+    let (_, sent) = cloud.post(&path, &push("three")).await;
+    // The cloud may be started again meanwhile.
+    lab.cloud.stop().await;
+    lab.cloud.start();
+    let shown = desired(&cloud, "waiting").await;
+    assert_eq!(shown["desired"]["by"], TECHNICIAN, "{shown}");
+    lab.gateway.start();
+    let shown = desired(&cloud, "answered").await;
+    assert_eq!(shown["desired"]["ended_by"], "configuration", "{shown}");
+    assert_eq!(shown["version"], 2, "{shown}");
+    let step = &shown["steps"][0];
+    assert_eq!(
+        (&step["request"], &step["actor"], &step["note"]),
+        (&sent["request"], &json!(TECHNICIAN), &json!("three")),
+        "{shown}"
+    );
+    // Who asked is in the gateway's own audit log; it came once, at the connect, and not again.
+    lab.gateway.stop().await;
+    lab.gateway.start();
+    lab.serving_local(&local).await;
+    live(&local).await;
+    let (_, log) = local.get("/api/v1/audit?search=three").await;
+    let entries = log["entries"].as_array().expect("entries");
+    assert_eq!(entries.len(), 1, "{log}");
+    assert_eq!(entries[0]["actor"], TECHNICIAN, "{log}");
+    assert!(
+        entries[0]["source"].as_str().is_some_and(|s| s.starts_with("cloud")),
+        "{log}"
+    );
+}
