@@ -7,6 +7,10 @@ use riser_adapter::config::nearest;
 const KINDS: &[&Kind] = &[
     #[cfg(feature = "modbus")]
     &riser_modbus::KIND,
+    #[cfg(feature = "tuya")]
+    &riser_tuya::KIND,
+    #[cfg(feature = "bacnet")]
+    &riser_bacnet::KIND,
 ];
 
 /// Every protocol, as the local pages offer them.
