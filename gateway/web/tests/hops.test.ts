@@ -32,6 +32,7 @@ const overview = (more: Partial<Overview> = {}): Overview => ({
   alarms: { critical: 0, high: 0, medium: 0, low: 0, unacknowledged: 0 },
   devices: { online: 5, degraded: 0, offline: 0, unknown: 0 },
   points: { good: 40, uncertain: 0, bad: 0 },
+  schedules: { enabled: 0, waiting: false },
   store: {
     disk: { state: 'ok' },
     history_files: 2,
@@ -101,6 +102,14 @@ test('samples that wait for the time are said to wait', () => {
   const gateway = hops(overview({ store }), NOW)[1];
   expect(gateway?.state.word).toBe('Time not known');
   expect(gateway?.text).toMatch(/36.000 samples wait/);
+  expect(gateway?.text).not.toMatch(/schedule/);
+});
+
+test('schedules that stand still until the time is known are said to wait', () => {
+  const of = (enabled: number) => hops(overview({ schedules: { enabled, waiting: true } }), NOW)[1];
+  expect(of(3)?.state).toEqual({ tone: 'warning', word: 'Time not known' });
+  expect(of(3)?.text).toMatch(/^3 schedules wait for the time: nothing is switched until it is known\./);
+  expect(of(1)?.text).toMatch(/^1 schedule waits for the time/);
 });
 
 test('the link says what waits while there is no connection', () => {
