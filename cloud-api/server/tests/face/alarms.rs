@@ -58,6 +58,7 @@ async fn the_first_to_take_an_alarm_has_taken_it() {
     assert_eq!(waiting.len(), 1);
     assert_eq!(waiting[0].1.comment, "on my way");
     assert_eq!(waiting[0].1.at, Timestamp(T0));
+    assert_eq!(waiting[0].2, "127.0.0.1".parse().ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -92,7 +92,11 @@ async fn a_write_is_recorded_with_its_times_and_waits_for_the_gateway() {
         json!({ "kind": "cloud", "name": "operator@acme" })
     );
     assert_eq!(record["outcome"]["state"], "requested");
-    assert_eq!(pending(&site).await, 1);
+    assert!(!record.to_string().contains("127.0.0.1"), "only the audit log says from where");
+    let at = origin("acme", "gw-001");
+    let waiting = site.db.pending_commands(&at, site.now()).await.unwrap();
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].1, "127.0.0.1".parse().ok());
     let id = command["id"].as_str().unwrap();
     let (_, one) = site.get(&token, &format!("/api/v1/commands/{id}")).await;
     assert_eq!(&one["command"], command);
