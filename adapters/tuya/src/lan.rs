@@ -95,7 +95,7 @@ impl Lan {
                     });
                 }
                 Err(error) => {
-                    tracing::warn!(port, %error, "cannot listen for announcements of Tuya devices")
+                    tracing::warn!(port, %error, "cannot listen for announcements of Tuya devices");
                 }
             }
         }

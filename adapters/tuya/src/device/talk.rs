@@ -225,7 +225,7 @@ impl Link {
         match asked {
             Some(Asked::Write) => self.on_acknowledged(message, now),
             Some(Asked::Query { member, named }) if !report => {
-                self.on_no_report(message, member, named).await
+                self.on_no_report(message, member, named).await;
             }
             _ => {}
         }

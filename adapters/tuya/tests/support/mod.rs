@@ -34,8 +34,8 @@ impl FakeDevice {
         })
     }
 
-    fn say(&self, sequence: u32, command: u32, body: Vec<u8>, key: &LocalKey) -> Vec<u8> {
-        let body = [&[0; 4][..], &body].concat();
+    fn say(&self, sequence: u32, command: u32, body: &[u8], key: &LocalKey) -> Vec<u8> {
+        let body = [&[0; 4][..], body].concat();
         seal(
             &Frame {
                 sequence,
@@ -51,7 +51,7 @@ impl FakeDevice {
     fn report(&self, sequence: u32, command: u32) -> Vec<u8> {
         let text = json!({"dps": self.points}).to_string();
         let body = wrap(text.as_bytes(), command, self.version, &self.key);
-        self.say(sequence, command, body, &self.key)
+        self.say(sequence, command, &body, &self.key)
     }
 
     fn answer(&mut self, asked: &Opened) -> Option<Vec<u8>> {
@@ -62,7 +62,7 @@ impl FakeDevice {
                 self.theirs.copy_from_slice(asked.plain.get(..16)?);
                 let plain = [&OURS[..], &KEY.sign(&self.theirs)].concat();
                 let body = wrap(&plain, command::NEGOTIATE_ANSWER, self.version, &KEY);
-                Some(self.say(sequence, command::NEGOTIATE_ANSWER, body, &KEY))
+                Some(self.say(sequence, command::NEGOTIATE_ANSWER, &body, &KEY))
             }
             command::NEGOTIATE_FINISH => {
                 let gcm = self.version == Version::V35;
@@ -78,11 +78,11 @@ impl FakeDevice {
                 if !self.stubborn {
                     self.points.extend(dps.clone());
                 }
-                let mut out = self.say(sequence, asked.command, Vec::new(), &self.key);
+                let mut out = self.say(sequence, asked.command, &[], &self.key);
                 out.extend(self.report(sequence + 1, command::STATUS));
                 Some(out)
             }
-            _ => Some(self.say(sequence, asked.command, Vec::new(), &self.key)),
+            _ => Some(self.say(sequence, asked.command, &[], &self.key)),
         }
     }
 }
