@@ -54,6 +54,7 @@ mod rolled;
 mod rollup;
 mod scan;
 mod series;
+mod sessions;
 mod shared;
 mod snapshot;
 mod sqlite;
