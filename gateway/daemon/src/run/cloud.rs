@@ -201,11 +201,7 @@ fn figures(meter: &LinkMeter, wire: &AtomicU64) -> Vec<Counter> {
             "Messages dropped: the inbox was full.",
             counts.inbox_dropped,
         ),
-        counter(
-            "link_unreadable",
-            "Messages that could not be read.",
-            counts.unreadable,
-        ),
+        counter("link_unreadable", "Unreadable messages.", counts.unreadable),
         counter(
             "link_watch_dropped",
             "Watched samples dropped by the link.",
