@@ -2,10 +2,13 @@
 //! stranger: its identification (function 43/14), one register, and what profiles name as fingerprint.
 
 mod ask;
+mod fields;
+mod place;
 mod scope;
 
 use ask::{Asker, Sign};
-use riser_adapter::{AdapterError, Discover, DiscoverRequest, ErrorClass, Found};
+use place::Open;
+use riser_adapter::{AdapterError, Discover, DiscoverRequest, ErrorClass, Found, SearchField};
 use scope::{Scope, Target};
 
 use crate::codec::{Request, Table};
@@ -22,10 +25,13 @@ const HOSTS_AT_ONCE: usize = 16;
 
 /// Makes the capability.
 pub(crate) fn make() -> Box<dyn Discover> {
-    Box::new(ModbusDiscovery)
+    Box::new(ModbusDiscovery { open: Vec::new() })
 }
 
-struct ModbusDiscovery;
+struct ModbusDiscovery {
+    /// Lanes of adapters that run.
+    open: Vec<Open>,
+}
 
 impl Discover for ModbusDiscovery {
     fn discover(
@@ -34,6 +40,7 @@ impl Discover for ModbusDiscovery {
         found: mpsc::Sender<Found>,
         cancel: CancellationToken,
     ) -> BoxFuture<'static, Result<(), AdapterError>> {
+        let open = self.open.clone();
         Box::pin(async move {
             let misconfigured = |e: riser_adapter::ConfigError| {
                 AdapterError::new(ErrorClass::Misconfigured, "look for devices", e.at.clone())
@@ -44,6 +51,7 @@ impl Discover for ModbusDiscovery {
             let search = Search {
                 pace: Mutex::new(Instant::now()),
                 profiles,
+                open,
                 found,
             };
             let (search, scope) = (Arc::new(search), Arc::new(scope));
@@ -59,12 +67,29 @@ impl Discover for ModbusDiscovery {
             Ok(())
         })
     }
+
+    fn fields(&self) -> Vec<SearchField> {
+        fields::fields()
+    }
+
+    fn beside(&mut self, running: Vec<toml::Table>) {
+        self.open = running.iter().flat_map(place::open).collect();
+    }
+
+    fn known(&self, configured: &toml::Table, find: &Found) -> Option<String> {
+        place::known(configured, find)
+    }
+
+    fn join(&self, configured: &toml::Table, find: &Found) -> toml::Table {
+        place::join(configured, find)
+    }
 }
 
 struct Search {
     /// When the next request may go out, whoever sends it.
     pace: Mutex<Instant>,
     profiles: Profiles,
+    open: Vec<Open>,
     found: mpsc::Sender<Found>,
 }
 
@@ -73,6 +98,11 @@ type Identity = Vec<(String, String)>;
 
 impl Search {
     async fn host(&self, scope: &Scope, target: Target) {
+        if let Some(open) = self.open.iter().find(|open| open.same(&target.lane)) {
+            // Whoever asked may be gone.
+            let _ = self.found.send(open.taken(&target)).await;
+            return;
+        }
         let mut asker = Asker::new(target.lane.clone(), scope.spacing, &self.pace);
         let mut first: Option<Identity> = None;
         for unit in scope.units.iter().copied() {

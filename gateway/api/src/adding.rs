@@ -103,6 +103,21 @@ pub(crate) fn key_of(config: &Table) -> Option<&str> {
     devices(config).next()?.get("key")?.as_str()
 }
 
+/// The key of the configured device a find is; empty where it is the adapter itself, such as a bridge.
+pub(crate) fn known(finder: &dyn Discover, have: &Table, find: &Found) -> Option<String> {
+    let settings = || {
+        let given = find.config.iter();
+        let mut given = given
+            .filter(|(_, value)| value.as_str() != Some(""))
+            .peekable();
+        given.peek()?;
+        let bridge = devices(&find.config).next().is_none();
+        let same = bridge && given.all(|(key, value)| have.get(key) == Some(value));
+        same.then(String::new)
+    };
+    finder.known(have, find).or_else(settings)
+}
+
 /// What only a person can say: keys that stand there without a value.
 pub(crate) fn asks(config: &Table) -> Vec<String> {
     let empty = |table: &Table| -> Vec<String> {
@@ -149,8 +164,11 @@ pub(crate) fn add(
     for (choice, config) in choices.iter().zip(configs) {
         let mut found = choice.find.clone();
         found.config = config;
-        if let Some(key) = finder.known(&have, &found) {
-            let text = format!("is there already, as '{key}'");
+        if let Some(key) = known(finder, &have, &found) {
+            let text = match key.as_str() {
+                "" => "is there already: it is this adapter".to_owned(),
+                key => format!("is there already, as '{key}'"),
+            };
             troubles.push(Trouble::of(choice.number, text));
             continue;
         }

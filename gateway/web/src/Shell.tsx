@@ -26,6 +26,8 @@ const PointsPage = lazy(() => import('./pages/PointsPage'));
 const PointPage = lazy(() => import('./pages/PointPage'));
 const DevicesPage = lazy(() => import('./pages/DevicesPage'));
 const DevicePage = lazy(() => import('./pages/DevicePage'));
+const AddDevicesPage = lazy(() => import('./pages/AddDevicesPage'));
+const AdapterPage = lazy(() => import('./pages/AdapterPage'));
 const AlarmsPage = lazy(() => import('./pages/AlarmsPage'));
 const CompletenessPage = lazy(() => import('./pages/CompletenessPage'));
 const ConfigurationPage = lazy(() => import('./pages/ConfigurationPage'));
@@ -63,7 +65,8 @@ export function Shell() {
     { href: '/settings', label: 'Settings', icon: Settings },
   ];
   const link = overview && <StatusDot state={LINK_WORDS[overview.link.state]} />;
-  const section = isRecord(location) ? '/settings' : location;
+  const field = /^\/(add$|adapters\/)/.test(location) ? '/devices' : location;
+  const section = isRecord(location) ? '/settings' : field;
   return (
     <AppShell
       title={overview?.gateway.name ?? 'Riser'}
@@ -109,6 +112,10 @@ export function Shell() {
             </Route>
             <Route path="/devices" component={DevicesPage} />
             <Route path="/devices/:device">{(p) => <DevicePage device={p.device} />}</Route>
+            <Route path="/add" component={AddDevicesPage} />
+            <Route path="/adapters/:adapter">
+              {(p) => <AdapterPage key={p.adapter} adapter={p.adapter} />}
+            </Route>
             <Route path="/alarms" component={AlarmsPage} />
             <Route path="/completeness" component={CompletenessPage} />
             <Route path="/audit" component={AuditPage} />

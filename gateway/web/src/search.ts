@@ -12,6 +12,12 @@ const PAGES: readonly Hit[] = [
     kind: 'Page',
   },
   { href: '/devices', title: 'Devices', detail: 'Devices by lane, with their health', kind: 'Page' },
+  {
+    href: '/add',
+    title: 'Add devices',
+    detail: 'Search, choose, preview, and try them',
+    kind: 'Page',
+  },
   { href: '/alarms', title: 'Alarms', detail: 'Open alarms', kind: 'Page' },
   { href: '/alarms?state=all', title: 'Alarm history', detail: 'Alarms that are over, too', kind: 'Page' },
   {

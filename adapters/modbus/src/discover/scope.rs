@@ -3,7 +3,8 @@
 use crate::config::{LaneConfig, lane};
 use riser_adapter::{BuildContext, ConfigError, config::parse};
 use riser_model::Key;
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,21 +35,57 @@ struct ScopeTable {
     #[serde(default = "tcp")]
     transport: String,
     /// Names, addresses, `192.0.2.0/28`, `192.0.2.10-20`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "listed")]
     hosts: Vec<String>,
     port: Option<u16>,
     serial: Option<String>,
+    #[serde(default, deserialize_with = "number")]
     baud: Option<u32>,
     parity: Option<String>,
     stop_bits: Option<u8>,
     /// Unit ids and ranges: `[1, 2]` or `["1-10", "20"]`; default 1 to 10.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "listed_values")]
     units: Vec<toml::Value>,
     /// Requests a second over all hosts; default 10.
     rate: Option<f64>,
     timeout_ms: Option<u32>,
     connect_timeout_ms: Option<u32>,
     profile_dir: Option<PathBuf>,
+}
+
+/// A list, or one text with commas between, as a person types it.
+fn listed_values<'d, D: Deserializer<'d>>(input: D) -> Result<Vec<toml::Value>, D::Error> {
+    Ok(match toml::Value::deserialize(input)? {
+        toml::Value::Array(list) => list,
+        toml::Value::String(text) => {
+            let parts = text.split([',', ';', '\n']).map(str::trim);
+            parts
+                .filter(|part| !part.is_empty())
+                .map(toml::Value::from)
+                .collect()
+        }
+        one => vec![one],
+    })
+}
+
+fn listed<'d, D: Deserializer<'d>>(input: D) -> Result<Vec<String>, D::Error> {
+    let text = |value: toml::Value| match value {
+        toml::Value::String(text) => Ok(text),
+        other => Err(D::Error::custom(format!("{other} is no text"))),
+    };
+    listed_values(input)?.into_iter().map(text).collect()
+}
+
+/// A number, also as the text it is in a list to choose from.
+fn number<'d, D: Deserializer<'d>>(input: D) -> Result<Option<u32>, D::Error> {
+    let given = toml::Value::deserialize(input)?;
+    let text = given
+        .as_str()
+        .map_or_else(|| given.to_string(), str::to_owned);
+    let number = text.trim().parse();
+    number
+        .map(Some)
+        .map_err(|_| D::Error::custom(format!("'{text}' is no number")))
 }
 
 fn tcp() -> String {

@@ -206,6 +206,15 @@ fn one_adapter_has_one_of_each_setting() {
 }
 
 #[test]
+fn a_bridge_is_known_by_its_settings_without_what_only_a_person_can_say() {
+    let have: Table = "url = 'ws://a'\ntoken = '<hidden>'\n".parse().unwrap();
+    let known = |config: &str| known(&Plain, &have, &find(config));
+    assert_eq!(known("url = 'ws://a'\ntoken = ''\n"), Some(String::new()));
+    assert_eq!(known("url = 'ws://b'\ntoken = ''\n"), None);
+    assert_eq!(known(""), None);
+}
+
+#[test]
 fn a_device_behind_another_follows_its_new_key() {
     let hub = find("[[device]]\nkey = 'hub'\nid = 'h'\n");
     let sub = find("[[device]]\nkey = 'sub'\nid = 's'\nvia = 'hub'\n");

@@ -180,12 +180,24 @@ fn shown(face: &Face, kind: &str, job: Option<&Job>, all: &[Standing]) -> Result
             }
         },
         words: progress.words(),
-        options: plain::object(job.options.clone()),
+        options: plain::object(said(&job.options)),
         started_at: Some(job.started_at),
         ended_at: progress.ended.as_ref().map(|(at, _)| *at),
         finds,
         left_out: progress.left_out,
     })
+}
+
+/// What a search was told, without what is nobody's business.
+fn said(options: &toml::Table) -> toml::Table {
+    let secret = |key: &str| {
+        ["password", "token", "secret", "key"]
+            .iter()
+            .any(|w| key.contains(w))
+    };
+    let open = options.iter().filter(|(key, _)| !secret(key));
+    open.map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 fn find(
@@ -197,7 +209,7 @@ fn find(
     let known = own.iter().find_map(|adapter| {
         Some(Known {
             adapter: adapter.name.clone(),
-            device: finder.known(&adapter.table, found)?,
+            device: adding::known(finder, &adapter.table, found)?,
         })
     });
     let key = adding::key_of(&found.config).map(|wanted| {

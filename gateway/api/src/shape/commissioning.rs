@@ -5,6 +5,7 @@ use riser_model::{ConfigurationAnswer, ConfigurationPoint, Point, Timestamp};
 use riser_runtime::{AdapterView, BrowseNode, Field, FieldKind, Operation, SearchField};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// The protocols of this gateway.
@@ -150,7 +151,7 @@ pub(crate) struct Search {
     /// How it stands, for people.
     pub(crate) words: String,
     /// What it was told.
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, Value>)]
     pub(crate) options: Map<String, Value>,
     #[schema(value_type = Option<i64>)]
     pub(crate) started_at: Option<Timestamp>,
@@ -207,7 +208,7 @@ pub(crate) struct Known {
 pub(crate) struct SearchRequest {
     /// What the protocol's fields ask for.
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, Value>)]
     pub(crate) options: Map<String, Value>,
 }
 
@@ -237,7 +238,7 @@ pub(crate) struct Chosen {
     pub(crate) name: Option<String>,
     /// What only a person can say.
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, Value>)]
     pub(crate) values: Map<String, Value>,
 }
 
@@ -325,7 +326,7 @@ impl From<Operation> for OperationView {
 #[serde(deny_unknown_fields)]
 pub(crate) struct OperationRequest {
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, Value>)]
     pub(crate) parameters: Map<String, Value>,
 }
 
@@ -333,7 +334,7 @@ pub(crate) struct OperationRequest {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct OperationAnswer {
     /// Names and values a person reads; empty where there is nothing to say but that it is done.
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, Value>)]
     pub(crate) answer: Map<String, Value>,
 }
 

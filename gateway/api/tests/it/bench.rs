@@ -233,7 +233,10 @@ impl Bench {
                 scans: Arc::clone(&scans),
                 broken,
             };
-            Ok(Built::new(Box::new(adapter), points()))
+            Ok(crate::commissioning::helpful(Built::new(
+                Box::new(adapter),
+                points(),
+            )))
         };
         let rule: Rule = serde_json::from_str(
             r#"{"key":"hot","point":"ahu-1/temperature","condition":{"test":"above","limit":30.0},
@@ -396,7 +399,12 @@ fn parts(
         link,
         backup: watch::channel(None).1,
         backup_now: Arc::default(),
-        configuration: riser_api::ConfigurationDesk::open().0,
+        configuration: {
+            let (desk, jobs) = riser_api::ConfigurationDesk::open();
+            tokio::spawn(crate::commissioning::keep_configuration(jobs));
+            desk
+        },
+        protocols: vec![crate::commissioning::KIND],
         auth: AuthSettings {
             recheck: Duration::from_millis(50),
             ..AuthSettings::default()

@@ -5,6 +5,8 @@ mod bench;
 #[cfg(test)]
 mod claim;
 #[cfg(test)]
+mod commissioning;
+#[cfg(test)]
 mod doors;
 #[cfg(test)]
 mod live;

@@ -8,6 +8,8 @@ import { formatSpan, formatStamp } from '../format/time';
 export const AUDIT_ACTIONS: readonly [string, string][] = [
   ['write', 'Writes'],
   ['outcome', 'What became of writes'],
+  ['operation', 'Operations of adapters'],
+  ['operation_outcome', 'What became of operations'],
   ['acknowledge', 'Alarms acknowledged'],
   ['login', 'Log-ins'],
   ['login_failed', 'Wrong passwords'],
@@ -85,11 +87,22 @@ function clockSet(_: string, detail: Detail): string {
     : moved;
 }
 
+function parameters(given: unknown): string {
+  if (typeof given !== 'object' || given === null) return '';
+  const said = Object.entries(given).map(([name, value]) => `${name} ${text(value)}`);
+  return said.length > 0 ? ` (${said.join(', ')})` : '';
+}
+
 const SENTENCES: Record<string, (object: string, detail: Detail) => string> = {
   write: written,
   outcome: (o, d) => {
     const state = text(d['state']);
     return `Write to ${o}: ${OUTCOMES[state] ?? state}${after(': ', d['detail'])}`;
+  },
+  operation: (o, d) => `Asked adapter ${o.replace('/', ' to ')}${parameters(d['parameters'])}`,
+  operation_outcome: (o, d) => {
+    const [adapter, name] = o.split('/');
+    return `${name ?? o} of adapter ${adapter ?? ''}: ${text(d['state']) || 'over'}${after(': ', d['detail'])}`;
   },
   acknowledge: (o, d) => `Acknowledged “${text(d['message']) || o}”${after(': ', d['comment'])}`,
   login: () => 'Logged in',

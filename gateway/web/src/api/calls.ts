@@ -27,6 +27,19 @@ export type ConfigurationDifference = Schemas['ConfigurationDifference'];
 export type ConfigurationView = Schemas['ConfigurationView'];
 export type ConfigurationList = Schemas['ConfigurationList'];
 
+export type ProtocolList = Schemas['ProtocolList'];
+export type Protocol = Schemas['Protocol'];
+export type Input = Schemas['Input'];
+export type SearchInput = Schemas['SearchInput'];
+export type Search = Schemas['Search'];
+export type Find = Schemas['Find'];
+export type AdditionRequest = Schemas['AdditionRequest'];
+export type Addition = Schemas['Addition'];
+export type Adapter = Schemas['Adapter'];
+export type OperationList = Schemas['OperationList'];
+export type OperationView = Schemas['OperationView'];
+export type BrowseEntry = Schemas['BrowseEntry'];
+
 export interface PointFilter {
   search?: string;
   device?: string;
@@ -155,6 +168,45 @@ export const confirmConfiguration = (version: number): Promise<ConfigurationAnsw
 
 export const revertConfiguration = (request: Schemas['RevertRequest']): Promise<ConfigurationAnswer> =>
   body(client.POST('/api/v1/config/revert', { body: request }));
+
+export const getProtocols = (): Promise<ProtocolList> => body(client.GET('/api/v1/protocols'));
+
+export const getSearch = (kind: string): Promise<Search> =>
+  body(client.GET('/api/v1/discovery/{kind}', { params: { path: { kind } } }));
+
+export const startSearch = (kind: string, options: Record<string, unknown>): Promise<Search> =>
+  body(client.POST('/api/v1/discovery/{kind}', { params: { path: { kind } }, body: { options } }));
+
+export const stopSearch = (kind: string): Promise<Search> =>
+  body(client.DELETE('/api/v1/discovery/{kind}', { params: { path: { kind } } }));
+
+/** The configuration with finds in it; changes nothing. */
+export const addFinds = (request: AdditionRequest): Promise<Addition> =>
+  body(client.POST('/api/v1/additions', { body: request }));
+
+export async function getAdapters(): Promise<Adapter[]> {
+  return (await body(client.GET('/api/v1/adapters'))).adapters;
+}
+
+export const getOperations = (adapter: string): Promise<OperationList> =>
+  body(client.GET('/api/v1/adapters/{adapter}/operations', { params: { path: { adapter } } }));
+
+export const operate = (
+  adapter: string,
+  operation: string,
+  parameters: Record<string, unknown>,
+): Promise<Schemas['OperationAnswer']> =>
+  body(
+    client.POST('/api/v1/adapters/{adapter}/operations/{operation}', {
+      params: { path: { adapter, operation } },
+      body: { parameters },
+    }),
+  );
+
+export async function browse(adapter: string, path: string): Promise<BrowseEntry[]> {
+  const params = { path: { adapter }, query: { path } };
+  return (await body(client.GET('/api/v1/adapters/{adapter}/browse', { params }))).nodes;
+}
 
 export const makeBackup = (): Promise<BackupHealth> => body(client.POST('/api/v1/backups'));
 

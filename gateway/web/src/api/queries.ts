@@ -15,6 +15,12 @@ export const keys = {
   ledger: ['ledger'],
   audit: ['audit'],
   configuration: ['configuration'],
+  protocols: ['protocols'],
+  searches: ['search'],
+  search: (kind: string) => ['search', kind],
+  adapters: ['adapters'],
+  operations: (adapter: string) => ['operations', adapter],
+  browse: (adapter: string, path: string) => ['browse', adapter, path],
   alarms: ['alarms'],
   point: (path: string) => ['point', path],
   commands: (path: string) => ['commands', path],
@@ -23,6 +29,7 @@ export const keys = {
 
 const OVERVIEW_EVERY_MS = 5000;
 const HEALTH_EVERY_MS = 5000;
+const SEARCH_EVERY_MS = 1000;
 const ALARMS_EVERY_MS = 15_000;
 const LEDGER_EVERY_MS = 15_000;
 const DAY_MS = 86_400_000;
@@ -53,6 +60,39 @@ export const useDevices = () =>
 
 export const useLanes = () =>
   useQuery({ queryKey: keys.lanes, queryFn: calls.getLanes, refetchInterval: HEALTH_EVERY_MS });
+
+export const useAdapters = () =>
+  useQuery({ queryKey: keys.adapters, queryFn: calls.getAdapters, refetchInterval: HEALTH_EVERY_MS });
+
+/** The protocols devices can be added of. */
+export const useProtocols = (enabled: boolean) =>
+  useQuery({ queryKey: keys.protocols, queryFn: calls.getProtocols, enabled });
+
+/** The last search of a protocol; asked for often while it runs, which keeps it alive. */
+export const useSearch = (kind: string) =>
+  useQuery({
+    queryKey: keys.search(kind),
+    queryFn: () => calls.getSearch(kind),
+    refetchInterval: (query) => (query.state.data?.state === 'running' ? SEARCH_EVERY_MS : false),
+  });
+
+/** What can be done with an adapter now. */
+export const useOperations = (adapter: string, enabled: boolean) =>
+  useQuery({
+    queryKey: keys.operations(adapter),
+    queryFn: () => calls.getOperations(adapter),
+    enabled,
+    refetchInterval: HEALTH_EVERY_MS,
+  });
+
+/** One level of what an adapter's devices hold; asked for once, as it may take a device a while. */
+export const useBrowse = (adapter: string, path: string) =>
+  useQuery({
+    queryKey: keys.browse(adapter, path),
+    queryFn: () => calls.browse(adapter, path),
+    staleTime: Infinity,
+    retry: false,
+  });
 
 /** The versions of the configuration; looked at often, as one may be taken back by itself. */
 export const useConfigurations = (enabled: boolean) =>

@@ -4,6 +4,97 @@
  */
 
 export interface paths {
+    "/api/v1/adapters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The adapters with their state and what they can be asked for */
+        get: operations["adapters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter}/browse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the devices of an adapter hold, one level */
+        get: operations["browse"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter}/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What can be done with an adapter now */
+        get: operations["operations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter}/operations/{operation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do one of an adapter's operations
+         * @description The audit log has who asked for it and what came of it.
+         */
+        post: operations["operate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/additions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The configuration with finds in it, to look at and to apply
+         * @description Nothing is changed; `POST /api/v1/config` applies the document, on trial.
+         */
+        post: operations["add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alarms": {
         parameters: {
             query?: never;
@@ -317,6 +408,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/discovery/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A search and what it has found so far */
+        get: operations["look"];
+        put?: never;
+        /**
+         * Start a search for devices
+         * @description There is one of a protocol at a time. It ends by itself, or when nobody has asked for it for a
+         *     minute. What the running adapters have open is left alone.
+         */
+        post: operations["start"];
+        /** End a search; its finds stay */
+        delete: operations["cancel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/lanes": {
         parameters: {
             query?: never;
@@ -480,6 +594,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/protocols": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The protocols devices can be added of */
+        get: operations["protocols"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/quarantine": {
         parameters: {
             query?: never;
@@ -631,6 +762,17 @@ export interface components {
             /** @description What they wrote. */
             comment: string;
         };
+        /** @description An adapter and what it can be asked for. */
+        Adapter: components["schemas"]["AdapterView"] & {
+            /** @description Whether its devices can be browsed. */
+            can_browse: boolean;
+            /** @description How many operations it has. */
+            operations: number;
+        };
+        /** @description The adapters that run. */
+        AdapterList: {
+            adapters: components["schemas"]["Adapter"][];
+        };
         /**
          * @description What an adapter is doing.
          * @enum {string}
@@ -658,6 +800,42 @@ export interface components {
             since: components["schemas"]["Timestamp"];
             /** @description What it is doing. */
             state: components["schemas"]["AdapterState"];
+        };
+        /** @description The configuration with the finds in it; nothing has changed yet. */
+        Addition: {
+            answer?: components["schemas"]["ConfigurationAnswer"] | null;
+            /** @description The document to apply; absent where a find cannot be put into it. */
+            document?: string | null;
+            /** @description What would work and is hardly meant. */
+            doubts: string[];
+            /** @description Points that would appear, as far as the configuration names them; 500 at most. */
+            points: components["schemas"]["ConfigurationPoint"][];
+            /**
+             * Format: int64
+             * @description How many there would be.
+             */
+            points_total: number;
+            /** @description What stands against it. */
+            problems: components["schemas"]["AdditionProblem"][];
+        };
+        /** @description One thing that stands against it. */
+        AdditionProblem: {
+            /** @description Which find, if it is one. */
+            id?: number | null;
+            /** @description Another key that would do. */
+            proposal?: string | null;
+            /** @description What is wrong and what to do. */
+            text: string;
+        };
+        /** @description Finds to put into the configuration. */
+        AdditionRequest: {
+            /** @description The adapter they are added to. */
+            adapter: string;
+            finds: components["schemas"]["Chosen"][];
+            /** @description The protocol they were found by. */
+            kind: string;
+            /** @description Whether that is a new one. */
+            new?: boolean;
         };
         /** @description One occurrence of one alarm condition. */
         Alarm: {
@@ -829,7 +1007,10 @@ export interface components {
             object: string;
             /** @description Hash of the entry before; zeros before the first. */
             previous: string;
-            /** @description From where: an address, `local`, `cloud`, `rule`, `console` or `gateway`. */
+            /**
+             * @description From where: an address, `local`, `cloud` (with the person's address behind it where the cloud
+             *     knows it), `rule`, `console` or `gateway`.
+             */
             source: string;
         };
         /** @description Entries of the audit log, the newest first. */
@@ -841,16 +1022,16 @@ export interface components {
         };
         /** @description Who did it. */
         Author: {
-            /** @description Person on the gateway, person on the cloud, or rule. */
+            /** @description Person on the gateway, person on the cloud, rule, or other system. */
             kind: components["schemas"]["AuthorKind"];
-            /** @description Login name or rule key. */
+            /** @description Login name, rule key, or protocol and address of the other system. */
             name: string;
         };
         /**
          * @description What kind of author issued a command or an acknowledgement.
          * @enum {string}
          */
-        AuthorKind: "local" | "cloud" | "rule";
+        AuthorKind: "local" | "cloud" | "rule" | "system";
         /** @description How the scheduled backups and their restore drills are doing. */
         BackupHealth: {
             /**
@@ -887,6 +1068,22 @@ export interface components {
          * @enum {string}
          */
         Breaker: "closed" | "open" | "half_open";
+        /** @description One entry of a browsed device. */
+        BrowseEntry: {
+            /** @description Whether the gateway collects that point. */
+            collected: boolean;
+            /** @description The name people read. */
+            name: string;
+            /** @description Path to browse further. */
+            path: string;
+            point?: components["schemas"]["Point"] | null;
+            /** @description Why something is missing or odd. */
+            remark?: string | null;
+        };
+        /** @description The children of a node. */
+        BrowseList: {
+            nodes: components["schemas"]["BrowseEntry"][];
+        };
         /** @description One stretch of time: extremes, mean and count of its good samples. A gap has no bucket. */
         Bucket: {
             /** @description Start of the stretch. */
@@ -926,6 +1123,19 @@ export interface components {
         CheckRequest: {
             /** @description TOML; `<hidden>` keeps the secret it stands for. */
             document: string;
+        };
+        /** @description A find somebody chose. */
+        Chosen: {
+            /** @description Its number within the search. */
+            id: number;
+            /** @description Key of the device. */
+            key?: string | null;
+            /** @description The name people read. */
+            name?: string | null;
+            /** @description What only a person can say. */
+            values?: {
+                [key: string]: unknown;
+            };
         };
         /** @description Takes a new gateway into possession. */
         ClaimRequest: {
@@ -1031,6 +1241,8 @@ export interface components {
             restarted: string[];
             /** @description Whether the rules are swapped. */
             rules: boolean;
+            /** @description Whether the schedules are swapped. */
+            schedules?: boolean;
             /** @description Adapters that are started. */
             started: string[];
             /** @description Adapters that are stopped. */
@@ -1046,6 +1258,17 @@ export interface components {
              */
             now: number;
             versions: components["schemas"]["ConfigurationVersion"][];
+        };
+        /** @description A point that would appear. */
+        ConfigurationPoint: {
+            /** @description The name people read. */
+            name: string;
+            /** @description `device/point`. */
+            path: string;
+            /** @description Unit of its value, where it has one. */
+            unit?: string | null;
+            /** @description Whether it can be written. */
+            writable: boolean;
         };
         /**
          * @description What became of a version.
@@ -1078,7 +1301,10 @@ export interface components {
             running: boolean;
             /** @description SHA-256 of its canonical form: comments, order and layout do not matter. */
             sha256: string;
-            /** @description From where: an address, `console`, `cloud`, `file` or `gateway`. */
+            /**
+             * @description From where: an address, `console`, `cloud` (with the person's address behind it where the cloud
+             *     knows it), `file` or `gateway`.
+             */
             source: string;
             /** @description What became of it. */
             state: components["schemas"]["ConfigurationState"];
@@ -1220,6 +1446,28 @@ export interface components {
              */
             retry_after_s?: number | null;
         };
+        /** @description A device that could be added. */
+        Find: {
+            /** @description Whether there is anything to add: not of what is only pointed out. */
+            addable: boolean;
+            /** @description Where it is. */
+            address: string;
+            /** @description What only a person can say, such as its secret. */
+            asks: string[];
+            /** @description Its number within the search. */
+            id: number;
+            /** @description What it says it is. */
+            identity: components["schemas"]["Said"][];
+            /** @description A key that is free; absent where no device is made of it. */
+            key?: string | null;
+            known?: components["schemas"]["Known"] | null;
+            /** @description A name people could read. */
+            name: string;
+            /** @description Device profile that fits. */
+            profile?: string | null;
+            /** @description How the profile was matched, or what is missing, in words. */
+            remark: string;
+        };
         /** @description This gateway. */
         GatewayFacts: {
             /** @description How far that clock is to be trusted. */
@@ -1278,6 +1526,29 @@ export interface components {
             until?: components["schemas"]["Timestamp"] | null;
             /** @description The value held. */
             value: components["schemas"]["Value"];
+        };
+        /** @description One value a person gives. */
+        Input: {
+            /** @description Its key. */
+            name: string;
+            /** @description Whether it has to be given. */
+            required: boolean;
+            /** @description What it takes. */
+            takes: components["schemas"]["Takes"];
+            /** @description What a person reads beside it. */
+            title: string;
+        };
+        /** @description When an input is asked for. */
+        InputCondition: {
+            /** @description The other input. */
+            name: string;
+            /** @description Its values. */
+            values: string[];
+        };
+        /** @description A device of the running configuration. */
+        Known: {
+            adapter: string;
+            device: string;
         };
         /** @description One state of a multistate or two-state point. */
         Label: {
@@ -1577,6 +1848,37 @@ export interface components {
             /** @description Login name. */
             user: string;
         };
+        /** @description What came of it. */
+        OperationAnswer: {
+            /** @description Names and values a person reads; empty where there is nothing to say but that it is done. */
+            answer: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description What can be done with an adapter. */
+        OperationList: {
+            /** @description Its devices, for what wants one. */
+            devices: string[];
+            operations: components["schemas"]["OperationView"][];
+        };
+        /** @description With what. */
+        OperationRequest: {
+            parameters?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description Something that can be done. */
+        OperationView: {
+            /** @description Whether a person should be asked again. */
+            confirm: boolean;
+            /** @description What it does and what to mind. */
+            description: string;
+            /** @description What has to be given. */
+            fields: components["schemas"]["Input"][];
+            name: string;
+            /** @description What a button says. */
+            title: string;
+        };
         /** @description What happened to a command so far. */
         Outcome: {
             /** @description When it got there (gateway clock). */
@@ -1605,6 +1907,8 @@ export interface components {
             link: components["schemas"]["LinkStatus"];
             /** @description Points by quality. */
             points: components["schemas"]["QualityCounts"];
+            /** @description How the schedules are doing. */
+            schedules: components["schemas"]["ScheduleState"];
             /** @description The local history. */
             store: components["schemas"]["StoreFacts"];
         };
@@ -1674,6 +1978,31 @@ export interface components {
             /** @description Its number on the live stream of this gateway. */
             slot: components["schemas"]["Slot"];
             value?: components["schemas"]["Value"] | null;
+        };
+        /** @description A protocol devices can be added of. */
+        Protocol: {
+            /** @description What it is, in a sentence. */
+            about: string;
+            /** @description Adapters of this kind in the running configuration. */
+            adapters: string[];
+            /** @description Whether its devices can be searched for. */
+            can_search: boolean;
+            /** @description What can be said about where to look. */
+            fields: components["schemas"]["SearchInput"][];
+            /** @description `kind` in the configuration. */
+            kind: string;
+            /** @description The commented sample of its configuration. */
+            sample: string;
+            /** @description Whether a search is running. */
+            searching: boolean;
+            /** @description The name people read. */
+            title: string;
+        };
+        /** @description The protocols of this gateway. */
+        ProtocolList: {
+            /** @description Networks the gateway stands in, as a first idea of where to look. */
+            networks: string[];
+            protocols: components["schemas"]["Protocol"][];
         };
         /** @description Trust in a value: a level and, unless good, the reason. In JSON `{"level":"bad","reason":"stale"}`. */
         Quality: {
@@ -1765,6 +2094,60 @@ export interface components {
          * @enum {string}
          */
         Role: "system_admin" | "tenant_admin" | "manager" | "operator" | "technician" | "installer" | "viewer" | "provider";
+        /** @description Something a device says of itself. */
+        Said: {
+            name: string;
+            value: string;
+        };
+        /** @description How the schedules are doing. */
+        ScheduleState: {
+            /** @description How many are carried out. */
+            enabled: number;
+            /** @description Whether they wait for the time: nothing is switched until it is known. */
+            waiting: boolean;
+        };
+        /** @description A search for devices and what it has found. */
+        Search: {
+            /** Format: int64 */
+            ended_at?: number | null;
+            /** @description What was found so far, in the order it was found; 1000 at most. */
+            finds: components["schemas"]["Find"][];
+            kind: string;
+            /**
+             * Format: int64
+             * @description Finds beyond that.
+             */
+            left_out: number;
+            /** @description What it was told. */
+            options: {
+                [key: string]: unknown;
+            };
+            /** Format: int64 */
+            started_at?: number | null;
+            state: components["schemas"]["SearchState"];
+            /** @description How it stands, for people. */
+            words: string;
+        };
+        /** @description One thing a person may say about where to look. */
+        SearchInput: components["schemas"]["Input"] & {
+            /** @description What to write. */
+            about: string;
+            /** @description What is offered at first. */
+            default: unknown;
+            when?: components["schemas"]["InputCondition"] | null;
+        };
+        /** @description Where to look. */
+        SearchRequest: {
+            /** @description What the protocol's fields ask for. */
+            options?: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * @description How a search stands.
+         * @enum {string}
+         */
+        SearchState: "none" | "running" | "done" | "stopped" | "failed";
         /** @description What a browser must know before anybody is logged in. */
         Setup: {
             /** @description Whether somebody owns this gateway; if not, `claim` is the first step. */
@@ -1826,6 +2209,42 @@ export interface components {
          * @enum {string}
          */
         StreamName: "event" | "data";
+        /** @description A stretch of time. */
+        Stretch: {
+            /** @description Start, inclusive. */
+            from: components["schemas"]["Timestamp"];
+            /** @description End, exclusive. */
+            to: components["schemas"]["Timestamp"];
+        };
+        /** @description What an input takes. */
+        Takes: {
+            /** @enum {string} */
+            type: "text";
+        } | {
+            /**
+             * Format: int64
+             * @description Largest.
+             */
+            max: number;
+            /**
+             * Format: int64
+             * @description Smallest.
+             */
+            min: number;
+            /** @enum {string} */
+            type: "number";
+        } | {
+            /** @enum {string} */
+            type: "flag";
+        } | {
+            /** @description The values. */
+            choices: string[];
+            /** @enum {string} */
+            type: "choice";
+        } | {
+            /** @enum {string} */
+            type: "device";
+        };
         /**
          * Format: int64
          * @description Milliseconds since 1970-01-01T00:00:00Z. In JSON a number.
@@ -1842,6 +2261,11 @@ export interface components {
             buckets: components["schemas"]["Bucket"][];
             /** @description Start of the range, inclusive. */
             from: components["schemas"]["Timestamp"];
+            /**
+             * @description Where samples are here rolled up only, a minute or more in one, and single ones may follow: in
+             *     order of time. Never on the gateway, which has all of them.
+             */
+            rolled_up?: components["schemas"]["Stretch"][];
             /** @description End of the range, exclusive. */
             to: components["schemas"]["Timestamp"];
         };
@@ -1903,6 +2327,164 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    adapters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdapterList"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    browse: {
+        parameters: {
+            query?: {
+                /** @description Its path; the root if absent. */
+                path?: string;
+            };
+            header?: never;
+            path: {
+                adapter: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrowseList"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    operations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationList"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    operate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter: string;
+                operation: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OperationRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationAnswer"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdditionRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Addition"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     alarms: {
         parameters: {
             query?: {
@@ -2487,6 +3069,100 @@ export interface operations {
             };
         };
     };
+    look: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Search"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SearchRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Search"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Search"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     lanes: {
         parameters: {
             query?: never;
@@ -2773,6 +3449,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandRecord"];
+                };
+            };
+            /** @description Not carried out; the body says why and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    protocols: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProtocolList"];
                 };
             };
             /** @description Not carried out; the body says why and what to do. */

@@ -14,10 +14,15 @@ import {
   type DeviceHealth,
   type LaneHealth,
 } from '@riser/kit';
+import { Button } from '@mantine/core';
+import { Plus } from 'lucide-react';
+import { Link } from 'wouter';
+import { Adapters } from '../adapters/Adapters';
 import { useDevices, useLanes } from '../api/queries';
 import { DeviceTable } from '../devices/DeviceTable';
 import { Utilisation } from '../devices/LaneTable';
 import css from '../devices/devices.module.css';
+import { useMay } from '../session/session';
 import { useUrl } from '../useUrl';
 
 const STATES = [
@@ -31,6 +36,7 @@ const STATES = [
 export default function DevicesPage() {
   const devices = useDevices();
   const lanes = useLanes();
+  const may = useMay('configure');
   const [url, setUrl] = useUrl();
   const state = url.get('state') ?? '';
   const all = devices.data ?? [];
@@ -41,6 +47,13 @@ export default function DevicesPage() {
         title="Devices"
         subtitle={
           devices.data ? `${formatCount(all.length)} on ${counted(lanes.data?.length ?? 0, 'lane')}` : ' '
+        }
+        actions={
+          may && (
+            <Button component={Link} href="/add" leftSection={<Plus size={16} aria-hidden />}>
+              Add devices
+            </Button>
+          )
         }
       />
       <div className={css.filters}>
@@ -65,13 +78,14 @@ export default function DevicesPage() {
           <EmptyState title={state ? 'No device is in this state' : 'No devices yet'}>
             {state
               ? 'Choose another state to see the others.'
-              : 'Add a device to the configuration and start the gateway again; it appears here with its lane.'}
+              : 'Search for devices and add those you choose; they appear here with their lane.'}
           </EmptyState>
         </Panel>
       )}
       {byLane(shown).map(([name, group]) => (
         <Lane key={name} name={name} devices={group} lane={lanes.data?.find((l) => l.lane === name)} />
       ))}
+      <Adapters />
     </>
   );
 }

@@ -98,6 +98,12 @@ export class Building {
     return join(this.#folder, 'demo', name);
   }
 
+  /** The first port of the simulated field. */
+  fieldPort() {
+    const command = this.#commands.get('riser-sim');
+    return Number(command[command.indexOf('--port') + 1]);
+  }
+
   /** Gives somebody an account at the cloud. */
   addUser({ email, password }, role) {
     const who = ['--tenant', 'demo', '--email', email, '--name', email, '--role', role, '--password-stdin'];

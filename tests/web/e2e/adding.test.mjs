@@ -1,0 +1,162 @@
+// Commissioning on the gateway's own page against a real Modbus server (pymodbus): search, choose, preview,
+// try, see live values, keep. Without the peer it is skipped, loudly; where CI is set that fails.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { scrollsSideways, violations } from './support/access.mjs';
+import { ROOT, runnable } from './support/programs.mjs';
+import { scene } from './support/scene.mjs';
+import { claim, presentValue, visit } from './support/steps.mjs';
+import { until } from './support/until.mjs';
+
+const PYTHON = join(process.env.RISER_PEERS ?? join(ROOT, '.peers'), 'modbus/bin/python');
+
+if (!runnable(PYTHON)) {
+  const text = `SKIPPED browser tests of adding devices: there is no ${PYTHON}; run 'node tests/run.mjs setup peers'`;
+  console.error(text);
+  test(text, { skip: !process.env.CI }, () => assert.fail(text));
+} else {
+  const it = scene();
+  let page;
+  let peer;
+  let port;
+
+  const button = (name) => page.getByRole('button', { name, exact: true });
+  const finds = () => page.getByRole('list', { name: 'Finds' });
+  const find = (unit) =>
+    finds()
+      .getByRole('listitem')
+      .filter({ hasText: `:${port} unit ${unit}` });
+  const found = () => page.getByRole('region', { name: 'Found' });
+
+  async function search(fields) {
+    const form = page.getByRole('region', { name: 'Where to look' });
+    for (const [label, value] of Object.entries(fields))
+      await form.getByRole('textbox', { name: label }).fill(String(value));
+    await form.getByRole('button', { name: /^Search/ }).click();
+  }
+
+  before(async () => {
+    port = await new Promise((resolve) => {
+      const server = createServer().listen(0, '127.0.0.1', () => {
+        const { port: free } = server.address();
+        server.close(() => resolve(free));
+      });
+    });
+    peer = spawn(PYTHON, [join(ROOT, 'tests/peers/modbus_meter.py'), String(port)]);
+    let said = '';
+    peer.stdout.on('data', (chunk) => (said += chunk));
+    await until('the peer listens', () => said.includes('READY'), 20_000);
+  });
+  after(() => peer?.kill('SIGKILL'));
+
+  test('the way there: from the devices to the protocols', async () => {
+    page = await it.local();
+    await claim(page, it.building);
+    await visit(page, '/devices', 'Devices');
+    await page.getByRole('link', { name: 'Add devices' }).click();
+    await page.getByRole('heading', { name: 'Add devices', level: 1 }).waitFor();
+    await page.getByRole('radio', { name: 'Modbus' }).check();
+    await page.getByRole('region', { name: 'Where to look' }).waitFor();
+    assert.match(page.url(), /protocol=modbus/);
+  });
+
+  test('options that cannot be used are said at once', async () => {
+    await search({ 'Where to look': '10.0.0.0/8', 'TCP port': port });
+    await page.getByRole('alert').getByText('more than 1024 hosts', { exact: false }).waitFor();
+  });
+
+  test('a search that finds nothing says what to look at', async () => {
+    await search({
+      'Where to look': '127.0.0.1',
+      'TCP port': port,
+      'Unit ids': '20-22',
+      'Questions a second': 100,
+    });
+    await found().getByText('Nothing was found').waitFor({ timeout: 30_000 });
+    await found().getByText('Is the unit id within the ones that were asked?', { exact: false }).waitFor();
+  });
+
+  test('what another adapter has open is left alone, and that is said', async () => {
+    const field = it.building.fieldPort();
+    await search({ 'TCP port': field, 'Unit ids': '1' });
+    await finds()
+      .getByText(/in use by lane/)
+      .waitFor();
+    await finds().getByText('Cannot be added').waitFor();
+  });
+
+  test('devices are found with what they say, and with the profile that fits', async () => {
+    await search({ 'TCP port': port, 'Unit ids': '1, 2, 5' });
+    await found().getByText('Finished: 3 devices found.').waitFor({ timeout: 30_000 });
+    await find(1).getByText('carlo-gavazzi-em24-e1').waitFor();
+    await find(5).getByText('no profile fits', { exact: false }).waitFor();
+  });
+
+  test('a key that is taken is named, with another that would do', async () => {
+    await find(1).getByRole('checkbox').check();
+    await find(1)
+      .getByRole('textbox', { name: /^Name of/ })
+      .fill('Main meter');
+    await find(1)
+      .getByRole('textbox', { name: /^Key of/ })
+      .fill('ahu-1');
+    await button('Preview').click();
+    const against = page.getByRole('list', { name: 'What stands against it' });
+    await against.getByText("key 'ahu-1' is another device's").waitFor();
+    await against.getByRole('button', { name: 'Use ahu-1-2' }).click();
+    await page.getByRole('list', { name: 'Points that appear' }).getByText('ahu-1-2/voltage_l1').waitFor();
+    await find(1)
+      .getByRole('textbox', { name: /^Key of/ })
+      .fill('main-meter');
+  });
+
+  test('the preview shows what is written and which points appear; nothing has changed yet', async () => {
+    await button('Preview').click();
+    const points = page.getByRole('list', { name: 'Points that appear' });
+    await points.getByText('main-meter/voltage_l1').waitFor();
+    const differences = page.getByRole('list', { name: 'Differences' });
+    await differences.getByText('device[main-meter].profile', { exact: false }).waitFor();
+    for (const scheme of ['light', 'dark']) assert.deepEqual(await violations(page, scheme), []);
+    const answer = await page.request.get('/api/v1/points?device=main-meter');
+    assert.equal((await answer.json()).total, 0);
+  });
+
+  test('applied on trial, its values are live, and it is kept', async () => {
+    await button('Apply on trial').click();
+    const trial = page.getByRole('region', { name: 'A change waits' });
+    await trial.waitFor({ timeout: 30_000 });
+    await find(1).getByText('Known already, as main-meter').waitFor();
+    await page.goto('/points/main-meter/voltage_l1');
+    await until('the meter is read', async () => (await presentValue(page).catch(() => 0)) === 230.2, 30_000);
+    await visit(page, '/add?protocol=modbus', 'Add devices');
+    await button('Keep it').click();
+    await trial.waitFor({ state: 'detached' });
+    const document = await (await page.request.get('/api/v1/config')).json();
+    assert.equal(document.version.state, 'confirmed');
+    assert.match(document.document, /key = "main-meter"\nname = "Main meter"/);
+  });
+
+  test('an adapter has a page with its state, and says that it has no operations', async () => {
+    await visit(page, '/devices', 'Devices');
+    await page.getByRole('list', { name: 'Adapters' }).getByRole('link').first().click();
+    await page.getByRole('region', { name: 'State' }).getByText('Running').waitFor();
+    await page.getByText('No operations').waitFor();
+    for (const scheme of ['light', 'dark']) assert.deepEqual(await violations(page, scheme), []);
+  });
+
+  test('on a phone nothing scrolls sideways and a find can be ticked with a thumb', async () => {
+    await page.setViewportSize({ width: 390, height: 844 });
+    await visit(page, '/add?protocol=modbus', 'Add devices');
+    await find(2).getByRole('checkbox').check();
+    await button('Preview').click();
+    await page.getByRole('list', { name: 'Points that appear' }).waitFor();
+    assert.equal(await scrollsSideways(page), false);
+    const box = await button('Apply on trial').boundingBox();
+    assert.ok(box.height >= 44, `${box.height} px high`);
+  });
+
+  it.conclude();
+}
