@@ -15,6 +15,8 @@ mod daemon;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod new_box;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod units;

@@ -7,11 +7,11 @@ use crate::support::{alarm_rule, anna, eventually, path, two_points, within};
 use riser_adapter::{Clock, ClockStep};
 use riser_model::{
     Author, AuthorKind, ClockState, Command, CommandId, CommandState, Priority, Quality, Reading,
-    ScanBatch, Timestamp, Value, audit::action,
+    Role, ScanBatch, Timestamp, Value, audit::action,
 };
 use riser_rules::{Day, Schedule, Switch};
 use riser_runtime::{Change, Runtime, RuntimeConfig};
-use riser_store::{AuditFilter, Store, StoreConfig};
+use riser_store::{AuditFilter, NewUser, Session, Store, StoreConfig, Trace};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -198,6 +198,40 @@ async fn a_step_of_three_hours_neither_ends_nor_prolongs_a_hold() {
         eventually("its time is over", || site.until().is_none()).await;
         assert_eq!(site.steps_told().await, 1, "one entry");
     }
+}
+
+#[tokio::test]
+async fn a_step_is_noted_for_the_sessions_that_are_kept() {
+    let site = site(Hands::at(NOON, false)).await;
+    let user = NewUser {
+        name: "anna".to_owned(),
+        role: Role::Operator,
+        password_hash: "$none".to_owned(),
+    };
+    let by = Trace::new("test", "console");
+    site.store.add_user(user, by).await.unwrap();
+    let session = Session {
+        token_hash: [7; 32],
+        user: "anna".to_owned(),
+        created_at: Timestamp(NOON),
+        expires_at: Timestamp(NOON + HOUR),
+    };
+    site.store.login(session, "192.0.2.7").await.unwrap();
+    site.clock.set(NOON + 3 * HOUR);
+    // Told once both are recorded.
+    let told = async {
+        while site.steps_told().await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within(told).await;
+    let ends = || async {
+        let found = site.store.session([7; 32], Timestamp(0)).await.unwrap();
+        found.map(|(session, _)| session.expires_at)
+    };
+    assert_eq!(ends().await, Some(Timestamp(NOON + HOUR)));
+    site.store.move_sessions().await.unwrap();
+    assert_eq!(ends().await, Some(Timestamp(NOON + 4 * HOUR)));
 }
 
 #[tokio::test]

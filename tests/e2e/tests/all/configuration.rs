@@ -243,7 +243,10 @@ async fn a_document_waits_for_a_gateway_that_is_away_and_the_newest_is_applied_o
         assert_eq!((status, &sent["waiting"]), (202, &json!(true)), "{sent}");
     }
     let (status, shown) = cloud.delete(&format!("{path}/desired")).await;
-    assert_eq!((status, &shown["desired"]["state"]), (200, &json!("cancelled")));
+    assert_eq!(
+        (status, &shown["desired"]["state"]),
+        (200, &json!("cancelled"))
+    );
     let (_, sent) = cloud.post(&path, &push("three")).await;
     // The cloud may be started again meanwhile.
     lab.cloud.stop().await;
@@ -270,7 +273,9 @@ async fn a_document_waits_for_a_gateway_that_is_away_and_the_newest_is_applied_o
     assert_eq!(entries.len(), 1, "{log}");
     assert_eq!(entries[0]["actor"], TECHNICIAN, "{log}");
     assert!(
-        entries[0]["source"].as_str().is_some_and(|s| s.starts_with("cloud")),
+        entries[0]["source"]
+            .as_str()
+            .is_some_and(|s| s.starts_with("cloud")),
         "{log}"
     );
 }
