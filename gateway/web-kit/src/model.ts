@@ -82,6 +82,8 @@ export interface Trend {
   to: Timestamp;
   bucket_ms: number;
   buckets: Bucket[];
+  /** Where single samples are not here yet, only figures of a minute or more. */
+  rolled_up?: { from: Timestamp; to: Timestamp }[];
 }
 
 export type AuthorKind = 'local' | 'cloud' | 'rule' | 'system';

@@ -17,5 +17,7 @@ mod isolation;
 mod ledger;
 mod live;
 mod login;
+#[cfg(test)]
+mod rolled;
 mod site;
 mod walk;

@@ -95,7 +95,7 @@ pub(crate) fn hello(n: u128) -> Up {
         .map(|stream| StreamHead { stream, head: 0 })
         .to_vec();
     Up::Hello(Hello {
-        rollups: true,
+        rollups: false,
         version: "0.1.0".into(),
         epoch: epoch(n),
         boot: Uuid::from_u128(9),

@@ -24,4 +24,6 @@ mod manners;
 #[cfg(test)]
 mod raw;
 #[cfg(test)]
+mod rolled;
+#[cfg(test)]
 mod rush;

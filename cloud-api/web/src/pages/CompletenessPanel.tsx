@@ -134,8 +134,7 @@ export function CompletenessPanel({ gateway }: { gateway: string }) {
                 </div>
                 <div className={css.zero}>
                   {formatCount(day.received)} of {formatCount(day.collected)} samples <Rolled day={day} />;
-                  unexplained:{' '}
-                  <Gap day={day} />
+                  unexplained: <Gap day={day} />
                 </div>
               </div>
             )}

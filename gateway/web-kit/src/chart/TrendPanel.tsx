@@ -98,10 +98,24 @@ export function TrendPanel(props: TrendPanelProps) {
           </button>
         </div>
       )}
+      <RolledUp stretches={trend?.rolled_up ?? []} />
       <div className={css.body}>
         <TrendBody {...props} asTable={asTable} onZoom={zoom} onPan={pan} onReset={reset} trend={trend} />
       </div>
     </section>
+  );
+}
+
+/** Says that part of the range is drawn from figures of whole minutes. */
+function RolledUp({ stretches }: { stretches: NonNullable<Trend['rolled_up']> }) {
+  const [first, last] = [stretches[0], stretches[stretches.length - 1]];
+  if (!first || !last) return null;
+  const ms = stretches.reduce((sum, stretch) => sum + stretch.to - stretch.from, 0);
+  return (
+    <p className={css.rolled} role="note">
+      <strong>Rolled up:</strong> {formatSpan(ms)} between {formatWhen(first.from, serverNow())} and{' '}
+      {formatWhen(last.to, serverNow())}. Single values wait at the gateway for a better line.
+    </p>
   );
 }
 
