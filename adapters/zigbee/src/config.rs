@@ -53,6 +53,8 @@ pub struct BrokerConfig {
     pub login: Option<(String, String)>,
     /// TLS, where the broker wants it.
     pub tls: Option<Arc<ClientConfig>>,
+    /// Longest wait between two attempts to connect.
+    pub reconnect_max: Duration,
 }
 
 /// Times of the whole instance.
@@ -95,6 +97,7 @@ struct RootTable {
     ca: Option<String>,
     cert: Option<String>,
     private_key: Option<String>,
+    reconnect_max_ms: Option<u32>,
     check_interval_ms: Option<u32>,
     answer_timeout_ms: Option<u32>,
     grace_ms: Option<u32>,
@@ -165,12 +168,14 @@ fn broker(root: &RootTable, folder: &Path) -> Result<BrokerConfig, ConfigError> 
         key: root.private_key.as_deref(),
     };
     let tls = tls::load(&files, folder)?;
+    let wait = within("reconnect_max_ms", root.reconnect_max_ms.unwrap_or(15_000), 100, 600_000)?;
     Ok(BrokerConfig {
         host: root.host.clone(),
         port: root.port.unwrap_or(if tls.is_some() { 8883 } else { 1883 }),
         client_id: root.client_id.clone(),
         login,
         tls,
+        reconnect_max: Duration::from_millis(wait.into()),
     })
 }
 

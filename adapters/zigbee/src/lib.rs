@@ -19,6 +19,7 @@ pub mod mapping;
 mod network;
 mod operate;
 mod poll;
+pub mod replay;
 mod requests;
 mod writes;
 

@@ -13,8 +13,8 @@ use std::future;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Shortest and longest wait between two attempts.
-const WAIT: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
+/// Shortest wait between two attempts.
+const WAIT: Duration = Duration::from_millis(250);
 /// Filters in one SUBSCRIBE.
 const FILTERS: usize = 64;
 
@@ -88,9 +88,9 @@ impl Connection {
     fn lost(&mut self, words: &str, turned_away: bool) {
         self.client = None;
         self.link = Link::Down(words.to_owned());
-        let (least, most) = WAIT;
+        let most = self.config.reconnect_max;
         self.failures = (self.failures + 1).min(16);
-        let hurried = least * 2_u32.saturating_pow(self.failures.min(10));
+        let hurried = WAIT * 2_u32.saturating_pow(self.failures.min(10));
         let wait = if turned_away { most } else { hurried.min(most) };
         self.retry_at = Instant::now() + wait.mul_f64(rand::rng().random_range(0.5..1.0));
     }

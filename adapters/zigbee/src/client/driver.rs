@@ -130,7 +130,8 @@ async fn drive(mut event_loop: EventLoop, reports: mpsc::Sender<Heard>, place: t
     }
 }
 
-fn anew(reason: &str) -> Heard {
+/// The connection is to be made anew, for this reason.
+pub(crate) fn anew(reason: &str) -> Heard {
     Heard::Ended(trouble::Trouble {
         words: reason.to_owned(),
         turned_away: false,
