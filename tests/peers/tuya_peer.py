@@ -127,7 +127,10 @@ class Connection:
             body = {"protocol": 4, "t": int(time.time()), "data": {"dps": changed}}
             if node:
                 body["data"]["cid"] = node
-        await self.put(CT.STATUS, self.seal(body, True), code=code)
+        try:
+            await self.put(CT.STATUS, self.seal(body, True), code=code)
+        except (ConnectionError, OSError):
+            pass  # this client left meanwhile; the others are still told
 
     async def unreadable(self, message):
         if D.fault == "closes":
