@@ -2,14 +2,15 @@
 """Two energy meters on pymodbus 3.16, for whoever looks for devices: modbus_meter.py PORT
 
 Units 1 and 2 answer as a Carlo Gavazzi EM24 Ethernet does (identification code 1650 at 000B hex, INT32 with
-the low word first). Unit 5 says what it is and is no device anybody has a profile of. Prints READY when it
-listens.
+the low word first); both say the same of themselves. Unit 5 is no device anybody has a profile of. Every other
+unit is silent. Prints READY when it listens.
 """
 import asyncio
 import sys
 
 from pymodbus.pdu.device import ModbusDeviceIdentification
 from pymodbus.server import ModbusTcpServer
+from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 
@@ -28,25 +29,40 @@ def meter(unit):
     return at
 
 
-def identity(model):
-    names = {"VendorName": "Carlo Gavazzi", "ProductCode": "EM24", "MajorMinorRevision": "1.0", "ModelName": model}
-    return ModbusDeviceIdentification(info_name=names)
-
-
+IDENTITY = ModbusDeviceIdentification(
+    info_name={
+        "VendorName": "Carlo Gavazzi",
+        "ProductCode": "EM24",
+        "MajorMinorRevision": "1.0",
+        "ModelName": "EM24DINAV23XE1",
+    }
+)
 BITS = [SimData(0, values=[False] * 16, datatype=DataType.BITS)]
 
 
-def device(unit, registers, model):
+def device(unit, registers):
     words = [SimData(0, values=registers, datatype=DataType.REGISTERS)]
-    return SimDevice(unit, simdata=(BITS, BITS, words, words), identity=identity(model))
+    return SimDevice(unit, simdata=(BITS, BITS, words, words), identity=IDENTITY)
 
 
-DEVICES = [device(unit, meter(unit), "EM24DINAV23XE1") for unit in (1, 2)] + [device(5, [7] * 0x100, "Unheard of")]
+UNITS = {1: meter(1), 2: meter(2), 5: [7] * 0x100}
+DEVICES = [device(unit, registers) for unit, registers in UNITS.items()]
+
+send_as_usual = ServerRequestHandler.server_send
+
+
+def server_send(self, pdu, addr):
+    """pymodbus says what it is for every unit; a bus does not."""
+    if pdu and pdu.dev_id in UNITS:
+        send_as_usual(self, pdu, addr)
+
+
+ServerRequestHandler.server_send = server_send
 
 
 async def main():
     port = int(sys.argv[1])
-    server = ModbusTcpServer(DEVICES, address=("127.0.0.1", port), ignore_missing_devices=True, identity=DEVICES[0].identity)
+    server = ModbusTcpServer(DEVICES, address=("127.0.0.1", port), ignore_missing_devices=True, identity=IDENTITY)
     await server.serve_forever(background=True)
     print("READY", flush=True)
     await asyncio.Event().wait()

@@ -23,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 /// Hosts asked at the same time; the rate holds for all of them together.
 const HOSTS_AT_ONCE: usize = 16;
 
+/// A reserved unit id, which no device has (Modbus over Serial Line V1.02, clause 2.2).
+const NOBODY: u8 = 249;
+
 /// Makes the capability.
 pub(crate) fn make() -> Box<dyn Discover> {
     Box::new(ModbusDiscovery { open: Vec::new() })
@@ -104,7 +107,7 @@ impl Search {
             return;
         }
         let mut asker = Asker::new(target.lane.clone(), scope.spacing, &self.pace);
-        let mut first: Option<Identity> = None;
+        let (mut first, mut deaf): (Option<Identity>, Option<bool>) = (None, None);
         for unit in scope.units.iter().copied() {
             if self.found.is_closed() || !asker.reachable() {
                 return;
@@ -112,7 +115,8 @@ impl Search {
             let Some(identity) = identify(&mut asker, unit).await else {
                 continue;
             };
-            let same = target.by_tcp && !identity.is_empty() && first.as_ref() == Some(&identity);
+            let alike = target.by_tcp && !identity.is_empty() && first.as_ref() == Some(&identity);
+            let same = alike && everybody(&mut asker, &mut deaf, &identity).await;
             let (profile, mut remark) = self.recognise(&mut asker, unit, &identity).await;
             if same {
                 remark = format!(
@@ -152,6 +156,15 @@ impl Search {
         };
         (None, remark.to_owned())
     }
+}
+
+/// Whether a server answers for units that cannot be there. Meters of one model say the same of
+/// themselves, so that alone does not tell; asked once for each host.
+async fn everybody(asker: &mut Asker<'_>, deaf: &mut Option<bool>, identity: &Identity) -> bool {
+    if deaf.is_none() {
+        *deaf = Some(identify(asker, NOBODY).await.as_ref() == Some(identity));
+    }
+    *deaf == Some(true)
 }
 
 /// `None`: nobody there. Otherwise what it says of itself, which may be nothing.

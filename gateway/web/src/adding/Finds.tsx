@@ -88,7 +88,7 @@ interface EntryProps {
 function Entry({ find, chosen, onTick, onChange }: EntryProps) {
   const said = find.identity.map(({ value }) => value).join(' · ');
   const facts = (
-    <span className={css.facts}>
+    <span className={css.facts} id={`find-${find.id}`}>
       {said && <span>{said}</span>}
       {find.profile && (
         <span>
@@ -101,12 +101,15 @@ function Entry({ find, chosen, onTick, onChange }: EntryProps) {
   return (
     <li className={chosen ? css.ticked : undefined}>
       {find.addable ? (
-        <Checkbox
-          checked={chosen !== undefined}
-          onChange={(event) => onTick(event.currentTarget.checked)}
-          label={<strong>{find.address}</strong>}
-          description={facts}
-        />
+        <>
+          <Checkbox
+            checked={chosen !== undefined}
+            onChange={(event) => onTick(event.currentTarget.checked)}
+            label={<strong>{find.address}</strong>}
+            aria-describedby={`find-${find.id}`}
+          />
+          {facts}
+        </>
       ) : (
         <div className={css.plain}>
           <strong>{find.address}</strong>
@@ -146,6 +149,7 @@ function Naming({
             label="Key"
             aria-label={`Key of ${find.address}`}
             description="Its points become key/…"
+            inputWrapperOrder={['label', 'input', 'description', 'error']}
             value={chosen.key}
             autoCapitalize="off"
             autoCorrect="off"

@@ -1,7 +1,16 @@
 // What adding would do: what stands against it, the lines that change, the points that appear; then on trial.
 import { Button } from '@mantine/core';
-import { Buttons, Differences, formatCount, Panel, TERMS, TermsFields } from '@riser/kit';
-import { useState } from 'react';
+import {
+  Buttons,
+  counted,
+  Differences,
+  formatCount,
+  Panel,
+  TERMS,
+  TermsFields,
+  useAnnounce,
+} from '@riser/kit';
+import { useEffect, useRef, useState } from 'react';
 import type { Addition, Find } from '../api/calls';
 import { effectSentence } from '../configuration/effects';
 import css from './adding.module.css';
@@ -22,52 +31,62 @@ const SHOWN = 40;
 export function Preview({ addition, finds, blocked, busy, onKey, onApply }: PreviewProps) {
   const [terms, setTerms] = useState(TERMS);
   const { answer, problems } = addition;
+  const top = useRef<HTMLDivElement>(null);
+  const announce = useAnnounce();
+  const found = problems.length > 0 ? counted(problems.length, 'problem') : 'no problem';
+  const said = `Preview: ${found}, ${counted(addition.points_total, 'new point')}`;
+  useEffect(() => {
+    announce(said, { visible: false });
+    top.current?.scrollIntoView({ block: 'nearest' });
+  }, [announce, said]);
   return (
-    <Panel title="Preview">
-      {problems.length > 0 && (
-        <ul className={css.problems} aria-label="What stands against it">
-          {problems.map((problem) => (
-            <li key={`${problem.id ?? ''}${problem.text}`} role="alert">
-              <span>
-                {finds.find((f) => f.id === problem.id)?.address && (
-                  <strong>{finds.find((f) => f.id === problem.id)?.address}: </strong>
+    <div ref={top}>
+      <Panel title="Preview">
+        {problems.length > 0 && (
+          <ul className={css.problems} aria-label="What stands against it">
+            {problems.map((problem) => (
+              <li key={`${problem.id ?? ''}${problem.text}`} role="alert">
+                <span>
+                  {finds.find((f) => f.id === problem.id)?.address && (
+                    <strong>{finds.find((f) => f.id === problem.id)?.address}: </strong>
+                  )}
+                  {problem.text}
+                </span>
+                {typeof problem.proposal === 'string' && typeof problem.id === 'number' && (
+                  <Button
+                    variant="default"
+                    size="compact-sm"
+                    onClick={() => onKey(problem.id as number, problem.proposal as string)}
+                  >
+                    Use {problem.proposal}
+                  </Button>
                 )}
-                {problem.text}
-              </span>
-              {typeof problem.proposal === 'string' && typeof problem.id === 'number' && (
-                <Button
-                  variant="default"
-                  size="compact-sm"
-                  onClick={() => onKey(problem.id as number, problem.proposal as string)}
-                >
-                  Use {problem.proposal}
-                </Button>
-              )}
-            </li>
-          ))}
-        </ul>
-      )}
-      {addition.doubts.map((doubt) => (
-        <p key={doubt} className={css.doubt}>
-          {doubt}
-        </p>
-      ))}
-      {answer && (
-        <>
-          <p className={css.effect}>{effectSentence(answer.effects)}</p>
-          <Points addition={addition} />
-          <h3 className={css.h3}>What is written into the configuration</h3>
-          <Differences differences={answer.differences} />
-          <TermsFields terms={terms} onChange={setTerms} />
-          {blocked && <p className={css.doubt}>{blocked}</p>}
-          <Buttons>
-            <Button onClick={() => onApply(terms)} loading={busy} disabled={blocked !== null}>
-              Apply on trial
-            </Button>
-          </Buttons>
-        </>
-      )}
-    </Panel>
+              </li>
+            ))}
+          </ul>
+        )}
+        {addition.doubts.map((doubt) => (
+          <p key={doubt} className={css.doubt}>
+            {doubt}
+          </p>
+        ))}
+        {answer && (
+          <>
+            <p className={css.effect}>{effectSentence(answer.effects)}</p>
+            <Points addition={addition} />
+            <h3 className={css.h3}>What is written into the configuration</h3>
+            <Differences differences={answer.differences} />
+            <TermsFields terms={terms} onChange={setTerms} />
+            {blocked && <p className={css.doubt}>{blocked}</p>}
+            <Buttons>
+              <Button onClick={() => onApply(terms)} loading={busy} disabled={blocked !== null}>
+                Apply on trial
+              </Button>
+            </Buttons>
+          </>
+        )}
+      </Panel>
+    </div>
   );
 }
 

@@ -21,7 +21,7 @@ export function Protocols({ protocols, chosen, onChoose }: ProtocolsProps) {
           >
             <Radio value={protocol.kind} aria-describedby={`about-${protocol.kind}`} label={protocol.title} />
             <span id={`about-${protocol.kind}`} className={css.about}>
-              {protocol.about}
+              {protocol.about.charAt(0).toUpperCase() + protocol.about.slice(1)}
               {!protocol.can_search && '. Cannot be searched for: written into the configuration by hand'}
               {protocol.adapters.length > 0 && ` · ${counted(protocol.adapters.length, 'adapter')} here`}
               {protocol.searching && ' · searching now'}

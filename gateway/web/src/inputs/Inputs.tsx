@@ -36,6 +36,9 @@ export function Inputs({ inputs, values, onChange, strict, devices = [], below }
   );
 }
 
+/** Fields beside each other stay in line, whatever is said below them. */
+const ORDER = ['label', 'input', 'description', 'error'] as const;
+
 interface OneProps {
   input: Input & { about?: string };
   value: string | boolean | undefined;
@@ -48,7 +51,13 @@ function One({ input, value, devices, error, onChange }: OneProps) {
   const { takes } = input;
   const text = typeof value === 'string' ? value : '';
   const label = input.title;
-  const common = { label, error, description: input.about ?? undefined, required: input.required };
+  const common = {
+    label,
+    error,
+    description: input.about,
+    required: input.required,
+    inputWrapperOrder: [...ORDER],
+  };
   if (takes.type === 'flag')
     return (
       <Checkbox

@@ -64,6 +64,7 @@ export default function AddDevicesPage() {
   return (
     <>
       {header}
+      <OnTrial />
       <div className={css.stack}>
         <Panel title="Protocol">
           {list.isPending && <BoneRows rows={2} />}
@@ -145,22 +146,14 @@ function Commissioning({ protocol, networks }: { protocol: Protocol; networks: r
 }
 
 function Choosing({ protocol, search }: { protocol: Protocol; search: Search }) {
-  const queries = useQueryClient();
   const announce = useAnnounce();
-  const versions = useConfigurations(true);
+  const until = useTrial()?.until ?? null;
+  const renew = useRenew();
   const [choices, setChoices] = useState<Choices>(new Map());
   const [target, setTarget] = useState<Target>(() => first(protocol));
   const [addition, setAddition] = useState<Addition | null>(null);
   const [busy, setBusy] = useState(false);
   const [failed, setFailed] = useState('');
-  const running = versions.data?.versions.find((v) => v.running);
-  const until = (running?.state === 'waiting' ? running.until : undefined) ?? null;
-  const renew = () =>
-    Promise.all(
-      [keys.configuration, keys.overview, keys.devices, keys.points, keys.protocols, keys.searches].map(
-        (queryKey) => queries.invalidateQueries({ queryKey }),
-      ),
-    );
   const choose = (next: Choices) => {
     setChoices(next);
     setAddition(null);
@@ -186,20 +179,12 @@ function Choosing({ protocol, search }: { protocol: Protocol; search: Search }) 
       setChoices(new Map());
       await renew();
       announce('The devices run on trial: look at their values, then keep the change');
+      window.scrollTo(0, 0);
     });
   };
   return (
     <>
       <Finds search={search} choices={choices} onChoose={choose} />
-      {until !== null && running && (
-        <div>
-          <Waiting version={running} until={until} onDone={renew} />
-          <p className={css.quiet}>
-            Look at the <Link href="/devices">devices</Link> and their <Link href="/points">points</Link>{' '}
-            before you keep it.
-          </p>
-        </div>
-      )}
       {choices.size > 0 && (
         <Destination
           protocol={protocol}
@@ -224,6 +209,42 @@ function Choosing({ protocol, search }: { protocol: Protocol; search: Search }) 
           onApply={apply}
         />
       )}
+    </>
+  );
+}
+
+/** The configuration that waits to be kept, and until when. */
+function useTrial() {
+  const versions = useConfigurations(true).data?.versions ?? [];
+  const version = versions.find((v) => v.running && v.state === 'waiting');
+  return version && typeof version.until === 'number' ? { version, until: version.until } : null;
+}
+
+function useRenew() {
+  const queries = useQueryClient();
+  const changes = [
+    keys.configuration,
+    keys.overview,
+    keys.devices,
+    keys.points,
+    keys.adapters,
+    keys.protocols,
+    keys.searches,
+  ];
+  return () => Promise.all(changes.map((queryKey) => queries.invalidateQueries({ queryKey })));
+}
+
+function OnTrial() {
+  const trial = useTrial();
+  const renew = useRenew();
+  if (!trial) return null;
+  return (
+    <>
+      <Waiting version={trial.version} until={trial.until} onDone={renew} />
+      <p className={css.look}>
+        Look at the <Link href="/devices">devices</Link> and their <Link href="/points">points</Link> before
+        you keep it.
+      </p>
     </>
   );
 }
