@@ -2,14 +2,14 @@
 //! order of these and what points show while there is no connection.
 
 use crate::book::{Book, Entry};
+use crate::client::Session;
+use crate::client::socket::{Lost, Socket};
+use crate::codec::{Event, Message, State};
 use crate::config::Config;
-use crate::entity::{self, Seen};
-use crate::message::{Event, Message, State};
+use crate::mapping::{self, Seen};
+use crate::poll::{Filled, Filling, Question, with_past};
 use crate::registry::Registry;
 use crate::report::Report;
-use crate::session::Session;
-use crate::socket::{Lost, Socket};
-use crate::statistics::{Filled, Filling, Question, with_past};
 use crate::writes::Writes;
 use futures_util::future::BoxFuture;
 use riser_adapter::{
@@ -95,6 +95,8 @@ struct Work {
     /// Questions of the history on their way.
     asked: HashMap<u64, oneshot::Sender<Result<serde_json::Value, String>>>,
     filling: Option<JoinHandle<Filled>>,
+    /// The points are marked as out of reach.
+    marked: bool,
 }
 
 impl Work {
@@ -109,6 +111,7 @@ impl Work {
             present: HashMap::new(),
             asked: HashMap::new(),
             filling: None,
+            marked: false,
         }
     }
 
@@ -256,6 +259,7 @@ impl Work {
         self.report
             .devices(&self.book, away, self.context.clock.now());
         self.report.up(refused);
+        self.marked = false;
         self.pass_on(&states).await?;
         Ok(())
     }
@@ -303,7 +307,7 @@ impl Work {
 
     async fn changed(&mut self, entity: &str, state: Option<State>) -> Result<bool, End> {
         if !self.book.has(entity) {
-            let new = state.is_some_and(|s| !entity::plans(&s, &[]).is_empty());
+            let new = state.is_some_and(|s| !mapping::plans(&s, &[]).is_empty());
             return Ok(new && self.config.choice.takes(entity));
         }
         let Some(state) = state else {
@@ -379,7 +383,7 @@ impl Work {
             let _ = command.reply.send(WriteResult::Failed(why.to_owned()));
             return Ok(());
         }
-        let call = match entity::call(&entry.plan, &entry.entity, &value) {
+        let call = match mapping::call(&entry.plan, &entry.entity, &value) {
             Ok(call) => call,
             Err(why) => {
                 refuse(command, why);
@@ -437,6 +441,9 @@ impl Work {
         self.asked.clear();
         self.writes.fail(why);
         self.report.down(why);
+        if std::mem::replace(&mut self.marked, true) {
+            return;
+        }
         let slots = self.book.points.iter().map(|e| e.slot).collect();
         // Whoever goes down needs no marks.
         let _ = self.mark(slots, Reason::DeviceDown).await;
@@ -466,7 +473,7 @@ impl Drop for Work {
 }
 
 fn reading(entry: &Entry, state: &State) -> Reading {
-    let Seen { value, quality } = entity::read(&entry.plan, state);
+    let Seen { value, quality } = mapping::read(&entry.plan, state);
     Reading {
         slot: entry.slot,
         value,

@@ -1,9 +1,9 @@
 //! Which points the entities became. Owns their paths: given once, kept in the adapter's notes, and
 //! the same after an entity or a device was renamed in Home Assistant.
 
+use crate::codec::State;
 use crate::config::Choice;
-use crate::entity::{Aspect, Plan, plans};
-use crate::message::State;
+use crate::mapping::{Aspect, Plan, plans};
 use crate::registry::{Device, Entity, Registry};
 use riser_adapter::Memory;
 use riser_model::{Key, Point, PointPath, Slot};

@@ -269,7 +269,7 @@ fn tls(raw: &Raw, base: &Path) -> Result<Arc<ClientConfig>, ConfigError> {
         if raw.ca.is_some() {
             return Err(ConfigError::new("ca", "is of no use with 'verify = false'"));
         }
-        let unchecked = Arc::new(crate::socket::Unchecked::default());
+        let unchecked = Arc::new(crate::client::socket::Unchecked::default());
         let builder = builder
             .dangerous()
             .with_custom_certificate_verifier(unchecked);

@@ -1,7 +1,7 @@
 //! Finding a Home Assistant: asks the hosts a person names, or the usual name, for its greeting.
 
+use crate::client::socket::{Lost, greet};
 use crate::config::{Choice, Config, Endpoint, Token};
-use crate::socket::{Lost, greet};
 use futures_util::future::BoxFuture;
 use riser_adapter::config::parse;
 use riser_adapter::{

@@ -1,25 +1,23 @@
 //! Home Assistant: its entities as points, its long-term statistics as history.
 //!
-//! The path of a value through this folder: `socket` receives a text, [`message`] reads it, `book`
-//! knows which points an entity became, [`entity`] makes readings of its state, `adapter` hands
-//! them over. The path of a write: `adapter` takes the command, [`entity`] makes a service call of
-//! it, `writes` waits until the state shows it. `statistics` fills in the past, `discover` finds
-//! servers nobody has configured.
+//! The path of a value through this folder: `client` receives a text, [`codec`] reads it, `book`
+//! knows which points an entity became, [`mapping`] makes readings of its state, `adapter` hands
+//! them over. The path of a write: `adapter` takes the command, [`mapping`] makes a service call of
+//! it, `writes` waits until the state shows it. `poll` asks for the past, `discover` finds servers
+//! nobody has configured.
 //!
 //! Source: the WebSocket API of Home Assistant, <https://developers.home-assistant.io/docs/api/websocket>.
 
 mod adapter;
 mod book;
+mod client;
+pub mod codec;
 pub mod config;
 mod discover;
-pub mod entity;
-mod hours;
-pub mod message;
+pub mod mapping;
+mod poll;
 mod registry;
 mod report;
-mod session;
-mod socket;
-mod statistics;
 mod writes;
 
 use riser_adapter::{BuildContext, Built, ConfigError, Kind};

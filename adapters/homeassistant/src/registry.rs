@@ -1,7 +1,7 @@
 //! Areas, devices and entities as Home Assistant's registries list them. Owns reading the three
 //! lists; an entry that is not understood is left out.
 
-use crate::message::cut;
+use crate::codec::cut;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;

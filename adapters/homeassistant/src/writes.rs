@@ -2,7 +2,7 @@
 //! call before the device has done anything, so only the entity's state says what came of it.
 
 use crate::book::Entry;
-use crate::entity::{Plan, shows};
+use crate::mapping::{Plan, shows};
 use riser_adapter::WriteResult;
 use riser_model::{Slot, Value};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Hours of history: which there are to fill in, and which are filled already. Pure.
 
-use crate::message::Row;
+use crate::codec::Row;
 use riser_model::{Quality, Reading, ScanBatch, Slot, Timestamp, Value};
 use std::collections::BTreeSet;
 

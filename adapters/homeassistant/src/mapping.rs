@@ -4,7 +4,7 @@
 //! Sources: the entity models of Home Assistant,
 //! <https://developers.home-assistant.io/docs/core/entity>, and the services of its integrations.
 
-use crate::message::State;
+use crate::codec::State;
 use riser_model::{Access, Label, Limits, Quality, Reason, Unit, Value, ValueKind};
 use serde_json::{Map, json};
 
@@ -109,6 +109,7 @@ pub fn plans(state: &State, known: &[String]) -> Vec<Plan> {
         "light" => light(state),
         "fan" => with(state, "percentage", flag(Access::ReadWrite), Aspect::Speed),
         "number" | "input_number" => vec![setting(state)],
+        "text" | "input_text" => vec![plan(Aspect::Text, ValueKind::Text, Access::ReadWrite)],
         "select" | "input_select" => {
             vec![choice(&state.list("options"), known, Access::ReadWrite)]
         }
@@ -400,6 +401,10 @@ pub fn call(plan: &Plan, entity: &str, value: &Value) -> Result<Call, String> {
     }
     match plan.aspect {
         Aspect::Number => call("set_value", json!({"value": number()?})),
+        Aspect::Text => match value {
+            Value::Text(text) => call("set_value", json!({"value": &**text})),
+            _ => Err(not("a text")),
+        },
         Aspect::Flag if truth()? => call("turn_on", json!({})),
         Aspect::Flag => call("turn_off", json!({})),
         Aspect::Lock if truth()? => call("lock", json!({})),
@@ -413,7 +418,7 @@ pub fn call(plan: &Plan, entity: &str, value: &Value) -> Result<Call, String> {
         Aspect::Position => call("set_cover_position", json!({"position": number()?})),
         Aspect::Opening => call("set_valve_position", json!({"position": number()?})),
         Aspect::Setpoint => call("set_temperature", json!({"temperature": number()?})),
-        Aspect::Text | Aspect::Temperature | Aspect::Humidity | Aspect::Action => {
+        Aspect::Temperature | Aspect::Humidity | Aspect::Action => {
             Err(format!("{entity} can only be read"))
         }
     }

@@ -2,10 +2,12 @@
 //! beside the live values, one request at a time through the same connection. Repeatable: what is
 //! stored is asked first, so neither a new start nor a kill makes doubles.
 
+mod hours;
+
+use self::hours::{Use, missing, stretches};
 use crate::book::Book;
-use crate::entity::Aspect;
-use crate::hours::{Use, missing, stretches};
-use crate::message::rows;
+use crate::codec::rows;
+use crate::mapping::Aspect;
 use riser_adapter::{Past, PastError};
 use riser_model::{Slot, Timestamp};
 use serde_json::{Map, Value, json};

@@ -1,8 +1,10 @@
 //! A connection with its requests: numbers them, and lets one be waited for while the rest is kept
-//! in order. Owns the bound on what is kept.
+//! in order. Owns the bound on what is kept; the connection itself is in `socket`.
 
-use crate::message::Message;
-use crate::socket::{Lost, Socket};
+pub(crate) mod socket;
+
+use self::socket::{Lost, Socket};
+use crate::codec::Message;
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
 use std::time::Duration;

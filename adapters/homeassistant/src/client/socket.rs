@@ -1,8 +1,8 @@
 //! The connection: TCP, TLS where configured, WebSocket, token. Owns every time limit of connecting,
 //! the words for what goes wrong on the way, and the bound on what is taken in.
 
+use crate::codec::{MESSAGE_LIMIT, Message, read};
 use crate::config::{Config, Endpoint};
-use crate::message::{MESSAGE_LIMIT, Message, read};
 use futures_util::{SinkExt, StreamExt};
 use rustls::DigitallySignedStruct;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
