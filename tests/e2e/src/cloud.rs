@@ -1,8 +1,9 @@
 //! An operator's browser as the tests play it: the cloud's HTTP face and its live stream.
 
-use crate::local::{answer, is_final};
+use crate::local::{is_final, json_of, text};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio_tungstenite::tungstenite::Message;
 
 /// A logged-in client of the cloud.
@@ -11,7 +12,7 @@ pub struct Cloud {
     base: String,
     socket: String,
     http: reqwest::Client,
-    token: String,
+    token: Arc<Mutex<String>>,
 }
 
 impl Cloud {
@@ -25,63 +26,74 @@ impl Cloud {
                 .cookie_store(true)
                 .build()
                 .expect("an HTTP client"),
-            token: String::new(),
+            token: Arc::default(),
         }
     }
 
     /// Logs in; answers status and body and keeps the token.
-    pub async fn login(&mut self, email: &str, password: &str) -> (u16, Value) {
+    pub async fn login(&self, email: &str, password: &str) -> (u16, Value) {
         let body = json!({"email": email, "password": password});
         let (status, body) = self.post("/api/v1/auth/login", &body).await;
         if let Some(token) = body["access_token"].as_str() {
-            token.clone_into(&mut self.token);
+            self.set_token(token);
         }
         (status, body)
     }
 
     /// Replaces the token, for tests that bring a wrong one.
-    pub fn set_token(&mut self, token: &str) {
-        token.clone_into(&mut self.token);
+    pub fn set_token(&self, token: &str) {
+        let mut kept = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        token.clone_into(&mut kept);
+    }
+
+    fn token(&self) -> String {
+        let token = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        token.clone()
+    }
+
+    /// Sends a request; renews a token that has expired and sends it again, as the dashboard does.
+    async fn send(&self, request: reqwest::RequestBuilder) -> (u16, String) {
+        let again = request.try_clone();
+        let first = text(request.bearer_auth(self.token()).send().await).await;
+        let expired = first.0 == 401 && first.1.contains("token_expired");
+        let (true, Some(again)) = (expired, again) else {
+            return first;
+        };
+        let refresh = self.http.post(format!("{}/api/v1/auth/refresh", self.base));
+        let (_, renewed) = text(refresh.send().await).await;
+        let renewed: Value = serde_json::from_str(&renewed).unwrap_or_default();
+        self.set_token(renewed["access_token"].as_str().unwrap_or_default());
+        text(again.bearer_auth(self.token()).send().await).await
+    }
+
+    /// The same with the body read as JSON.
+    async fn ask(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
+        let (status, text) = self.send(request).await;
+        (status, json_of(text))
     }
 
     /// `GET path`.
     pub async fn get(&self, path: &str) -> (u16, Value) {
-        let request = self
-            .http
-            .get(format!("{}{path}", self.base))
-            .bearer_auth(&self.token);
-        answer(request.send().await).await
+        let request = self.http.get(format!("{}{path}", self.base));
+        self.ask(request).await
     }
 
     /// `POST path` with a body.
     pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        let request = self
-            .http
-            .post(format!("{}{path}", self.base))
-            .bearer_auth(&self.token)
-            .json(body);
-        answer(request.send().await).await
+        let request = self.http.post(format!("{}{path}", self.base)).json(body);
+        self.ask(request).await
     }
 
     /// `DELETE path`.
     pub async fn delete(&self, path: &str) -> (u16, Value) {
-        let request = self
-            .http
-            .delete(format!("{}{path}", self.base))
-            .bearer_auth(&self.token);
-        answer(request.send().await).await
+        let request = self.http.delete(format!("{}{path}", self.base));
+        self.ask(request).await
     }
 
     /// Body of a `GET` as text.
     pub async fn text(&self, path: &str) -> String {
-        let request = self
-            .http
-            .get(format!("{}{path}", self.base))
-            .bearer_auth(&self.token);
-        match request.send().await {
-            Ok(response) => response.text().await.unwrap_or_default(),
-            Err(_) => String::new(),
-        }
+        let request = self.http.get(format!("{}{path}", self.base));
+        self.send(request).await.1
     }
 
     /// One gateway as the fleet list shows it.
@@ -145,7 +157,7 @@ impl Cloud {
             .iter()
             .map(|p| json!({"gateway": gateway, "path": p}))
             .collect();
-        for message in [json!({"token": self.token}), json!({"subscribe": wanted})] {
+        for message in [json!({"token": self.token()}), json!({"subscribe": wanted})] {
             socket
                 .send(Message::text(message.to_string()))
                 .await

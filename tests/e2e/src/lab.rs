@@ -139,7 +139,7 @@ impl Lab {
 
     /// Waits for the cloud and logs its operator in.
     pub async fn operator(&mut self) -> Cloud {
-        let mut cloud = Cloud::new(self.cloud_port);
+        let cloud = Cloud::new(self.cloud_port);
         self.serving_cloud(&cloud).await;
         let (status, body) = cloud.login(OPERATOR, OPERATOR_PASSWORD).await;
         assert_eq!(status, 200, "log in at the cloud: {body}");

@@ -117,11 +117,23 @@ pub fn is_final(record: &Value) -> bool {
 
 /// Status and body of an answer; status 0 when none came.
 pub(crate) async fn answer(sent: Result<reqwest::Response, reqwest::Error>) -> (u16, Value) {
+    let (status, text) = text(sent).await;
+    (status, json_of(text))
+}
+
+/// The same with the body as text.
+pub(crate) async fn text(sent: Result<reqwest::Response, reqwest::Error>) -> (u16, String) {
     let Ok(response) = sent else {
-        return (0, Value::Null);
+        return (0, String::new());
     };
     let status = response.status().as_u16();
-    let text = response.text().await.unwrap_or_default();
-    let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    (status, body)
+    (status, response.text().await.unwrap_or_default())
+}
+
+/// A body as JSON, or as a text in it.
+pub(crate) fn json_of(text: String) -> Value {
+    if text.is_empty() {
+        return Value::Null;
+    }
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
 }

@@ -34,7 +34,7 @@ async fn admin(lab: &mut Lab) -> Cloud {
         "--password-stdin",
     ];
     tool("riser-cloud", &add, PASSWORD).await;
-    let mut cloud = Cloud::new(lab.cloud_port);
+    let cloud = Cloud::new(lab.cloud_port);
     let (status, body) = cloud.login(ADMIN, PASSWORD).await;
     assert_eq!(status, 200, "{body}");
     cloud

@@ -110,7 +110,7 @@ async fn technician(lab: &Lab) -> Cloud {
         "--password-stdin",
     ];
     tool("riser-cloud", &user, PASSWORD).await;
-    let mut cloud = Cloud::new(lab.cloud_port);
+    let cloud = Cloud::new(lab.cloud_port);
     let (status, body) = cloud.login(TECHNICIAN, PASSWORD).await;
     assert_eq!(status, 200, "{body}");
     cloud

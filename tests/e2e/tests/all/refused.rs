@@ -89,7 +89,7 @@ async fn wrong_passwords_lock() {
         "claimed once, never again"
     );
 
-    let mut guess = Cloud::new(lab.cloud_port);
+    let guess = Cloud::new(lab.cloud_port);
     for _ in 0..5 {
         assert!(matches!(
             guess.login(OPERATOR, "wrong password").await.0,
@@ -125,7 +125,7 @@ async fn stranger(lab: &Lab) -> Cloud {
         "another good password",
     )
     .await;
-    let mut eve = Cloud::new(lab.cloud_port);
+    let eve = Cloud::new(lab.cloud_port);
     assert_eq!(
         eve.login("eve@other.example", "another good password")
             .await
@@ -152,7 +152,7 @@ async fn foreign_tokens_see_nothing() {
     let (_, list) = eve.get("/api/v1/gateways").await;
     assert_eq!(list["gateways"].as_array().map(Vec::len), Some(0));
 
-    let mut forged = cloud.clone();
+    let forged = Cloud::new(lab.cloud_port);
     forged.set_token("eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.");
     assert_eq!(forged.get("/api/v1/gateways").await.0, 401);
 }
