@@ -15,6 +15,9 @@ test: ## install the test peers and run every test there is (what CI runs)
 faults: ## cut power, fill disks and break links, again and again (an hour or so)
 	node tests/run.mjs faults
 
+nightly: ## tests with peers too heavy for every run (Home Assistant), and the adapters' long ones
+	node tests/run.mjs nightly
+
 lint: ## formatting, clippy, TypeScript, licences and duplicate crates
 	node tests/run.mjs lint
 
@@ -32,4 +35,4 @@ fuzz: ## run every fuzz target for FUZZ_SECONDS (600) seconds each
 clean: ## remove everything that can be made again
 	rm -rf target .peers .demo node_modules gateway/web/dist cloud-api/web/dist
 
-.PHONY: help demo test faults lint bench ui fuzz clean
+.PHONY: help demo test faults nightly lint bench ui fuzz clean

@@ -81,10 +81,10 @@ async function setupPackages() {
 }
 
 /** A Python environment per list in tests/peers/*.txt (apt.txt is not one), made anew when its list changes. */
-async function setupPython() {
-  for (const file of readdirSync(join(root, 'tests/peers')).filter((f) => f.endsWith('.txt') && f !== 'apt.txt')) {
+async function setupPython(folder = 'tests/peers') {
+  for (const file of readdirSync(join(root, folder)).filter((f) => f.endsWith('.txt') && f !== 'apt.txt')) {
     const home = join(peers, file.replace(/\.txt$/, ''));
-    const list = join('tests/peers', file);
+    const list = join(folder, file);
     const stamp = createHash('sha256').update(readFileSync(join(root, list))).digest('hex');
     const mark = join(home, '.stamp');
     if (existsSync(mark) && readFileSync(mark, 'utf8') === stamp) continue;
@@ -210,6 +210,19 @@ async function faults() {
   process.exit(count.failed === 0 && count.passed > 0 ? 0 : 1);
 }
 
+/** Tests with peers too heavy for every run, and every adapter's long ones. */
+async function nightly() {
+  await setup();
+  await setupPython('tests/peers/nightly');
+  const crates = readdirSync(join(root, 'adapters')).filter((name) => existsSync(join(root, 'adapters', name, 'tests/peer.rs')));
+  for (const name of crates) {
+    await cargoTest(`${name}, the long set`, ['-p', `riser-${name}`, '--', '--ignored', '--nocapture', '--test-threads=1']);
+  }
+  if (failures.length) console.log(`Failed:\n  ${failures.join('\n  ')}`);
+  console.log(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+  process.exit(count.failed === 0 && count.passed > 0 ? 0 : 1);
+}
+
 async function lint() {
   await setupNode();
   const steps = [
@@ -239,7 +252,8 @@ async function lint() {
 async function fuzz() {
   if (!which('cargo-fuzz')) await must('cargo-fuzz', 'cargo', ['install', '--locked', '--quiet', 'cargo-fuzz'], { tries: 3 });
   const seconds = process.env.FUZZ_SECONDS ?? '600';
-  for (const home of ['sync/wire', 'adapters/modbus', 'adapters/tuya', 'adapters/zigbee'].filter((h) => existsSync(join(root, h, 'fuzz')))) {
+  const homes = ['gateway', 'sync', 'adapters'].flatMap((top) => readdirSync(join(root, top)).map((crate) => join(top, crate)));
+  for (const home of homes.filter((h) => existsSync(join(root, h, 'fuzz/Cargo.toml')))) {
     const targets = (await must('fuzz list', 'cargo', ['fuzz', 'list', '--fuzz-dir', join(home, 'fuzz')], { quiet: true })).trim().split('\n');
     for (const target of targets) {
       say(`fuzzing ${home} ${target} for ${seconds} s`);
@@ -253,7 +267,7 @@ async function fuzz() {
   say('no finding');
 }
 
-const stages = { all, faults, lint, ui, fuzz, setup };
+const stages = { all, faults, nightly, lint, ui, fuzz, setup };
 const stage = stages[process.argv[2]];
 if (!stage) {
   console.error(`usage: node tests/run.mjs ${Object.keys(stages).join(' | ')}`);

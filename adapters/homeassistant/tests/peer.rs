@@ -29,7 +29,7 @@ impl House {
     fn start(test: &str) -> Option<Self> {
         let manifest = env!("CARGO_MANIFEST_DIR");
         let Some(python) = python(manifest, "homeassistant") else {
-            skip(test, "Home Assistant (node tests/run.mjs setup nightly)");
+            skip(test, "Home Assistant (make nightly)");
             return None;
         };
         let folder = tempfile::tempdir().expect("a folder");
