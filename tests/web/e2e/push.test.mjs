@@ -150,13 +150,31 @@ test('a change on trial fits a phone, where it is kept by thumb', async () => {
   await cloud.setViewportSize({ width: 1440, height: 900 });
 });
 
-test('nothing can be sent to a gateway that is away, and the page says why', async () => {
+test('a document waits for a gateway that is away: it is cancelled, or runs when the gateway is back', async () => {
+  const waiting = cloud.getByRole('region', { name: 'A document waits for the gateway' });
   await it.building.kill('riserd');
   await cloud
-    .getByText('The gateway is not connected: nothing can be sent', { exact: false })
+    .getByText('The gateway is not connected: the document waits for it', { exact: false })
     .waitFor({ timeout: 60_000 });
-  await field().fill(running);
-  assert.equal(await button('Send on trial').isDisabled(), true);
+  assert.equal(
+    await cloud.getByRole('button', { name: 'Run again: version 1, on trial' }).isDisabled(),
+    true,
+  );
+  await send(running + rule('Not this one'), 'too early');
+  await waiting.getByText('too early', { exact: false }).waitFor();
+  await waiting.getByRole('button', { name: 'Cancel it' }).click();
+  await waiting.waitFor({ state: 'detached' });
+  await send(running + rule('When you are back'), 'for later');
+  await waiting.getByText('for later', { exact: false }).waitFor();
+  await waiting.getByText(ADMIN.email).waitFor();
+  for (const scheme of ['light', 'dark']) assert.deepEqual(await violations(cloud, scheme), []);
+  it.building.restart('riserd');
+  await trial().waitFor({ timeout: 75_000 });
+  await waiting.waitFor({ state: 'detached' });
+  await trial().getByText('When you are back').waitFor();
+  assert.equal(await steps().filter({ hasText: 'too early' }).count(), 0);
+  await button('Keep it').click();
+  await trial().waitFor({ state: 'detached', timeout: ANSWER_MS });
 });
 
 test('an operator is told who can', async () => {

@@ -8,6 +8,7 @@ type Schemas = components['schemas'];
 export type Gateway = Schemas['Gateway'];
 export type GatewayConfiguration = Schemas['GatewayConfiguration'];
 export type ConfigurationStep = Schemas['ConfigurationStep'];
+export type ConfigurationDesired = Schemas['ConfigurationDesired'];
 export type GatewayAlarm = Schemas['GatewayAlarm'];
 export type PointDetail = Schemas['PointDetail'];
 export type Tenant = Schemas['Tenant'];
@@ -42,6 +43,10 @@ export const applyConfiguration = (
   gateway: string,
   request: Schemas['ApplyRequest'],
 ): Promise<ConfigurationSent> => body(client.POST(CONFIG, { params: { path: { gateway } }, body: request }));
+
+/** Cancels the document that waits for a gateway. */
+export const cancelConfiguration = (gateway: string): Promise<GatewayConfiguration> =>
+  body(client.DELETE(`${CONFIG}/desired`, { params: { path: { gateway } } }));
 
 export const confirmConfiguration = (gateway: string, version: number): Promise<ConfigurationSent> =>
   body(client.POST(`${CONFIG}/confirm`, { params: { path: { gateway } }, body: { version } }));

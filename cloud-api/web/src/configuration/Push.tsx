@@ -22,27 +22,31 @@ interface PushProps {
   answer: ConfigurationStep | undefined;
   /** Why nothing can be sent now, if so. */
   blocked: string | null;
+  /** What happens to it, where that is not at once. */
+  hint: string | null;
 }
 
-export function Push({ gateway, asking, answer, blocked }: PushProps) {
+export function Push({ gateway, asking, answer, blocked, hint }: PushProps) {
   const announce = useAnnounce();
   const [text, setText] = useState('');
   const [terms, setTerms] = useState(TERMS);
   const mine = asking.wish === 'apply';
   const waits = asking.waits && mine;
   // What was taken is no draft any more.
-  const taken = mine && answer?.action === 'configuration' ? answer.request : null;
+  const accepted = mine && (asking.waiting || answer?.action === 'configuration');
+  const taken = accepted ? asking.request : null;
   const [cleared, setCleared] = useState(taken);
   if (taken && taken !== cleared) {
     setCleared(taken);
     setText('');
     setTerms(TERMS);
   }
+  const { waiting } = asking;
   useEffect(() => {
     if (!taken) return;
-    announce('The change runs on trial: confirm it in time');
+    announce(waiting ? 'The document waits for the gateway' : 'The change runs on trial: confirm it in time');
     window.scrollTo(0, 0);
-  }, [taken, announce]);
+  }, [taken, waiting, announce]);
   const change = (next: string) => {
     setText(next);
     if (mine) asking.forget();
@@ -56,7 +60,7 @@ export function Push({ gateway, asking, answer, blocked }: PushProps) {
     <Panel title="Another document" aside={<OpenFile onText={change} />}>
       <DocumentField value={text} onChange={change} placeholder="Paste the whole document here" />
       <TermsFields terms={terms} onChange={setTerms} />
-      {blocked && <p className={css.hint}>{blocked}</p>}
+      {(blocked ?? hint) && <p className={css.hint}>{blocked ?? hint}</p>}
       <Buttons>
         <Button onClick={send} loading={waits} disabled={blocked !== null || text.trim() === ''}>
           Send on trial

@@ -17,15 +17,21 @@ interface Asked {
   at: number;
   /** Its name, once the cloud has taken it. */
   request: string | null;
+  /** Whether it waits for a gateway that is not connected. */
+  waiting: boolean;
   failed: string;
 }
 
 export interface Asking {
   /** What is asked or was asked last. */
   wish: Wish | null;
+  /** The name the cloud gave it. */
+  request: string | null;
   /** No answer yet, and none is overdue. */
   waits: boolean;
   overdue: boolean;
+  /** It waits for a gateway that is not connected. */
+  waiting: boolean;
   /** Why the cloud did not take it. */
   failed: string;
   ask: (wish: Wish, sent: Promise<ConfigurationSent>) => void;
@@ -40,14 +46,15 @@ export function useAsking(gateway: string, steps: readonly ConfigurationStep[]):
   const [asked, setAsked] = useState<Asked | null>(null);
   const find = (all: readonly ConfigurationStep[]) =>
     asked?.request ? all.find((step) => step.request === asked.request) : undefined;
-  const open = asked !== null && asked.failed === '' && find(steps) === undefined;
+  const unanswered = asked !== null && asked.failed === '' && find(steps) === undefined;
+  const open = unanswered && !asked.waiting;
   const late = open && now - asked.at > ANSWER_MS;
   const ask = (wish: Wish, sent: Promise<ConfigurationSent>) => {
-    const begun: Asked = { wish, at: now, request: null, failed: '' };
+    const begun: Asked = { wish, at: now, request: null, waiting: false, failed: '' };
     setAsked(begun);
     sent.then(
-      ({ request }) => {
-        setAsked({ ...begun, request });
+      ({ request, waiting }) => {
+        setAsked({ ...begun, request, waiting });
         void queries.invalidateQueries({ queryKey: keys.configuration(gateway) });
       },
       (reason: unknown) => setAsked({ ...begun, failed: messageOf(reason) }),
@@ -55,8 +62,10 @@ export function useAsking(gateway: string, steps: readonly ConfigurationStep[]):
   };
   return {
     wish: asked?.wish ?? null,
+    request: asked?.request ?? null,
     waits: open && !late,
     overdue: late,
+    waiting: unanswered && asked.waiting,
     failed: asked?.failed ?? '',
     ask,
     answer: find,

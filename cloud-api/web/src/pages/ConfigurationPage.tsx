@@ -1,5 +1,5 @@
 // The configuration of one gateway from afar: what runs by its own word, a change on trial, another document,
-// and the history. Nothing is kept in the cloud: each wish goes down at once, or not at all.
+// which may wait for the gateway, and the history.
 import {
   BoneRows,
   EmptyState,
@@ -13,14 +13,16 @@ import {
   Problems,
   Trial,
 } from '@riser/kit';
+import { useQueryClient } from '@tanstack/react-query';
 import {
   confirmConfiguration,
   revertConfiguration,
   type ConfigurationStep,
   type GatewayConfiguration,
 } from '../api/calls';
-import { useConfiguration, useGateways } from '../api/queries';
+import { keys, useConfiguration, useGateways } from '../api/queries';
 import { Changes } from '../configuration/Changes';
+import { Desired } from '../configuration/Desired';
 import { Push } from '../configuration/Push';
 import { Steps } from '../configuration/Steps';
 import { useAsking, type Asking } from '../configuration/useAsking';
@@ -28,7 +30,9 @@ import css from '../configuration/configuration.module.css';
 import { useMay } from '../session/session';
 import { useTrail } from '../trail';
 
-const AWAY = 'The gateway is not connected: nothing can be sent, and nothing would wait for it.';
+const AWAY = 'The gateway is not connected: this cannot be asked of it now.';
+const WAITS =
+  'The gateway is not connected: the document waits for it, at most a week, and only the newest counts.';
 const TRIAL = 'Keep or take back the change on trial first.';
 /** Time to confirm an earlier version in. */
 const AGAIN_S = 600;
@@ -90,13 +94,16 @@ interface LoadedProps {
 }
 
 function Loaded({ id, configuration, asking }: LoadedProps) {
+  const queries = useQueryClient();
+  const renew = () => queries.invalidateQueries({ queryKey: keys.configuration(id) });
   const connected = useGateways().data?.find((g) => g.id === id)?.connected ?? false;
   const { steps, version } = configuration;
   const until = (configuration.waiting ? configuration.until : undefined) ?? null;
   const running = steps.find((s) => s.action === 'configuration' && s.version === version);
   const answer = asking.answer(steps);
   const away = connected ? null : AWAY;
-  const blocked = away ?? (until === null ? null : TRIAL);
+  const trying = until === null ? null : TRIAL;
+  const blocked = away ?? trying;
   const end = (what: 'keep' | 'back') => {
     if (typeof version !== 'number') return;
     asking.ask(
@@ -132,7 +139,8 @@ function Loaded({ id, configuration, asking }: LoadedProps) {
           </EmptyState>
         )}
       </Panel>
-      <Push gateway={id} asking={asking} answer={answer} blocked={blocked} />
+      {configuration.desired && <Desired gateway={id} desired={configuration.desired} onDone={renew} />}
+      <Push gateway={id} asking={asking} answer={answer} blocked={trying} hint={connected ? null : WAITS} />
       <Panel title="History" flush>
         {asking.wish === 'again' && <Problems text={trouble} />}
         {steps.length === 0 ? (
