@@ -13,8 +13,9 @@ forgets subscriptions, "set ai:1 23.5" sets a value, "subscriptions" says how ma
 import argparse, asyncio, json, math, socket, sys, time
 
 import bacpypes3.ipv4 as ipv4
-from bacpypes3.apdu import AbortPDU, AbortReason, ErrorRejectAbortNack, ReadRangeACK, UnconfirmedRequestPDU
+from bacpypes3.apdu import AbortReason, ComplexAckPDU, ReadRangeACK, UnconfirmedRequestPDU
 from bacpypes3.app import Application
+from bacpypes3.appservice import ServerSSM
 from bacpypes3.basetypes import (BDTEntry, CalendarEntry, DailySchedule, DateRange, DateTime,
     DeviceObjectPropertyReference, IPMode, LogRecord, LogRecordLogDatum, ResultFlags, StatusFlags, TimeValue)
 from bacpypes3.constructeddata import Any, ListOf
@@ -30,7 +31,7 @@ from bacpypes3.object import CalendarObject as _Calendar, TrendLogObject as _Tre
 from bacpypes3.pdu import IPv4Address, LocalBroadcast
 from bacpypes3.primitivedata import Real
 
-STATE = dict(off=0.0, mute=0.0, refuse=0.0, requests=0)
+STATE = dict(off=0.0, mute=0.0, refuse=0.0, requests=0, claims=False)
 
 
 # bacpypes3 takes every unicast to 127.x with its own port for one to itself: on loopback no answer would leave.
@@ -77,6 +78,20 @@ ipv4.IPv4DatagramServer.retrying_create_datagram_endpoint = _endpoint
 ipv4.IPv4DatagramProtocol.datagram_received = _datagram_received
 
 
+_confirmation = ServerSSM.confirmation
+
+
+# Says it can send parts, and gives up when it would have to.
+async def _claims(self, apdu):
+    if STATE["claims"] and apdu.apduType == ComplexAckPDU.pduType and len(apdu.pduData or b"") > 900:
+        await self.response(self.abort(AbortReason.bufferOverflow))
+        return
+    await _confirmation(self, apdu)
+
+
+ServerSSM.confirmation = _claims
+
+
 class CalendarObject(LocalObject, _Calendar):
     notificationClass = None
 
@@ -93,14 +108,6 @@ class Device(Application):
             STATE["requests"] += 1
         await super().indication(apdu)
 
-    async def response(self, apdu):
-        # Says it can send parts, and gives up when it would have to.
-        if self.manners.get("claims") and isinstance(getattr(apdu, "apduService", None), int) and apdu.apduType == 3:
-            size = len(apdu.encode().pduData)
-            if size > 1400:
-                apdu = AbortPDU(context=self._request, reason=AbortReason("bufferOverflow"))
-        await super().response(apdu)
-
     async def do_WhoIsRequest(self, apdu):
         manners = self.manners
         manners["heard"] = manners.get("heard", 0) + 1
@@ -110,12 +117,10 @@ class Device(Application):
         await super().do_WhoIsRequest(apdu)
 
     async def do_ReadPropertyRequest(self, apdu):
-        self._request = apdu
         self.refused_name(apdu.objectIdentifier, apdu.propertyIdentifier)
         await super().do_ReadPropertyRequest(apdu)
 
     async def do_ReadPropertyMultipleRequest(self, apdu):
-        self._request = apdu
         if self.manners.get("no_rpm"):
             raise ExecutionError(errorClass="services", errorCode="optionalFunctionalityNotSupported")
         await super().do_ReadPropertyMultipleRequest(apdu)
@@ -243,7 +248,8 @@ def many(addr, inst, count, segmentation, manners=None):
         presentValue=float(i), units="degreesCelsius", covIncrement=0.1, statusFlags=[0, 0, 0, 0],
         eventState="normal", outOfService=False) for i in range(count - 2)]
     app = Device.from_object_list(objects)
-    app.manners = dict(manners or {}, claims=segmentation == "claims")
+    app.manners = dict(manners or {})
+    STATE["claims"] = segmentation == "claims"
     return app
 
 
@@ -265,9 +271,10 @@ async def orders(apps):
             STATE[word] = time.monotonic() + float(rest[0])
         elif word == "restart":
             for app in apps:
-                for table in app._cov_detections.values() if hasattr(app, "_cov_detections") else []:
+                for table in list(app._cov_detections.values()):
                     for subscription in list(table.cov_subscriptions):
-                        app.cancel_subscription(subscription) if hasattr(app, "cancel_subscription") else None
+                        app.cancel_subscription(subscription)
+                app.i_am()
         elif word == "set":
             kind, number = rest[0].split(":")
             names = dict(ai="analog-input", av="analog-value", bi="binary-input", mi="multi-state-input")

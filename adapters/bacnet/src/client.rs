@@ -2,7 +2,7 @@
 //! with retries and segmentation, registration with a BBMD. Knows nothing of points.
 //!
 //! The edge to another data link is narrow: [`Binding::open`], [`Client::put`] and `receive` are all
-//! that know IP (`docs/adr/0012-bacnet-codec-and-data-links.md`).
+//! that know IP (`docs/adr/0014-bacnet-codec.md`).
 
 mod address;
 mod assembly;
@@ -25,7 +25,7 @@ use rustc_hash::FxHashMap;
 use socket::Sockets;
 use std::net::SocketAddrV4;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use table::Table;
 use tokio::sync::{Semaphore, broadcast, mpsc};
@@ -124,19 +124,42 @@ pub(crate) struct Inner {
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
-    _receiving: Arc<DropGuard>,
+    receiving: Arc<DropGuard>,
 }
+
+/// A port that may be open.
+type Open = (Binding, Weak<Inner>, Weak<DropGuard>);
+
+/// Ports that are open in this process. A datagram sent to a port two sockets share reaches one of
+/// them, so a search has to use the port the adapter has open already.
+static PORTS: Mutex<Vec<Open>> = Mutex::new(Vec::new());
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Client {
-    /// Opens the sockets and begins to listen.
+    /// Opens the sockets and begins to listen, or shares the port if this process has it open.
     ///
     /// # Errors
     /// The address is not this machine's, or the port is taken by a program that does not share it.
     pub fn open(binding: &Binding, patience: Patience) -> std::io::Result<Self> {
+        let mut ports = lock(&PORTS);
+        ports.retain(|(_, inner, _)| inner.strong_count() > 0);
+        // Port 0 takes a new one each time.
+        let shared = ports.iter().find(|(b, ..)| b == binding && b.port != 0);
+        if let Some((Some(inner), Some(receiving))) =
+            shared.map(|(_, inner, receiving)| (inner.upgrade(), receiving.upgrade()))
+        {
+            return Ok(Self { inner, receiving });
+        }
+        let client = Self::new(binding, patience)?;
+        let receiving = Arc::downgrade(&client.receiving);
+        ports.push((binding.clone(), Arc::downgrade(&client.inner), receiving));
+        Ok(client)
+    }
+
+    fn new(binding: &Binding, patience: Patience) -> std::io::Result<Self> {
         let inner = Arc::new(Inner {
             sockets: binding.open()?,
             table: Mutex::default(),
@@ -152,7 +175,7 @@ impl Client {
         receive::start(&inner, &cancel);
         Ok(Self {
             inner,
-            _receiving: Arc::new(cancel.drop_guard()),
+            receiving: Arc::new(cancel.drop_guard()),
         })
     }
 

@@ -6,6 +6,7 @@ mod lane;
 mod point;
 
 pub use device::{CovTerms, DeviceConfig};
+pub(crate) use lane::build as lane_of;
 pub use lane::{Bbmd, LaneConfig};
 pub(crate) use point::labels;
 pub use point::{PointConfig, kind_of};

@@ -8,6 +8,7 @@ mod points;
 pub(crate) mod report;
 mod writes;
 
+pub(crate) use learning::point_of;
 pub(crate) use points::LivePoint;
 
 use crate::adapter::Routes;

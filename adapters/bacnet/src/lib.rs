@@ -9,31 +9,33 @@
 //! Deliberately absent: a cache of properties, any knowledge of storage, rules or the link.
 
 mod adapter;
+mod browse;
 pub mod client;
 pub mod codec;
 pub mod config;
 mod device;
 pub mod directory;
+mod discover;
 mod lane;
 pub mod mapping;
 pub mod poll;
 
 use riser_adapter::{BuildContext, Built, ConfigError, Kind};
+use std::sync::Arc;
 
 /// BACnet/IP, as the daemon knows it.
 pub const KIND: Kind = Kind {
     name: "bacnet",
     sample: include_str!("../sample.toml"),
     build,
-    discover: None,
+    discover: Some(discover::make),
 };
 
 fn build(table: &toml::Table, _context: &BuildContext) -> Result<Built, ConfigError> {
     let config = config::Config::new(table)?;
     let points = config.points();
-    let adapter = adapter::Bacnet {
-        config,
-        peers: device::Peers::default(),
-    };
-    Ok(Built::new(Box::new(adapter), points))
+    let peers = device::Peers::default();
+    let browse = browse::Tree::new(&config, peers.clone());
+    let adapter = adapter::Bacnet { config, peers };
+    Ok(Built::new(Box::new(adapter), points).browse(Arc::new(browse)))
 }

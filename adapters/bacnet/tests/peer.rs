@@ -4,14 +4,16 @@
 mod foreign;
 
 use foreign::Net;
-use riser_adapter::WriteResult;
+use riser_adapter::{DiscoverRequest, WriteResult};
 use riser_adapter_testkit::{Observed, Running};
-use riser_bacnet::client::{Answer, Ask, Client, Heard, Patience};
+use riser_bacnet::client::{Address, Answer, Ask, Client, Heard, Patience};
 use riser_bacnet::codec::service::property::{self, Reference};
 use riser_bacnet::codec::service::{self, device};
 use riser_bacnet::codec::{Datum, ObjectId, ObjectType, PropertyId};
 use riser_model::{DeviceState, Quality, Reason, Value};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
 async fn devices_of_both_stacks_present_themselves_and_are_read() {
@@ -193,5 +195,314 @@ async fn writes_are_confirmed_and_released_on_both_stacks() {
             other => panic!("{other:?}"),
         }
     }
+    running.stop().await;
+}
+
+fn subscribed(net: &Net, rest: &str, terms: &str) -> String {
+    net.lane("timeout_ms = 500")
+        + &format!(
+            "[[device]]\nkey = \"bp3\"\nlane = \"main\"\ninstance = 1101\nprobe_interval_ms = 300\ncov = true\n{terms}\n{rest}\n"
+        )
+        + "[[device.point]]\nkey = \"supply\"\nobject = \"ai:1\"\n[[device.point]]\nkey = \"alarm\"\nobject = \"bi:1\"\n"
+}
+
+const SELDOM: &str = "interval_ms = 60000\ncov_lifetime_s = 600";
+
+#[tokio::test]
+async fn changes_are_told_confirmed_and_unconfirmed() {
+    for confirmed in ["cov_confirmed = true", "cov_confirmed = false"] {
+        let net = Net::new();
+        let test = "changes_are_told_confirmed_and_unconfirmed";
+        let Some(mut peer) = net.bacpypes3(test, &[], &[(11, 1101)]) else {
+            return;
+        };
+        let mut running = Running::start(&riser_bacnet::KIND, &subscribed(&net, confirmed, SELDOM));
+        running.wait_value("bp3/supply", &Value::Float(21.5)).await;
+        for value in ["23.5", "25.5"] {
+            peer.order(&format!("set ai:1 {value}"));
+            let value = Value::Float(value.parse().unwrap());
+            running.wait_value("bp3/supply", &value).await;
+        }
+        peer.order("set bi:1 1");
+        running.wait_value("bp3/alarm", &Value::Bool(true)).await;
+        assert_eq!(peer.number("subscriptions"), 2);
+        running.stop().await;
+        // The same again after a restart: replaced in the device, and not added.
+        let mut running = Running::start(&riser_bacnet::KIND, &subscribed(&net, confirmed, SELDOM));
+        running.wait_value("bp3/supply", &Value::Float(25.5)).await;
+        peer.order("set ai:1 27.5");
+        running.wait_value("bp3/supply", &Value::Float(27.5)).await;
+        assert_eq!(peer.number("subscriptions"), 2);
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn lost_notifications_are_made_good_within_half_a_lifetime() {
+    let net = Net::new();
+    let test = "lost_notifications_are_made_good_within_half_a_lifetime";
+    let Some(mut peer) = net.bacpypes3(test, &[], &[(11, 1101)]) else {
+        return;
+    };
+    let terms = "interval_ms = 60000\ncov_lifetime_s = 10";
+    let mut running = Running::start(&riser_bacnet::KIND, &subscribed(&net, "", terms));
+    running.wait_value("bp3/supply", &Value::Float(21.5)).await;
+    peer.order("mute 30");
+    peer.order("set ai:1 26.5");
+    let began = Instant::now();
+    running.wait_value("bp3/supply", &Value::Float(26.5)).await;
+    assert!(
+        began.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        began.elapsed()
+    );
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_restart_of_the_device_is_noticed_and_subscribed_to_anew() {
+    let net = Net::new();
+    let test = "a_restart_of_the_device_is_noticed_and_subscribed_to_anew";
+    let Some(mut peer) = net.bacpypes3(test, &[], &[(11, 1101)]) else {
+        return;
+    };
+    // Nothing is read or renewed for minutes: only the I-Am of the start tells.
+    let mut running = Running::start(&riser_bacnet::KIND, &subscribed(&net, "", SELDOM));
+    running.wait_value("bp3/supply", &Value::Float(21.5)).await;
+    running.pump_for(Duration::from_secs(11)).await;
+    peer.order("restart");
+    running.pump_for(Duration::from_secs(1)).await;
+    peer.order("set ai:1 28.5");
+    running.wait_value("bp3/supply", &Value::Float(28.5)).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_power_cycle_marks_the_device_down_and_notifications_come_again() {
+    let net = Net::new();
+    let test = "a_power_cycle_marks_the_device_down_and_notifications_come_again";
+    let Some(peer) = net.bacpypes3(test, &[], &[(11, 1101)]) else {
+        return;
+    };
+    let terms = "interval_ms = 60000\ncov_lifetime_s = 20\ncov_verify_s = 1";
+    let mut running = Running::start(&riser_bacnet::KIND, &subscribed(&net, "", terms));
+    running.wait_value("bp3/supply", &Value::Float(21.5)).await;
+    drop(peer);
+    let down = Quality::bad(Reason::DeviceDown);
+    running.wait_quality("bp3/supply", down).await;
+    let Some(mut peer) = net.bacpypes3(test, &[], &[(11, 1101)]) else {
+        return;
+    };
+    running.wait_value("bp3/supply", &Value::Float(21.5)).await;
+    running.pump_for(Duration::from_millis(500)).await;
+    peer.order("set ai:1 22.5");
+    running.wait_value("bp3/supply", &Value::Float(22.5)).await;
+    assert_eq!(peer.number("subscriptions"), 2);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn refused_subscriptions_fall_back_to_polling_and_return() {
+    let net = Net::new();
+    let test = "refused_subscriptions_fall_back_to_polling_and_return";
+    let Some(mut peer) = net.bacpypes3(test, &[], &[(11, 1101)]) else {
+        return;
+    };
+    peer.order("refuse 8");
+    let terms = "interval_ms = 200\ncov_lifetime_s = 10\ncov_verify_s = 60";
+    let mut running = Running::start(&riser_bacnet::KIND, &subscribed(&net, "", terms));
+    running.wait_value("bp3/supply", &Value::Float(21.5)).await;
+    peer.order("set ai:1 24.5");
+    running.wait_value("bp3/supply", &Value::Float(24.5)).await;
+    let told = |r: &Running| {
+        r.health.devices().iter().any(|d| {
+            d.last_error
+                .as_ref()
+                .is_some_and(|e| e.contains("are not told") && e.contains("no space"))
+        })
+    };
+    running.wait_until("the refusal in words", told).await;
+    assert_eq!(peer.number("subscriptions"), 0);
+    // Asked again after a lifetime.
+    running.pump_for(Duration::from_secs(10)).await;
+    assert_eq!(peer.number("subscriptions"), 2);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_write_under_a_held_level_says_who_holds() {
+    let net = Net::new();
+    let test = "a_write_under_a_held_level_says_who_holds";
+    let Some((_bp3, _rb, mut running)) = both(test, &net, "") else {
+        return;
+    };
+    for (device, last) in [("bp3", 11), ("rb", 13)] {
+        let path = format!("{device}/valve");
+        running.wait_value(&path, &Value::Float(0.0)).await;
+        // Somebody else holds level 3; the test kit writes at 8.
+        let other = Client::open(&net.binding(), Patience::default()).unwrap();
+        hold(&other, &net.address(last), Datum::Real(77.0)).await;
+        running.wait_value(&path, &Value::Float(77.0)).await;
+        match running.write(&path, Value::Float(10.0)).await {
+            WriteResult::NotEffective { read_back, detail } => {
+                assert_eq!(read_back, Some(Value::Float(77.0)));
+                assert!(
+                    detail.starts_with("accepted, not effective: level 3 holds 77"),
+                    "{detail}"
+                );
+            }
+            other => panic!("{device}: {other:?}"),
+        }
+        hold(&other, &net.address(last), Datum::Null).await;
+        running.wait_value(&path, &Value::Float(10.0)).await;
+        let released = running.send_write(&path, None).await.await.unwrap();
+        assert_eq!(
+            released,
+            WriteResult::Applied(Some(Value::Float(0.0))),
+            "{device}"
+        );
+    }
+    running.stop().await;
+}
+
+/// Writes the valve at level 3.
+async fn hold(client: &Client, to: &Address, value: Datum) {
+    let body = property::Write {
+        reference: Reference::new(
+            ObjectId::new(ObjectType::ANALOG_OUTPUT, 1),
+            PropertyId::PRESENT_VALUE,
+        ),
+        value: value.encoded(),
+        priority: Some(3),
+    }
+    .encoded();
+    let ask = Ask {
+        to,
+        service: service::WRITE_PROPERTY,
+        body: &body,
+        max_apdu: 1024,
+        parts: false,
+        retry: true,
+    };
+    assert_eq!(client.ask(ask).await, Ok(Answer::Done));
+}
+
+#[tokio::test]
+async fn discovery_names_devices_and_offers_a_configuration_that_works() {
+    let net = Net::new();
+    let test = "discovery_names_devices_and_offers_a_configuration_that_works";
+    // 1101 twice: a duplicate device id.
+    let Some(_bp3) = net.bacpypes3(test, &[], &[(11, 1101), (12, 1101)]) else {
+        return;
+    };
+    let Some(_rb) = net.rusty(test, &["--seg"], 13, 1103) else {
+        return;
+    };
+    let text = format!(
+        "seconds = 4\n[lane]\nkey = \"main\"\naddress = \"127.0.0.1\"\nport = {}\nbroadcast = [\"127.255.255.255\"]\n",
+        net.port
+    );
+    let options = text.parse().unwrap();
+    let (found, mut finds) = mpsc::channel(64);
+    let discover = (riser_bacnet::KIND.discover.unwrap())();
+    let request = DiscoverRequest { options };
+    let search = discover.discover(request, found, CancellationToken::new());
+    search.await.unwrap();
+    let mut all = Vec::new();
+    while let Some(find) = finds.recv().await {
+        all.push(find);
+    }
+    assert_eq!(all.len(), 3, "{all:?}");
+    assert_eq!(
+        all.iter()
+            .filter(|f| f.remark.contains("duplicate device id"))
+            .count(),
+        1
+    );
+    let rb = all
+        .iter()
+        .find(|f| f.address.ends_with("instance 1103"))
+        .unwrap();
+    assert!(
+        rb.identity.contains(&("name".into(), "RB-1103".into())),
+        "{:?}",
+        rb.identity
+    );
+    assert!(
+        rb.identity.iter().any(|(title, _)| title == "objects"),
+        "{:?}",
+        rb.identity
+    );
+    let mut running = Running::start(&riser_bacnet::KIND, &rb.config.to_string());
+    let warm = |r: &Running| {
+        r.latest.get("bacnet-1103/ai-1").is_some_and(|o| {
+            o.quality.is_good() && matches!(o.value, Some(Value::Float(t)) if t > 15.0)
+        })
+    };
+    running.wait_until("a learned temperature", warm).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn devices_are_browsed_with_names_units_and_states() {
+    let net = Net::new();
+    let test = "devices_are_browsed_with_names_units_and_states";
+    let Some(_bp3) = net.bacpypes3(test, &[], &[(11, 1101)]) else {
+        return;
+    };
+    let config = net.lane("") + &device("bp3", "instance = 1101\nlearn = true\nwritable = true");
+    let mut running = Running::start(&riser_bacnet::KIND, &config);
+    let browse = running.browse.clone().unwrap();
+    running.wait_value("bp3/ai-1", &Value::Float(21.5)).await;
+    running.wait_value("bp3/mi-1", &Value::Int(1)).await;
+    let root = browse.browse(String::new()).await.unwrap();
+    assert_eq!(root.len(), 1);
+    let objects = browse.browse("bp3".into()).await.unwrap();
+    assert!(objects.len() >= 13, "{objects:?}");
+    let find = |path: &str| objects.iter().find(|n| n.path == path).unwrap();
+    let supply = find("bp3/analog-input:1");
+    assert_eq!(supply.name, "ZuluftTemp (Zulufttemperatur)");
+    let point = supply.point.as_ref().unwrap();
+    assert_eq!(point.unit.map(|u| u.symbol()), Some("°C"));
+    assert!(!point.access.writable());
+    let states = find("bp3/multi-state-value:1").point.as_ref().unwrap();
+    let texts: Vec<&str> = states.labels.iter().map(|l| l.text.as_str()).collect();
+    assert_eq!(texts, ["Aus", "Stufe 1", "Stufe 2"]);
+    assert!(states.access.writable());
+    let result = running.write("bp3/ao-1", Value::Float(33.0)).await;
+    assert_eq!(result, WriteResult::Applied(Some(Value::Float(33.0))));
+    let properties = browse.browse("bp3/analog-output:1".into()).await.unwrap();
+    let held = properties
+        .iter()
+        .find(|n| n.name.starts_with("priority-array"))
+        .unwrap();
+    assert_eq!(held.name, "priority-array = 8: 33");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_foreign_device_finds_what_is_behind_the_bbmd() {
+    let net = Net::new();
+    let test = "a_foreign_device_finds_what_is_behind_the_bbmd";
+    let Some(_bbmd) = net.rusty(test, &["--bbmd", ""], 21, 2101) else {
+        return;
+    };
+    // Another port: broadcasts of loopback do not reach it, only the BBMD does.
+    let config = format!(
+        "[[lane]]\nkey = \"main\"\naddress = \"127.0.0.1\"\nport = {}\nbroadcast = [\"127.255.255.255\"]\nbbmd = \"127.0.0.21:{}\"\nbbmd_lifetime_s = 5\ntimeout_ms = 500\n",
+        foreign::free_port(),
+        net.port
+    ) + &device("rb", "instance = 2101")
+        + "[[device.point]]\nkey = \"supply\"\nobject = \"ai:1\"\n";
+    let mut running = Running::start(&riser_bacnet::KIND, &config);
+    running
+        .wait_until("a value through the BBMD", |r| {
+            r.good_count("rb/supply") > 0
+        })
+        .await;
+    // Longer than one registration lasts.
+    let lane = |r: &Running| r.health.lanes().iter().all(|l| l.last_error.is_none());
+    running.pump_for(Duration::from_secs(6)).await;
+    assert!(lane(&running), "{:?}", running.health.lanes());
     running.stop().await;
 }

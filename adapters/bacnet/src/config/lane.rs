@@ -60,7 +60,7 @@ impl LaneConfig {
     }
 }
 
-pub(super) fn build(at: &str, table: &toml::Table) -> Result<LaneConfig, ConfigError> {
+pub(crate) fn build(at: &str, table: &toml::Table) -> Result<LaneConfig, ConfigError> {
     let raw: LaneTable = parse(at, table)?;
     let ip = raw.address.unwrap_or(Ipv4Addr::UNSPECIFIED);
     let port = raw.port.unwrap_or(PORT);
@@ -84,13 +84,8 @@ pub(super) fn build(at: &str, table: &toml::Table) -> Result<LaneConfig, ConfigE
             format!("{per_router} is not between 1 and 64"),
         ));
     }
-    let bbmd = match raw.bbmd {
-        None => None,
-        Some(text) => Some(Bbmd {
-            at: parse_ip(&text).map_err(|why| wrong("bbmd", why))?,
-            lifetime: Duration::from_secs(raw.bbmd_lifetime_s.unwrap_or(300).max(5).into()),
-        }),
-    };
+    let bbmd = bbmd(raw.bbmd.as_deref(), raw.bbmd_lifetime_s);
+    let bbmd = bbmd.map_err(|why| wrong("bbmd", why))?;
     let place = match (&raw.interface, ip.is_unspecified()) {
         (Some(interface), true) => interface.clone(),
         (_, true) => "any".to_owned(),
@@ -124,4 +119,14 @@ pub(super) fn build(at: &str, table: &toml::Table) -> Result<LaneConfig, ConfigE
         bbmd,
         devices: Vec::new(),
     })
+}
+
+fn bbmd(at: Option<&str>, lifetime_s: Option<u16>) -> Result<Option<Bbmd>, String> {
+    let Some(at) = at else {
+        return Ok(None);
+    };
+    Ok(Some(Bbmd {
+        at: parse_ip(at)?,
+        lifetime: Duration::from_secs(lifetime_s.unwrap_or(300).max(5).into()),
+    }))
 }

@@ -37,6 +37,8 @@ pub struct Figures {
     pub requests: u64,
     /// Requests nobody answered.
     pub errors: u64,
+    /// Requests the device refused.
+    pub refused: u64,
     /// Answer time in milliseconds, smoothed.
     pub latency_ms: Option<f64>,
 }
@@ -161,6 +163,7 @@ impl Peer {
             figures.errors += 1;
             return;
         }
+        figures.refused += u64::from(error.is_some());
         let took = took.as_secs_f64() * 1000.0;
         figures.latency_ms = Some(match figures.latency_ms {
             Some(before) => before * 0.9 + took * 0.1,
