@@ -2,14 +2,25 @@
 // usage: npm run pictures -- [--out FOLDER] [--only PART_OF_A_NAME,…] [--minutes 2]
 // `--minutes`: how long the building lives before, which is how much the trends have to show.
 import { mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { DESK, openBrowser, openPage, PHONE } from '../e2e/support/browser.mjs';
 import { Building } from '../e2e/support/building.mjs';
 import { scrollsSideways } from '../e2e/support/access.mjs';
-import { claim, linkBecomes, logInToCloud, visit, writeApplied } from '../e2e/support/steps.mjs';
-import { LOGGED_OUT, NO_CLOUD, NO_GATEWAY, NORMAL, SILENT_FIELD, UNCLAIMED } from './shots.mjs';
+import { poison } from '../e2e/support/poison.mjs';
+import { claim, cloudHop, linkBecomes, logInToCloud, visit, writeApplied } from '../e2e/support/steps.mjs';
+import {
+  LOGGED_OUT,
+  NO_CLOUD,
+  NO_GATEWAY,
+  NORMAL,
+  ON_TRIAL,
+  QUARANTINE,
+  SILENT_FIELD,
+  UNCLAIMED,
+} from './shots.mjs';
 
 const { values: chosen } = parseArgs({
   options: {
@@ -19,6 +30,7 @@ const { values: chosen } = parseArgs({
   },
 });
 const wanted = chosen.only.split(',');
+const ADMIN = { email: 'admin@demo.example', password: 'admin battery horse' };
 const SIZES = { desk: DESK, phone: PHONE };
 let failed = 0;
 
@@ -61,9 +73,13 @@ async function take(page, shot, size) {
   report(`${shot.name}-${size}`, [...problems, ...page.problems.splice(0)]);
 }
 
+const chosenOf = (shots) => shots.filter((s) => wanted.some((part) => s.name.includes(part)));
+/** Whether any of these is wanted. */
+const asked = (shots) => chosenOf(shots).length > 0;
+
 /** Takes the pictures of a state of the building, each UI with its own page. */
 async function shoot(shots, pages) {
-  for (const shot of shots.filter((s) => wanted.some((part) => s.name.includes(part)))) {
+  for (const shot of chosenOf(shots)) {
     const page = pages[shot.name.split('-')[0]];
     for (const size of Object.keys(SIZES)) await take(page, shot, size);
   }
@@ -81,6 +97,16 @@ async function live(local, cloud, minutes) {
   }
 }
 
+/** Another document, sent from the dashboard, and taken. */
+async function push(cloud, building) {
+  const text = await readFile(building.path('riser.toml'), 'utf8');
+  await visit(cloud, '/gateways/gw-001/configuration', 'Configuration');
+  await cloud.getByRole('textbox', { name: 'Document' }).fill(text.replace('limit = 24.0', 'limit = 25.0'));
+  await cloud.getByLabel('Why').fill('Warm weeks: no alarm before 25 °C');
+  await cloud.getByRole('button', { name: 'Send on trial' }).click();
+  await cloud.getByRole('region', { name: 'A change waits' }).waitFor({ timeout: 45_000 });
+}
+
 const stranger = async (browser, building) => ({
   local: await openPage(browser, building.local.url),
   cloud: await openPage(browser, building.cloud.url),
@@ -94,12 +120,21 @@ try {
   const { local, cloud } = pages;
   await shoot(UNCLAIMED, pages);
   await claim(local, building);
+  building.addUser(ADMIN, 'tenant_admin');
   await cloud.goto('/');
-  await logInToCloud(cloud, building);
+  await logInToCloud(cloud, { cloud: ADMIN });
   await cloud.getByRole('heading', { name: 'Gateways', level: 1 }).waitFor();
   await shoot(LOGGED_OUT, await stranger(browser, building));
   await live(local, cloud, Number(chosen.minutes));
   await shoot(NORMAL, pages);
+
+  if (asked(ON_TRIAL)) {
+    await push(cloud, building);
+    await shoot(ON_TRIAL, pages);
+    await visit(cloud, '/gateways/gw-001/configuration', 'Configuration');
+    await cloud.getByRole('button', { name: 'Keep it' }).click();
+    await cloud.getByRole('region', { name: 'A change waits' }).waitFor({ state: 'detached' });
+  }
 
   building.freeze('riser-sim');
   await visit(local, '/', 'Home');
@@ -113,8 +148,15 @@ try {
   await visit(local, '/', 'Home');
   await linkBecomes(local, 'Offline', 60_000);
   await shoot(NO_CLOUD, pages);
+  await cloudHop(local)
+    .getByText(/ batches \(.*\) wait here/)
+    .waitFor({ timeout: 60_000 });
+  await building.kill('riserd');
+  poison(building.path('gateway'));
   building.restart('riser-cloud');
+  building.restart('riserd');
   await linkBecomes(local, 'Live', 75_000);
+  await shoot(QUARANTINE, pages);
 
   await building.kill('riserd');
   await shoot(NO_GATEWAY, pages);

@@ -29,6 +29,8 @@ const writeAndWait = (outcome) => async (page) => {
   await dialog.getByText(outcome, { exact: true }).waitFor();
 };
 
+const inQuarantine = (page) => page.getByText('Quarantine', { exact: true }).waitFor({ timeout: 75_000 });
+
 const SETPOINT = 'ahu-1/supply_setpoint';
 
 /** Before anybody has an account. */
@@ -114,11 +116,15 @@ export const NORMAL = [
       await page.getByRole('list', { name: 'Differences' }).waitFor();
     },
   },
+  { name: 'local-audit', path: '/audit' },
+  { name: 'local-completeness', path: '/completeness' },
   { name: 'local-search', path: '/', act: search('supply') },
   { name: 'local-not-found', path: '/nowhere' },
 
   { name: 'cloud-gateways', path: '/' },
   { name: 'cloud-gateway', path: '/gateways/gw-001' },
+  { name: 'cloud-audit', path: '/gateways/gw-001/audit' },
+  { name: 'cloud-configuration', path: '/gateways/gw-001/configuration' },
   { name: 'cloud-points', path: '/points' },
   { name: 'cloud-point', path: '/gateways/gw-001/points/ahu-1/supply_temp?range=15m' },
   { name: 'cloud-point-setpoint', path: `/gateways/gw-001/points/${SETPOINT}?range=15m` },
@@ -139,6 +145,18 @@ export const NORMAL = [
   { name: 'cloud-acknowledge', path: '/alarms', act: openAcknowledge },
   { name: 'cloud-account', path: '/account' },
   { name: 'cloud-search', path: '/', act: search('co2') },
+];
+
+/** A configuration from the dashboard is on trial. */
+export const ON_TRIAL = [
+  { name: 'local-configuration-trial', path: '/configuration' },
+  { name: 'cloud-configuration-trial', path: '/gateways/gw-001/configuration' },
+];
+
+/** Two batches were damaged on the disk. */
+export const QUARANTINE = [
+  { name: 'local-quarantine', path: '/completeness', act: inQuarantine },
+  { name: 'cloud-quarantine', path: '/gateways/gw-001', act: inQuarantine },
 ];
 
 /** The field is silent: the simulator stands still. */
