@@ -70,14 +70,14 @@ impl Intake {
         let store = self.store.clone();
         let by_ms = step.by_ms();
         tokio::spawn(async move {
-            if let Err(error) = store.sessions_behind(by_ms).await {
-                tracing::error!(error = error.chain(), "sessions end by the clock of before");
-            }
             if let Err(error) = store.note(note).await {
                 tracing::error!(
                     error = error.chain(),
                     "that the clock was set is not recorded"
                 );
+            }
+            if let Err(error) = store.sessions_behind(by_ms).await {
+                tracing::error!(error = error.chain(), "sessions end by the clock of before");
             }
         });
     }

@@ -109,12 +109,8 @@ fn a_new_box_that_never_knew_the_time_reaches_its_cloud() {
         told["system"].as_i64() < Some(86_400_000),
         "in 1970: {told}"
     );
-    let assumed = told["assumed"].as_i64().unwrap();
-    assert_eq!(
-        assumed,
-        i64::try_from(issued.as_millis()).unwrap(),
-        "{told}"
-    );
+    let since = told["assumed"].as_i64().unwrap() - i64::try_from(issued.as_millis()).unwrap();
+    assert!((0..10_000).contains(&since), "{told}");
     came.recv_timeout(Duration::from_secs(20))
         .unwrap_or_else(|_| panic!("it never came in: {:#?}", daemon.said));
 }

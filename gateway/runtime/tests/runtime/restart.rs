@@ -118,7 +118,7 @@ async fn the_level_of_a_rule_that_was_removed_is_given_back_at_start() {
     assert_eq!(told.command.value, None);
     let detail = &told.outcome.detail;
     assert!(
-        detail.contains("of rule cool ended: its rule was removed"),
+        detail.contains("of rule cool ended: its rule or schedule was removed"),
         "{detail}"
     );
     assert!(detail.contains("left as it is"), "{detail}");
