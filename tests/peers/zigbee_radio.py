@@ -59,7 +59,7 @@ class Dev:
     def __init__(s, name, nwk, ieee, man_code, router, eps):
         s.name, s.nwk, s.ieee, s.man, s.router, s.lqi, s.silent, s.seq = name, nwk, ieee, man_code, router, 168, False, 0
         s.eps = {e: dict(profile=p, dev=d, inp=i, out=o) for e, p, d, i, o, a in eps}
-        s.attr = {e: dict(a) for e, p, d, i, o, a in eps}; s.joined = False; s.binds = []; s.reporting = []; s.seen = []
+        s.attr = {e: dict(a) for e, p, d, i, o, a in eps}; s.joined = False; s.groups = set(); s.binds = []; s.reporting = []; s.seen = []
     def tsn(s): s.seq = (s.seq + 1) & 0xFF; return s.seq
 BATT = {(1, 0x20): (0x20, 30), (1, 0x21): (0x20, 200)}
 def zone(kind): return {(0x500, 0): (0x30, 0), (0x500, 1): (0x31, kind), (0x500, 2): (0x19, 0), (0x500, 0x10): (0xF0, 0), (0x500, 0x11): (0x20, 0xFF)}
@@ -152,7 +152,8 @@ class Stick:
     # -- ZDO and ZCL of the pretend devices
     def deliver(s, addr, bcast, mode, dep, prof, clu, sep, asdu):
         if prof == 0: return s.zdo(addr, bcast, clu, asdu)
-        targets = [d for d in s.devs.values() if d.joined and not d.silent and (bcast or d.nwk == addr)]
+        # Mode 1 is a group address: only its members hear it.
+        targets = [d for d in s.devs.values() if d.joined and not d.silent and (addr in d.groups if mode == 1 else bcast or d.nwk == addr)]
         for d in targets: s.zcl(d, dep if dep in d.attr else 1, sep, prof, clu, asdu, bcast)
     def zrsp(s, src, clu, body, lqi=200, seq=0): s.indicate(src, 0, 0, 0, clu | 0x8000, bytes([seq]) + body, lqi)
     def zdo(s, addr, bcast, clu, a):
@@ -222,6 +223,10 @@ class Stick:
         new = []
         if clu == 6 and cmd in (0, 1, 2, 0x40, 0x42):
             v = 1 if cmd in (1, 0x42) else 0 if cmd in (0, 0x40) else 1 - at.get((6, 0), (0, 0))[1]; new.append((6, 0, 0x10, v))
+        elif clu == 4 and cmd in (0, 3):                               # groups: add, remove
+            (d.groups.add if cmd == 0 else d.groups.discard)(struct.unpack_from("<H", b)[0])
+            return rsp(cmd, b"\0" + b[:2], True)
+        elif clu == 5 and cmd in (0, 2, 4): return rsp(cmd, b"\0" + b[:3], True)   # scenes: add, remove, store
         elif clu == 8 and cmd in (0, 4):
             new.append((8, 0, 0x20, b[0]))
             if cmd == 4: new.append((6, 0, 0x10, 1 if b[0] else 0))
@@ -268,7 +273,9 @@ class Stick:
                 elif do == "power":
                     for ep, c, aid, t, v in q["attrs"]: d.attr[ep][(c, aid)] = (t, v)
                     s.join(d)
-                elif do == "zone": s.indicate(d.nwk, 1, 1, 0x104, 0x500, bytes([0x19, d.tsn(), 0]) + struct.pack("<HBBH", q["status"], 0, 0, 0), d.lqi)
+                elif do == "zone":
+                    d.attr[1][(0x500, 2)] = (0x19, q["status"])
+                    s.indicate(d.nwk, 1, 1, 0x104, 0x500, bytes([0x19, d.tsn(), 0]) + struct.pack("<HBBH", q["status"], 0, 0, 0), d.lqi)
                 elif do == "tuya":
                     i, t, v = q["dp"]; raw = {1: lambda: bytes([v]), 2: lambda: struct.pack(">i", v), 4: lambda: bytes([v]), 3: lambda: v.encode(), 0: lambda: bytes.fromhex(v)}[t]()
                     s.indicate(d.nwk, 1, 1, 0x104, 0xEF00, bytes([0x19, d.tsn(), 0x02, 0, d.seq, i, t]) + struct.pack(">H", len(raw)) + raw, d.lqi)

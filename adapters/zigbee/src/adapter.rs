@@ -122,6 +122,11 @@ impl Running {
 
     /// Carries out what came of it; `false` when the gateway is going down.
     async fn carry_out(&mut self, at: At) -> Result<bool, AdapterError> {
+        if std::mem::take(&mut self.hub.deaf) {
+            let words = "the broker acknowledges nothing any more: connecting anew";
+            self.connection.renew(words);
+            self.hub.lost(words, at);
+        }
         if std::mem::take(&mut self.hub.network.effects.declare) {
             self.declare(at).await?;
             self.hub.lay_out(&self.remote.shelves());

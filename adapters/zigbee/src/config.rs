@@ -55,6 +55,8 @@ pub struct BrokerConfig {
     pub tls: Option<Arc<ClientConfig>>,
     /// Longest wait between two attempts to connect.
     pub reconnect_max: Duration,
+    /// How long TCP, TLS and MQTT may take to be up, in whole seconds.
+    pub connect_seconds: u64,
 }
 
 /// Times of the whole instance.
@@ -123,7 +125,7 @@ fn base_topic() -> String {
 impl Config {
     /// Checks the adapter's table. Certificates are read, nothing else is opened.
     pub fn new(table: &toml::Table, context: &BuildContext) -> Result<Self, ConfigError> {
-        let root: RootTable = parse("", table)?;
+        let root: RootTable = parse("zigbee", table)?;
         let timing = timing(&root)?;
         let outstanding = within("outstanding", root.outstanding.unwrap_or(4), 1, 32)?;
         let broker = broker(&root, &context.base_dir)?;
@@ -176,6 +178,7 @@ fn broker(root: &RootTable, folder: &Path) -> Result<BrokerConfig, ConfigError> 
         login,
         tls,
         reconnect_max: Duration::from_millis(wait.into()),
+        connect_seconds: u64::from(root.answer_timeout_ms.unwrap_or(10_000).div_ceil(1000)).max(1),
     })
 }
 

@@ -6,7 +6,10 @@ use crate::codec::bridge::{self, BridgeNews};
 use crate::codec::{Said, payload};
 use crate::config::Config;
 use futures_util::future::BoxFuture;
-use riser_adapter::{AdapterError, BuildContext, Discover, DiscoverRequest, ErrorClass, Found};
+use riser_adapter::{
+    AdapterError, BuildContext, Discover, DiscoverRequest, ErrorClass, Field, FieldKind, Found,
+    SearchField,
+};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -44,6 +47,37 @@ impl Discover for Finder {
             cancel.run_until_cancelled(look).await.unwrap_or(Ok(()))
         })
     }
+
+    fn fields(&self) -> Vec<SearchField> {
+        let field = |name: &str, title: &str, kind, about: &str| SearchField {
+            field: Field {
+                name: name.to_owned(),
+                title: title.to_owned(),
+                kind,
+                required: false,
+            },
+            default: None,
+            about: about.to_owned(),
+            when: None,
+        };
+        let mut host = field("host", "MQTT broker", FieldKind::Text, "Name or address");
+        host.default = Some("127.0.0.1".into());
+        let ports = FieldKind::Number {
+            min: 1,
+            max: 65_535,
+        };
+        vec![
+            host,
+            field("port", "Port", ports, "Left out, 1883"),
+            field(
+                "username",
+                "User",
+                FieldKind::Text,
+                "Where the broker asks for one",
+            ),
+            field("password", "Password", FieldKind::Text, ""),
+        ]
+    }
 }
 
 #[derive(Default)]
@@ -63,7 +97,9 @@ async fn look(
     let mut connection = Connection::new(config.broker, "discovery");
     connect(&mut connection, &place).await?;
     let topics = ["state", "info", "devices"].map(|t| format!("bridge/{t}"));
-    let topics = topics.iter().flat_map(|t| [format!("+/{t}"), format!("+/+/{t}")]);
+    let topics = topics
+        .iter()
+        .flat_map(|t| [format!("+/{t}"), format!("+/+/{t}")]);
     connection.subscribe(&topics.collect::<Vec<_>>());
     let until = Instant::now() + LISTEN;
     let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
@@ -117,8 +153,13 @@ fn find(base: &str, seen: &Seen, place: &str, options: &toml::Table) -> Found {
     let mut identity = vec![("base_topic".to_owned(), base.to_owned())];
     let version = ("version", seen.version.clone());
     let stick = ("coordinator", seen.coordinator.clone());
-    let devices = ("devices", seen.devices.map(|n| n.to_string()).unwrap_or_default());
-    let known = [version, stick, devices].into_iter().filter(|(_, v)| !v.is_empty());
+    let devices = (
+        "devices",
+        seen.devices.map(|n| n.to_string()).unwrap_or_default(),
+    );
+    let known = [version, stick, devices]
+        .into_iter()
+        .filter(|(_, v)| !v.is_empty());
     identity.extend(known.map(|(k, v)| (k.to_owned(), v)));
     Found {
         address: format!("{place} {base}"),

@@ -37,6 +37,8 @@ pub(crate) struct Hub {
     missed: u64,
     /// Something about the lane is to be shown.
     touched: bool,
+    /// The broker acknowledges nothing any more: a new connection is wanted.
+    pub(crate) deaf: bool,
 }
 
 impl Hub {
@@ -53,6 +55,7 @@ impl Hub {
             sent: 0,
             missed: 0,
             touched: true,
+            deaf: false,
             config,
         }
     }
@@ -92,6 +95,7 @@ impl Hub {
             match waiting {
                 Waiting::Check => {
                     self.missed += 1;
+                    self.deaf = self.outbox.unconfirmed();
                     self.network.bridge.missed(at.steady);
                     self.touched = true;
                 }

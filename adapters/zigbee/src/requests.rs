@@ -103,6 +103,12 @@ impl Requests {
             .collect()
     }
 
+    /// Checks sent to a bridge that has started anew since are not answered any more.
+    pub(crate) fn forget_checks(&mut self) {
+        let check = |p: &Pending| matches!(p.waiting, Waiting::Check);
+        self.pending.retain(|_, p| !check(p));
+    }
+
     /// A check is on its way.
     pub(crate) fn checking(&self) -> bool {
         let mut pending = self.pending.values();

@@ -25,8 +25,6 @@ const IN_FLIGHT: u16 = 256;
 const PACKET_MAX: u32 = 17 * 1024 * 1024;
 /// Silence after which the client asks whether the broker is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// How long TCP, TLS and MQTT may take to be up.
-const CONNECT_SECONDS: u64 = 10;
 
 /// What the client reports.
 #[derive(Debug)]
@@ -97,7 +95,7 @@ fn options(config: &BrokerConfig, client_id: &str) -> MqttOptions {
     network.set_tcp_nodelay(true);
     options
         .set_network_options(network)
-        .set_connection_timeout(CONNECT_SECONDS)
+        .set_connection_timeout(config.connect_seconds)
         .set_keep_alive(KEEP_ALIVE)
         .set_clean_start(true)
         .set_outgoing_inflight_upper_limit(IN_FLIGHT);

@@ -70,6 +70,11 @@ impl Outbox {
         self.unconfirmed.remove(&pkid)
     }
 
+    /// Something was sent, and the broker has not acknowledged it.
+    pub(crate) fn unconfirmed(&self) -> bool {
+        !self.unconfirmed.is_empty() || !self.handed.is_empty()
+    }
+
     /// The connection is over.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();

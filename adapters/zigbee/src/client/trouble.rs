@@ -30,7 +30,7 @@ pub(crate) fn describe(error: &ConnectionError, place: &Place) -> Trouble {
     let at = &place.place;
     let (words, turned_away) = match error {
         ConnectionError::Timeout(_) => (
-            format!("no answer from {at} within 10 s; check address, cable and firewall, and that an MQTT broker runs there"),
+            format!("no answer from {at} in time; check address, cable and firewall, and that an MQTT broker runs there"),
             false,
         ),
         ConnectionError::ConnectionRefused(code) => (refused(*code, place), true),

@@ -48,11 +48,15 @@ impl Hub {
                     tracing::debug!(topic, %error, "a message could not be read");
                 }
             }
-            Heard::Ended(trouble) => {
-                self.network.bridge.disconnected(&trouble.words, at.steady);
-                self.end_all("the connection to the broker was lost", at);
-            }
+            Heard::Ended(trouble) => self.lost(&trouble.words, at),
         }
+    }
+
+    /// The connection is over.
+    pub(crate) fn lost(&mut self, words: &str, at: At) {
+        self.touched = true;
+        self.network.bridge.disconnected(words, at.steady);
+        self.end_all("the connection to the broker was lost", at);
     }
 
     fn refused(&mut self, purpose: Purpose, why: Refusal, at: At) {
@@ -120,6 +124,7 @@ impl Hub {
             BridgeNews::State(said) => {
                 self.network.bridge.say(said, at.steady);
                 if said == Said::Online {
+                    self.requests.forget_checks();
                     self.poll.check_now(at.steady);
                 } else {
                     self.end_all("zigbee2mqtt has stopped", at);

@@ -260,6 +260,7 @@ impl Entity {
 
     fn words(&self) -> Option<String> {
         let presence = match self.watch.shown {
+            _ if self.id == EntityId::Bridge => None,
             Presence::Offline if self.power == Power::Battery => Some(
                 "zigbee2mqtt has not heard it for longer than its passive timeout; check its battery and the distance to the next router".to_owned(),
             ),

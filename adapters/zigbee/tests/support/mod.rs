@@ -1,6 +1,5 @@
 //! A broker, a bridge and its devices in one: answers MQTT 5 in octets, checks at once, and tells its
 //! script message by message, one for each check. Owns no rule of the adapter.
-#![expect(dead_code, reason = "each test binary uses its part")]
 
 use bytes::BytesMut;
 use riser_adapter_testkit::{Reply, Respond};
