@@ -219,7 +219,13 @@ async fn a_step_is_noted_for_the_sessions_that_are_kept() {
     site.store.login(session, "192.0.2.7").await.unwrap();
     site.clock.set(NOON + 3 * HOUR);
     let noted = async {
-        while site.store.value("sessions_behind_ms").await.unwrap().is_none() {
+        while site
+            .store
+            .value("sessions_behind_ms")
+            .await
+            .unwrap()
+            .is_none()
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
