@@ -55,6 +55,7 @@ test('a change is shown before it is done, runs on trial, and is kept', async ()
   await trial()
     .getByText(/^Taken back in /)
     .waitFor();
+  await trial().getByText('rule[on-trial].point').waitFor();
   await row(2).getByText('On trial').waitFor();
   await button('Keep it').click();
   await trial().waitFor({ state: 'detached' });

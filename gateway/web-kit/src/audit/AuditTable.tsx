@@ -70,7 +70,7 @@ export function AuditTable({ entries, onEnd }: AuditTableProps) {
     {
       key: 'actor',
       title: 'Who',
-      track: 'minmax(120px, 1fr)',
+      track: 'minmax(220px, 1.2fr)',
       render: (e) => <Who actor={e.actor} source={e.source} />,
     },
     { key: 'what', title: 'What', track: 'minmax(240px, 4fr)', render: what },

@@ -111,10 +111,10 @@ export const useConfiguration = (version: number | undefined) =>
   });
 
 /** What is different between two versions. */
-export const useComparison = (from: number, to: number) =>
+export const useComparison = (from: number | null, to: number) =>
   useQuery({
     queryKey: [...keys.configuration, 'compare', from, to],
-    queryFn: () => calls.compareConfigurations(from, to),
+    queryFn: from === null ? skipToken : () => calls.compareConfigurations(from, to),
   });
 
 /** The loss ledger: two days by the hour, or ninety by the day. */

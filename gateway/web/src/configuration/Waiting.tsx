@@ -1,15 +1,19 @@
 // A change that waits, ended from this page.
-import { messageOf, Trial, useAnnounce } from '@riser/kit';
+import { Differences, messageOf, Trial, useAnnounce } from '@riser/kit';
 import { useState } from 'react';
 import { confirmConfiguration, revertConfiguration, type ConfigurationVersion } from '../api/calls';
+import { useComparison } from '../api/queries';
 
 interface WaitingProps {
   version: ConfigurationVersion;
+  /** The version it would be taken back to. */
+  before?: number | null;
   until: number;
   onDone: () => Promise<unknown>;
 }
 
-export function Waiting({ version, until, onDone }: WaitingProps) {
+export function Waiting({ version, before = null, until, onDone }: WaitingProps) {
+  const compared = useComparison(before, version.version).data;
   const announce = useAnnounce();
   const [busy, setBusy] = useState<'keep' | 'back' | null>(null);
   const [failed, setFailed] = useState('');
@@ -36,6 +40,8 @@ export function Waiting({ version, until, onDone }: WaitingProps) {
       busy={busy}
       failed={failed}
       onEnd={end}
-    />
+    >
+      {compared && <Differences differences={compared.differences} />}
+    </Trial>
   );
 }

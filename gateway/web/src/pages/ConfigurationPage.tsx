@@ -25,6 +25,7 @@ export default function ConfigurationPage() {
   const list = useConfigurations(may);
   const versions = list.data?.versions ?? [];
   const running = versions.find((v) => v.running);
+  const before = versions.find((v) => running && v.version < running.version && v.state !== 'reverted');
   const document = useConfiguration(running?.version);
   const renew = () =>
     Promise.all(
@@ -53,8 +54,10 @@ export default function ConfigurationPage() {
         trail={RECORDS}
         subtitle="What this gateway does, in numbered versions"
       />
-      {running && until !== null && <Waiting version={running} until={until} onDone={renew} />}
       <div className={css.stack}>
+        {running && until !== null && (
+          <Waiting version={running} before={before?.version ?? null} until={until} onDone={renew} />
+        )}
         {list.error && !list.data && (
           <Panel>
             <ErrorState
