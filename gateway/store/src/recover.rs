@@ -122,6 +122,9 @@ fn finish(
         crate::epoch::begin(&mut tx, reason)?;
     }
     search.report(&mut tx)?;
+    if !search.set_aside.is_empty() || !search.missing.is_empty() {
+        crate::ledger::note_lost(&tx)?;
+    }
     let epoch = tx.numbers.epoch;
     scan::settle_compacted(&mut marks, &days)?;
     forget_epochs(&tx, &mut marks, &days)?;

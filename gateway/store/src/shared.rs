@@ -78,7 +78,7 @@ pub(crate) fn start(
         other => other,
     };
     let (found, mut state, recovery) = opened?;
-    let ledger = crate::ledger::begin(&mut state, &found, (&config, &recovery), now());
+    let ledger = crate::ledger::begin(&mut state, &found, &config, now());
     let shared = Arc::new(Shared::new((config, now), found, ledger));
     crate::stats::count(
         &shared.counters.files_set_aside,

@@ -200,6 +200,8 @@ pub fn adopt(dir: &Path, note: Note, now: Timestamp) -> Result<(), StoreError> {
     }
     tx.execute("end sessions", "DELETE FROM session", [])?;
     crate::epoch::begin(&mut tx, "restored from a backup")?;
+    // What waited for the cloud and did not come along never gets there.
+    crate::ledger::note_lost(&tx)?;
     crate::audit::begin_chain(&mut tx, note)?;
     tx.commit()?;
     let State { conn, file, .. } = state;

@@ -243,3 +243,155 @@ async fn a_line_nobody_can_put_right_any_more_goes_as_it_is_and_is_marked() {
     assert_eq!(store.committed(Stream::Data).borrow().seq, 2);
     close(store).await;
 }
+
+/// Two lanes, three points; what is held back is on a line a day behind.
+async fn two_lanes(store: &Store) -> Vec<riser_model::Slot> {
+    common::ledger::declare(store).await
+}
+
+async fn held_back(dir: &Path, hands: &Hands, batches: i64) -> Vec<riser_model::Slot> {
+    let store = open(dir, hands, Some("boot/1"));
+    let slots = two_lanes(&store).await;
+    for n in 0..batches {
+        // An hour and a half apart, corrected to noon and after.
+        let scan = common::ledger::scan(ASSUMED + n * 5_400_000, &slots);
+        store.collected(&scan);
+        append(&store, vec![scan]);
+    }
+    store.settle().await.unwrap();
+    assert_eq!(store.stats().held_samples, 3 * batches.cast_unsigned());
+    close(store).await;
+    slots
+}
+
+fn held_file(dir: &Path) -> rusqlite::Connection {
+    rusqlite::Connection::open(dir.join("held.db")).unwrap()
+}
+
+#[tokio::test]
+async fn a_damaged_batch_that_waited_is_counted_by_its_right_hour_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(ASSUMED);
+    held_back(dir.path(), &hands, 3).await;
+    let held = held_file(dir.path());
+    let sql = "UPDATE batch SET frame = zeroblob(30) WHERE id = 2";
+    assert_eq!(held.execute(sql, []).unwrap(), 1);
+    drop(held);
+    let problems = riser_store::check(dir.path()).unwrap().problems;
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].contains("held.db") && problems[0].contains("1 batches"));
+    hands.set(NOON + 20_000_000);
+    let store = open(dir.path(), &hands, Some("boot/1"));
+    store.release(known(ASSUMED + 20_000_000)).unwrap();
+    eventually("nothing waits", async || {
+        (store.stats().held_samples == 0).then_some(())
+    })
+    .await;
+    close(store).await;
+    // Also after another start it is counted once.
+    let store = open(dir.path(), &hands, None);
+    let ledger = common::ledger::ledger(&store).await;
+    let of = |hour: i64, lane: usize| {
+        let hour = NOON + hour * common::ledger::HOUR;
+        let counts = common::ledger::row(&ledger, hour, common::ledger::LANES[lane]).counts;
+        (counts.collected, counts.stored, counts.dropped.damaged)
+    };
+    assert_eq!((of(0, 0), of(0, 1)), ((2, 2, 0), (1, 1, 0)));
+    assert_eq!((of(1, 0), of(1, 1)), ((2, 2, 2), (1, 1, 1)));
+    assert_eq!((of(3, 0), of(3, 1)), ((2, 2, 0), (1, 1, 0)));
+    let losses = events_waiting(&store).await;
+    let losses = losses.iter().filter_map(|(_, e)| match e {
+        Event::Loss { samples, .. } => Some(*samples),
+        _ => None,
+    });
+    assert_eq!(losses.collect::<Vec<_>>(), [3]);
+    assert_eq!(going_up(&store).await.len(), 6);
+    close(store).await;
+}
+
+#[tokio::test]
+async fn a_damaged_file_of_what_waits_is_set_aside_and_the_history_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(ASSUMED);
+    held_back(dir.path(), &hands, 3).await;
+    let path = dir.path().join("held.db");
+    let octets = std::fs::metadata(&path).unwrap().len();
+    std::fs::write(&path, vec![0x5a; usize::try_from(octets).unwrap()]).unwrap();
+    let problems = riser_store::check(dir.path()).unwrap().problems;
+    assert!(
+        problems.iter().any(|p| p.contains("held.db")),
+        "{problems:?}"
+    );
+    let store = open(dir.path(), &hands, Some("boot/2"));
+    assert_eq!(store.stats().files_set_aside, 1);
+    append(&store, vec![scan(ASSUMED + 9_000, &[1.0])]);
+    store.settle().await.unwrap();
+    assert_eq!(store.stats().held_samples, 1, "what comes waits as before");
+    close(store).await;
+    let store = open(dir.path(), &hands, None);
+    let told = eventually("the loss is told", async || {
+        let waiting = events_waiting(&store).await;
+        waiting.into_iter().find_map(|(_, e)| match e {
+            Event::Loss { reason, .. } => Some(reason),
+            _ => None,
+        })
+    })
+    .await;
+    assert!(told.contains("held.db was damaged"), "{told}");
+    close(store).await;
+}
+
+#[tokio::test]
+async fn damage_of_what_waits_found_while_running_leaves_todays_file_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON);
+    let store = open(dir.path(), &hands, None);
+    let slots = two_lanes(&store).await;
+    common::ledger::batch(&store, common::ledger::scan(NOON, &slots)).await;
+    close(store).await;
+    held_back(dir.path(), &hands, 3).await;
+    let store = open(dir.path(), &hands, Some("boot/1"));
+    // Somebody else's write has the store read the file anew, and it finds every page but the first
+    // damaged.
+    let path = dir.path().join("held.db");
+    let other = held_file(dir.path());
+    let write = "CREATE TABLE other (a); PRAGMA wal_checkpoint(TRUNCATE)";
+    other.execute_batch(write).unwrap();
+    drop(other);
+    let mut octets = std::fs::read(&path).unwrap();
+    octets[4096..].fill(0xff);
+    std::fs::write(&path, octets).unwrap();
+    store.release(known(ASSUMED + 20_000_000)).unwrap();
+    eventually("it is set aside", async || {
+        (store.stats().files_set_aside > 0).then_some(())
+    })
+    .await;
+    // The write that found it is repeated a moment later.
+    eventually("it works again", async || store.settle().await.ok()).await;
+    assert!(dir.path().join("history/2026-11-21.db").exists());
+    let all = common::ledger::sum(&common::ledger::ledger(&store).await);
+    assert_eq!(
+        (all.collected, all.stored, all.dropped.damaged),
+        (12, 12, 9)
+    );
+    assert_eq!(store.stats().history_files, 1);
+    close(store).await;
+}
+
+#[tokio::test]
+async fn what_waits_and_finds_no_room_was_collected_and_dropped() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(ASSUMED);
+    let mut config = config(dir.path());
+    config.hold_back = Some("boot/1".into());
+    config.queue_samples = 2;
+    let (store, _) = Store::open(config, hands.now()).unwrap();
+    let slots = two_lanes(&store).await;
+    let scans = vec![common::ledger::scan(ASSUMED, &slots)];
+    let full = store.append(scans, ClockState::Synchronised, 1);
+    assert_eq!(full.unwrap_err().samples, 3);
+    for row in common::ledger::ledger(&store).await.rows {
+        assert_eq!((row.waiting_disk, row.unexplained), (0, 0), "{row:?}");
+    }
+    close(store).await;
+}

@@ -174,6 +174,11 @@ impl Prepared {
             "state.db-shm",
             "history",
             "rollup",
+            // Their slots and numbers are those of the store that goes.
+            "held.db",
+            "held.db-wal",
+            "held.db-shm",
+            "ledger.journal",
         ] {
             shift(&data.join(name), &aside.join(name))?;
         }

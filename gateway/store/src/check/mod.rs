@@ -2,6 +2,7 @@
 //! the whole; those about one day file are in `day`. Changes nothing, and may run beside the daemon.
 
 mod day;
+mod held;
 
 use crate::error::Doing;
 use crate::ledger::Journal;
@@ -75,6 +76,11 @@ pub fn check(dir: &Path) -> Result<CheckReport, StoreError> {
             report.problems.push(text);
         }
         report.files.push(path);
+    }
+    let held = config.held_file();
+    if held.exists() && !is_blank(&held) {
+        let checked = held::check(&held, &mut report);
+        report.note(&held, checked);
     }
     if let Some((path, problem)) = Journal::check(&config) {
         let problem = problem.map(|text| format!("{}: {text}", path.display()));

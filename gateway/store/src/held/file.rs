@@ -3,7 +3,8 @@
 use super::Correction;
 use crate::StoreError;
 use crate::error::Doing;
-use crate::sqlite::{HELD, open_writer};
+use crate::ledger::{Count, FileLanes, Lanes, encode_counts};
+use crate::sqlite::{HELD, open_writer, quick_check};
 use riser_model::{ClockState, Timestamp};
 use riser_wire::Epoch;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -13,6 +14,15 @@ use std::path::{Path, PathBuf};
 pub(crate) struct HeldFile {
     conn: Connection,
     file: PathBuf,
+    lanes: FileLanes,
+}
+
+/// A batch that is to wait.
+pub(crate) struct HeldFrame {
+    pub(crate) samples: u64,
+    pub(crate) frame: Vec<u8>,
+    /// How many of the samples are of which stamp and lane of the ledger.
+    pub(crate) counts: Vec<Count>,
 }
 
 /// A batch that waits.
@@ -20,6 +30,8 @@ pub(crate) struct HeldBatch {
     pub(crate) id: i64,
     pub(crate) line: String,
     pub(crate) frame: Vec<u8>,
+    pub(crate) samples: u64,
+    pub(crate) counts: Option<Vec<u8>>,
 }
 
 /// Batches on their way.
@@ -33,20 +45,37 @@ impl HeldFile {
     /// Opens or makes it.
     pub(crate) fn open(file: &Path) -> Result<Self, StoreError> {
         let conn = open_writer(file, &HELD)?;
+        if let Some(detail) = quick_check(&conn, file)? {
+            let what = "batch that is held back";
+            return Err(StoreError::Record { what, detail });
+        }
         Ok(Self {
+            lanes: FileLanes::load(&conn, file)?,
             conn,
             file: file.to_owned(),
         })
     }
 
+    /// The lanes its counts refer to.
+    pub(crate) fn lanes(&self) -> &FileLanes {
+        &self.lanes
+    }
+
     /// Lets batches wait; all of them or none.
-    pub(crate) fn push(&mut self, line: &str, frames: &[(u64, Vec<u8>)]) -> Result<(), StoreError> {
+    pub(crate) fn push(
+        &mut self,
+        (line, lanes): (&str, &Lanes),
+        frames: &[HeldFrame],
+    ) -> Result<(), StoreError> {
         let tx = self.conn.transaction();
         let tx = tx.doing("begin a transaction", &self.file)?;
-        for (samples, frame) in frames {
-            let sql = "INSERT INTO batch (line, samples, frame) VALUES (?1, ?2, ?3)";
+        for held in frames {
+            let names = self.lanes.localise((&tx, &self.file), lanes, &held.counts);
+            let counts = encode_counts(&names?);
+            let sql = "INSERT INTO batch (line, samples, frame, counts) VALUES (?1, ?2, ?3, ?4)";
+            let values = params![line, held.samples, held.frame, counts];
             tx.prepare_cached(sql)
-                .and_then(|mut s| s.execute(params![line, samples, frame]))
+                .and_then(|mut s| s.execute(values))
                 .doing("hold a batch back", &self.file)?;
         }
         tx.commit().doing("commit", &self.file)
@@ -92,7 +121,8 @@ impl HeldFile {
 
     /// The oldest batches that are not of the line which still waits.
     pub(crate) fn free(&self, waits: Option<&str>, n: usize) -> Result<Vec<HeldBatch>, StoreError> {
-        let sql = "SELECT id, line, frame FROM batch WHERE line IS NOT ?1 ORDER BY id LIMIT ?2";
+        let sql = "SELECT id, line, frame, samples, counts FROM batch \
+                   WHERE line IS NOT ?1 ORDER BY id LIMIT ?2";
         let read = || {
             let mut query = self.conn.prepare_cached(sql)?;
             let rows = query.query_map(params![waits, n], |r| {
@@ -100,6 +130,8 @@ impl HeldFile {
                     id: r.get(0)?,
                     line: r.get(1)?,
                     frame: r.get(2)?,
+                    samples: r.get(3)?,
+                    counts: r.get(4)?,
                 })
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()

@@ -8,12 +8,13 @@
 //! listed with the numbers they get, and events are corrected in one transaction with the end of
 //! their waiting.
 
+mod damage;
 mod events;
 mod file;
 mod moving;
 
 pub(crate) use events::{Mark, correct_events, read_mark, write_mark};
-pub(crate) use file::HeldFile;
+pub(crate) use file::{HeldBatch, HeldFile};
 
 use riser_model::{ClockState, Timestamp};
 

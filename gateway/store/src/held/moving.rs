@@ -1,10 +1,11 @@
 //! The way of held batches to the day files, in the writer. Owns that each arrives once, and that
 //! values which are collected meanwhile do not wait for them.
 
-use super::file::MovingBatches;
-use super::{Correction, HeldFile, Mark, correct_events, read_mark, write_mark};
+use super::file::{HeldFrame, MovingBatches};
+use super::{Correction, Mark, correct_events, read_mark, write_mark};
 use crate::StoreError;
 use crate::intake::Append;
+use crate::ledger::of_scans;
 use crate::writer::Writer;
 use riser_model::{Reading, Sample, ScanBatch, Slot};
 use riser_wire::{BatchHeader, Epoch, Stream};
@@ -19,13 +20,16 @@ impl Writer {
         let file = self.shared.config.held_file();
         let line = self.shared.config.hold_back.clone();
         if line.is_some() || file.exists() {
-            let held = HeldFile::open(&file)?;
+            let held = self.open_held(&file)?;
             let (samples, bytes) = held.totals()?;
             self.shared.count_held(samples, bytes);
             self.held = Some(held);
             self.moving = samples > 0;
         }
-        self.finish_moving()?;
+        match self.finish_moving() {
+            Err(error) if error.is_damage() => self.held_is_damaged(&error),
+            other => other?,
+        }
         let Some(state) = self.state_mut() else {
             return Ok(());
         };
@@ -81,11 +85,15 @@ impl Writer {
 
     /// Lets batches wait.
     pub(crate) fn hold(&mut self, appends: &[Append]) -> Result<(), StoreError> {
+        if self.held.is_none() {
+            self.held = Some(self.open_held(&self.shared.config.held_file())?);
+        }
         let (Some(held), Some(line)) = (&mut self.held, &self.shared.config.hold_back) else {
             return Err(StoreError::Closed);
         };
+        let lanes = self.shared.ledger.lanes();
         let epoch = self.shared.head(Stream::Data).borrow().epoch;
-        let frames: Vec<(u64, Vec<u8>)> = appends
+        let frames: Vec<HeldFrame> = appends
             .iter()
             .map(|append| {
                 let first = append.scans.iter().map(|s| s.at).min().unwrap_or_default();
@@ -100,13 +108,16 @@ impl Writer {
                     clock: append.clock,
                     samples: 0,
                 };
-                let frame = riser_wire::encode_data(&header, &append.scans);
-                (append.samples, frame)
+                HeldFrame {
+                    samples: append.samples,
+                    frame: riser_wire::encode_data(&header, &append.scans),
+                    counts: of_scans(&lanes, &append.scans, |at| at),
+                }
             })
             .collect();
-        held.push(line, &frames)?;
-        let octets = frames.iter().map(|(_, f)| f.len() as u64).sum::<u64>();
-        let samples = frames.iter().map(|(n, _)| n).sum::<u64>();
+        held.push((line, &lanes), &frames)?;
+        let octets = frames.iter().map(|f| f.frame.len() as u64).sum::<u64>();
+        let samples = frames.iter().map(|f| f.samples).sum::<u64>();
         self.shared.add_held(samples, octets);
         Ok(())
     }
@@ -161,16 +172,23 @@ impl Writer {
             self.shared.count_held(samples, bytes);
             return Ok(());
         }
-        let mut appends = Vec::new();
+        let (mut appends, mut damaged) = (Vec::new(), Vec::new());
         for batch in &free {
             let correction = held.outcome(&batch.line)?.unwrap_or(Correction::NONE);
             match riser_wire::decode_data(&batch.frame) {
                 Ok((header, samples)) => {
                     appends.extend(crate::writer::split(append(&header, samples, &correction)));
                 }
-                Err(error) => tracing::error!(%error, "a held batch is damaged and left out"),
+                Err(error) => {
+                    tracing::error!(%error, "a held batch is damaged and left out");
+                    damaged.push((batch, correction));
+                }
             }
         }
+        self.count_damaged(&self.shared.ledger.lanes(), &damaged)?;
+        let Some(held) = &self.held else {
+            return Ok(());
+        };
         let ids: Vec<i64> = free.iter().map(|b| b.id).collect();
         let (epoch, head) = self.data_position();
         held.begin_moving(&MovingBatches {
@@ -237,7 +255,7 @@ impl crate::shared::Shared {
         self.event_gate.load(Ordering::Acquire) != u64::MAX
     }
 
-    fn count_held(&self, samples: u64, bytes: u64) {
+    pub(super) fn count_held(&self, samples: u64, bytes: u64) {
         self.held_samples.store(samples, Ordering::Relaxed);
         self.held_bytes.store(bytes, Ordering::Relaxed);
     }

@@ -35,7 +35,7 @@ pub(crate) use journal::Journal;
 pub(crate) use journal::start as start_journal;
 pub(crate) use lanes::Lanes;
 pub use read::{LedgerFilter, read_ledger};
-pub(crate) use take_up::{Cause, take_up};
+pub(crate) use take_up::{Cause, note_lost, take_up};
 pub(crate) use upkeep::begin;
 
 use crate::ranges::RangeSet;

@@ -22,6 +22,9 @@ pub(crate) enum Cause {
     Damage,
 }
 
+/// There as long as lost batches are not accounted for.
+const LOST: &str = "ledger_lost";
+
 /// What the ledger on disk says of an epoch.
 #[derive(Default)]
 struct Told {
@@ -29,11 +32,11 @@ struct Told {
     counted: u64,
 }
 
-/// Takes the ledger up. `lost` says that stored batches are gone, `cloud` that they waited for one.
+/// Takes the ledger up. `cloud` says that there is one for which batches wait.
 pub(crate) fn take_up(
     state: &mut State,
     found: &Found,
-    (cause, lost, cloud): (Cause, bool, bool),
+    (cause, cloud): (Cause, bool),
     now: riser_model::Timestamp,
 ) -> Result<Inner, StoreError> {
     let tx = state.begin(now)?;
@@ -55,6 +58,8 @@ pub(crate) fn take_up(
     let mut changes = replay(&tx, found, &epochs, &lanes)?;
     let known = (&lanes, &epochs);
     refused(&tx, found, known, (&mut inner.settled, &mut changes))?;
+    let sql = "DELETE FROM kv WHERE key = ?1";
+    let lost = tx.execute("account for lost batches", sql, [LOST])? > 0;
     let start = matches!(cause, Cause::Start(_));
     if let Cause::Start(journal) = cause
         && journal.generation == generation
@@ -85,6 +90,14 @@ pub(crate) fn take_up(
         tx.commit()?;
     }
     Ok(inner)
+}
+
+/// Stored batches are gone: to be accounted for when the ledger is next taken up, also where that is
+/// after a crash.
+pub(crate) fn note_lost(tx: &StateTx<'_>) -> Result<(), StoreError> {
+    let sql = "INSERT OR REPLACE INTO kv VALUES (?1, x'')";
+    tx.execute("note that batches are lost", sql, [LOST])
+        .map(drop)
 }
 
 fn told(tx: &StateTx<'_>) -> Result<FxHashMap<Epoch, Told>, StoreError> {

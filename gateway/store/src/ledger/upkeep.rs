@@ -5,7 +5,7 @@ use super::{Cause, Changes, DISK, Inner, Ledger, take_up};
 use crate::shared::Found;
 use crate::state::State;
 use crate::writer::Writer;
-use crate::{Recovery, StoreConfig, StoreError};
+use crate::{StoreConfig, StoreError};
 use riser_model::Timestamp;
 use riser_wire::{Epoch, Stream};
 
@@ -14,20 +14,18 @@ use riser_wire::{Epoch, Stream};
 pub(crate) fn begin(
     state: &mut State,
     found: &Found,
-    (config, recovery): (&StoreConfig, &Recovery),
+    config: &StoreConfig,
     now: Timestamp,
 ) -> Ledger {
-    let lost = !recovery.set_aside.is_empty() || !recovery.missing.is_empty();
     let cause = Cause::Start(super::Journal::read(config));
-    let inner =
-        take_up(state, found, (cause, lost, config.keep_unsent), now).unwrap_or_else(|error| {
-            let error = error.chain();
-            tracing::error!(error, "the loss ledger rests until the next start");
-            Inner {
-                resting: true,
-                ..Inner::default()
-            }
-        });
+    let inner = take_up(state, found, (cause, config.keep_unsent), now).unwrap_or_else(|error| {
+        let error = error.chain();
+        tracing::error!(error, "the loss ledger rests until the next start");
+        Inner {
+            resting: true,
+            ..Inner::default()
+        }
+    });
     Ledger::new(inner)
 }
 
@@ -71,7 +69,7 @@ impl Writer {
     /// Takes the ledger up again after damage.
     pub(crate) fn ledger_anew(&self, state: &mut State, found: &Found) {
         let (cloud, now) = (self.shared.config.keep_unsent, (self.shared.now)());
-        match take_up(state, found, (Cause::Damage, true, cloud), now) {
+        match take_up(state, found, (Cause::Damage, cloud), now) {
             Ok(inner) => self.shared.ledger.replace(inner),
             Err(error) => {
                 let error = error.chain();

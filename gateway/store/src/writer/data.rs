@@ -58,6 +58,8 @@ impl Writer {
         let open = self.day.take().map(|day| day.name);
         if error.is_damage() && error.is_of(&self.shared.config.state_file()) {
             self.state_is_damaged(&error);
+        } else if error.is_damage() && error.is_of(&self.shared.config.held_file()) {
+            self.held_is_damaged(&error);
         } else if error.is_damage() {
             // Without an open file it turned out when today's was to be opened.
             let name = open.unwrap_or_else(|| day_name((self.shared.now)()));

@@ -69,6 +69,9 @@ impl Writer {
         };
         if let Err(error) = released {
             tracing::warn!(error = error.chain(), "what is held back cannot go yet");
+            if error.is_damage() && error.is_of(&self.shared.config.held_file()) {
+                self.held_is_damaged(&error);
+            }
             // A disk that refuses is tried again with whatever comes next.
             drop(self.shared.intake.urgent(Urgent::Release(correction)));
             self.state_retry.failed(error);

@@ -194,7 +194,7 @@ async fn accounted(rig: &mut Rig, poisoned: &Poisoned) {
     let truth = by_lane(rig, poisoned);
     let hours = || truth.keys().map(|(hour, _)| *hour);
     let (first, last) = (hours().min().unwrap_or(0), hours().max().unwrap_or(0));
-    let range = format!("from={}&to={}", first + 1, last + 1);
+    let range = format!("from={first}&to={}", last + 1);
     let path = format!("/api/v1/ledger?{range}");
     let settled = |rows: &[Value]| rows.iter().all(|row| row["waiting_cloud"] == 0);
     let here = until("all of it is counted", Duration::from_secs(30), || async {
