@@ -172,7 +172,7 @@ pub(crate) fn add(
             troubles.push(Trouble::of(choice.number, text));
             continue;
         }
-        for (key, value) in finder.join(&have, &found) {
+        for (key, value) in write::settled(&have, finder.join(&have, &found)) {
             match write::entry(into, &mut have, (&key, value)) {
                 Ok(Some(below)) => {
                     places.push((format!("adapter[{index}].{below}"), choice.number))

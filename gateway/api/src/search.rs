@@ -261,11 +261,18 @@ fn ending_of(outcome: Result<(), AdapterError>) -> Ending {
 impl Progress {
     /// How it stands, in words.
     pub(crate) fn words(&self) -> String {
-        let found = match self.finds.len() {
+        let devices = self.finds.iter().filter(|find| !find.config.is_empty());
+        let devices = devices.count();
+        let mut found = match devices {
             0 => "nothing found".to_owned(),
             1 => "1 device found".to_owned(),
             more => format!("{more} devices found"),
         };
+        match self.finds.len() - devices {
+            0 => {}
+            1 => found.push_str(", 1 place pointed out"),
+            more => found.push_str(&format!(", {more} places pointed out")),
+        }
         let more = match self.left_out {
             0 => String::new(),
             more => format!(" and {more} more left out: search in smaller parts"),

@@ -23,6 +23,9 @@ const OPERATE: Duration = Duration::from_secs(25);
 /// Words of a key whose value is nobody's business.
 const SECRET: [&str; 6] = ["password", "secret", "token", "key", "pin", "code"];
 
+/// Characters of a parameter that are recorded as they are.
+const LONG: usize = 80;
+
 /// The further powers of one adapter.
 #[derive(Clone, Default)]
 pub(crate) struct Powers {
@@ -335,6 +338,10 @@ fn shown(key: &str, value: &Value) -> serde_json::Value {
     match value {
         Value::Integer(n) => (*n).into(),
         Value::Boolean(b) => (*b).into(),
+        // A whole file may hold anything, and belongs in no log.
+        Value::String(text) if text.chars().count() > LONG => {
+            format!("{} characters", text.chars().count()).into()
+        }
         Value::String(text) => text.as_str().into(),
         other => other.to_string().into(),
     }
@@ -389,5 +396,6 @@ mod tests {
     fn secrets_among_parameters_are_hidden() {
         assert_eq!(shown("local_key", &"abc".into()), "<hidden>");
         assert_eq!(shown("seconds", &Value::Integer(5)), 5);
+        assert_eq!(shown("text", &"x".repeat(81).into()), "81 characters");
     }
 }

@@ -107,6 +107,21 @@ fn finds_stand_behind_what_is_there_and_nothing_else_moves() {
 }
 
 #[test]
+fn a_lane_with_the_same_settings_is_used_whatever_its_key() {
+    let on_it = find(
+        "[[lane]]\nkey = 'x'\nhost = '192.0.2.7'\n[[device]]\nkey = 'n'\nlane = 'x'\nunit = 9\n",
+    );
+    let text = added(&Target::Existing("modbus".into()), &[choice(0, &on_it)])
+        .unwrap()
+        .text;
+    assert_eq!(text.matches("[[adapter.lane]]").count(), 1, "{text}");
+    assert!(
+        text.contains("key = \"n\"\nlane = \"plant\"\nunit = 9\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_new_adapter_stands_behind_the_last() {
     let bridge = find("host = '192.0.2.9'\nbase_topic = 'zigbee2mqtt'\n");
     let choices = [choice(0, &bridge)];

@@ -31,6 +31,60 @@ pub(super) fn adapter<'d>(
     list.get_mut(index).ok_or_else(|| gone.to_owned())
 }
 
+/// A find's configuration without what is there already under whatever key, such as a lane with the same
+/// settings: its devices refer to that one.
+pub(super) fn settled(have: &Table, mut config: Table) -> Table {
+    let lists: Vec<String> = config
+        .iter()
+        .filter(|(key, value)| *key != "device" && value.is_array())
+        .map(|(key, _)| key.clone())
+        .collect();
+    for list in lists {
+        let Some(Value::Array(elements)) = config.remove(&list) else {
+            continue;
+        };
+        let (mut rest, mut renamed) = (Vec::new(), Vec::new());
+        for element in elements {
+            match same(have, &list, &element) {
+                Some(names) => renamed.push(names),
+                None => rest.push(element),
+            }
+        }
+        if !rest.is_empty() {
+            config.insert(list.clone(), Value::Array(rest));
+        }
+        let devices = config.get_mut("device").and_then(Value::as_array_mut);
+        for device in devices
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_table_mut)
+        {
+            if let Some(Value::String(used)) = device.get_mut(&list)
+                && let Some((_, new)) = renamed.iter().find(|(old, _)| old == used)
+            {
+                used.clone_from(new);
+            }
+        }
+    }
+    config
+}
+
+/// The key of an element and of the one that is there with at least its settings.
+fn same(have: &Table, list: &str, element: &Value) -> Option<(String, String)> {
+    let element = element.as_table()?;
+    let own = element.get("key")?.as_str()?;
+    let mut there = have
+        .get(list)?
+        .as_array()?
+        .iter()
+        .filter_map(Value::as_table);
+    let found = there.find(|there| {
+        let mut settings = element.iter().filter(|(key, _)| *key != "key");
+        settings.all(|(key, value)| there.get(key) == Some(value))
+    })?;
+    Some((own.to_owned(), found.get("key")?.as_str()?.to_owned()))
+}
+
 /// Writes one entry of a find into an adapter, and notes in `have` that it is there. Answers with the
 /// place of what was added below the adapter, where it is an element of a list.
 pub(super) fn entry(

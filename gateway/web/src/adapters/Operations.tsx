@@ -87,6 +87,7 @@ function One({ adapter, operation, devices }: OneProps) {
       <h3>{title}</h3>
       <p className={css.quiet}>{description}</p>
       <form
+        noValidate
         onSubmit={(event) => {
           event.preventDefault();
           submit();

@@ -30,6 +30,7 @@ export function SearchForm({ protocol, networks, search, busy, failed, onStart, 
   return (
     <Panel title="Where to look">
       <form
+        noValidate
         onSubmit={(event) => {
           event.preventDefault();
           if (!running) start();
