@@ -201,9 +201,12 @@ def full(addr, inst, bbmd):
     day = DailySchedule(daySchedule=[TimeValue(time=(6, 0, 0, 0), value=Real(21.0)),
                                      TimeValue(time=(20, 0, 0, 0), value=Real(17.0))])
 
+    day_before = time.localtime(time.time() - 86400)
+    stamp = (day_before.tm_year - 1900, day_before.tm_mon, day_before.tm_mday, day_before.tm_wday + 1)
+
     def record(i):
         m = 15 * i
-        return LogRecord(timestamp=DateTime(date=(126, 11, 20, 5), time=(m // 60, m % 60, 0, 0)),
+        return LogRecord(timestamp=DateTime(date=stamp, time=(m // 60, m % 60, 0, 0)),
             logDatum=LogRecordLogDatum(realValue=20.0 + math.sin(i / 7)), statusFlags=StatusFlags([0, 0, 0, 0]))
 
     objects = [

@@ -82,6 +82,7 @@ async fn run(adapter: Bacnet, context: AdapterContext) -> Result<(), AdapterErro
         registry: context.registry,
         samples: context.samples,
         memory: context.memory,
+        past: context.past,
         health: context.health,
         clock: context.clock,
         cancel: tasks_cancel.clone(),

@@ -3,29 +3,28 @@
 
 mod cov;
 mod find;
+mod history;
 mod learning;
 mod points;
 pub(crate) mod report;
+mod work;
 mod writes;
 
 pub(crate) use learning::point_of;
 pub(crate) use points::LivePoint;
 
 use crate::adapter::Routes;
-use crate::client::{Client, Notice, RequestError};
+use crate::client::Client;
 use crate::config::DeviceConfig;
 use crate::directory::Directory;
-use crate::poll::ladder::Read;
 use crate::poll::peer::Figures;
 use crate::poll::{Habits, Peer};
-use cov::Subscribed;
 use find::Finder;
-use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, StreamExt};
-use points::{Points, Round};
+use history::Progress;
+use points::Points;
 use report::{About, Report};
 use riser_adapter::{
-    AdapterCommand, Clock, HealthBoard, Memory, PointRegistry, SampleSink, WriteResult,
+    AdapterCommand, Clock, HealthBoard, Memory, Past, PointRegistry, SampleSink, WriteResult,
 };
 use riser_model::{DeviceState, Slot};
 use rustc_hash::FxHashMap;
@@ -35,14 +34,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use writes::{Order, Target, Written};
 
 /// Notifications that may wait for one device.
 const NOTICES: usize = 8192;
-/// Octets of a present value with its status flags in an answer, each of the two.
-const VALUE_OCTETS: usize = 13;
-/// Longest rest between two looks at what is due.
-const REST: Duration = Duration::from_secs(1);
 
 /// What every device of an adapter works with.
 #[derive(Clone)]
@@ -51,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) registry: Arc<dyn PointRegistry>,
     pub(crate) samples: SampleSink,
     pub(crate) memory: Arc<dyn Memory>,
+    pub(crate) past: Arc<dyn Past>,
     pub(crate) health: HealthBoard,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cancel: CancellationToken,
@@ -94,16 +89,10 @@ pub(crate) struct Device {
     report: Report,
     learned: bool,
     process: u32,
+    /// Of the trend logs; taken while they are read.
+    history: Option<Progress>,
+    history_due: Instant,
 }
-
-/// Something a device was asked has come to an end.
-enum Done {
-    Round(Round, Result<Vec<Read>, RequestError>),
-    Written(Written),
-    Subscribed(Subscribed),
-}
-
-type Work = FuturesUnordered<BoxFuture<'static, Done>>;
 
 /// The adapter is going down.
 struct Cancelled;
@@ -143,6 +132,8 @@ impl Device {
             peer: None,
             habits: Habits::default(),
             learned: false,
+            history: Some(Progress::default()),
+            history_due: Instant::now(),
             process: cov::process_of(&config.key),
             config,
             shared,
@@ -272,178 +263,6 @@ impl Device {
             DeviceState::Offline => 3,
         };
         self.standing.state.store(state, Ordering::Relaxed);
-    }
-
-    /// Reads, subscribes and writes until the device is silent or the adapter goes down.
-    async fn work(
-        &mut self,
-        peer: Peer,
-        (writes, notices, restarts): (
-            &mut mpsc::Receiver<AdapterCommand>,
-            &mut mpsc::Receiver<Notice>,
-            &mut mpsc::Receiver<()>,
-        ),
-    ) {
-        self.points.restart(Instant::now());
-        let mut work = Work::new();
-        let (mut reading, mut subscribing) = (false, false);
-        let cancel = self.shared.cancel.clone();
-        loop {
-            let now = Instant::now();
-            reading = reading || self.begin_round(now, &peer, &work);
-            subscribing = subscribing || self.begin_subscribing(now, &peer, &work);
-            let next = match reading && subscribing {
-                true => None,
-                false => self.points.next(),
-            };
-            let rest = next.map_or(now + REST, |at| at.min(now + REST));
-            let rest = rest.max(now + Duration::from_millis(1));
-            tokio::select! {
-                biased;
-                () = cancel.cancelled() => return,
-                Some(done) = work.next() => {
-                    match done {
-                        Done::Round(..) => reading = false,
-                        Done::Subscribed(_) => subscribing = false,
-                        Done::Written(_) => {}
-                    }
-                    if let Err(error) = self.done(done).await {
-                        return self.silent(error, work).await;
-                    }
-                }
-                Some(write) = writes.recv() => self.order(write, &peer, &work),
-                Some(notice) = notices.recv() => self.notified(notice, notices).await,
-                Some(()) = restarts.recv() => self.resubscribe(),
-                () = tokio::time::sleep_until(rest) => {}
-            }
-            self.report.pin(Instant::now());
-        }
-    }
-
-    /// The device is lost; what it was still asked is waited for, as each has its own timeout.
-    async fn silent(&mut self, error: RequestError, mut work: Work) {
-        self.lost(error.to_string()).await;
-        let cancel = self.shared.cancel.clone();
-        loop {
-            let done = tokio::select! {
-                () = cancel.cancelled() => return,
-                done = work.next() => done,
-            };
-            match done {
-                Some(Done::Written(written)) => {
-                    let _gone = written.reply.send(written.result);
-                }
-                Some(Done::Round(..) | Done::Subscribed(_)) => {}
-                None => return,
-            }
-        }
-    }
-
-    fn begin_round(&mut self, now: Instant, peer: &Peer, work: &Work) -> bool {
-        let Some(round) = self.points.round(now) else {
-            return false;
-        };
-        if round.late {
-            self.standing.overruns.fetch_add(1, Ordering::Relaxed);
-        }
-        let peer = peer.clone();
-        work.push(Box::pin(async move {
-            let read = peer.read_many(&round.references, VALUE_OCTETS).await;
-            Done::Round(round, read)
-        }));
-        true
-    }
-
-    fn begin_subscribing(&mut self, now: Instant, peer: &Peer, work: &Work) -> bool {
-        let objects = self.points.unsubscribed(now, cov::AT_ONCE);
-        if objects.is_empty() {
-            return false;
-        }
-        let (peer, terms, process) = (peer.clone(), self.config.terms, self.process);
-        work.push(Box::pin(async move {
-            Done::Subscribed(cov::subscribe(peer, process, terms, objects).await)
-        }));
-        true
-    }
-
-    /// Takes what came of something.
-    ///
-    /// # Errors
-    /// The device is silent.
-    async fn done(&mut self, done: Done) -> Result<(), RequestError> {
-        match done {
-            Done::Round(round, Ok(read)) => {
-                let readings = self.points.take(&round, &read);
-                self.answered();
-                self.keep_habits().await;
-                self.emit(readings).await;
-            }
-            Done::Round(_, Err(error)) => return Err(error),
-            Done::Subscribed(outcomes) => {
-                let silence = outcomes
-                    .0
-                    .iter()
-                    .find_map(|(_, o)| o.as_ref().err())
-                    .cloned();
-                let silence = silence.filter(RequestError::is_silence);
-                if self.subscribed(outcomes)
-                    && let Some(error) = silence
-                {
-                    return Err(error);
-                }
-            }
-            Done::Written(written) => {
-                let point = self.points.get_mut(written.at);
-                if let (Some(point), Some(octets)) = (point, &written.read) {
-                    let reading = point.take(Ok(octets), None);
-                    self.emit(vec![reading]).await;
-                }
-                // Whoever asked may have gone.
-                let _gone = written.reply.send(written.result);
-                if written.silent {
-                    // The next round tells whether it is the device.
-                    self.points.restart(Instant::now());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn answered(&mut self) {
-        let instance = self.peer.as_ref().map(Peer::instance);
-        self.report
-            .finding(instance.and_then(|i| self.directory.duplicate(i)));
-        self.report.heard(self.shared.clock.now());
-        self.stand();
-    }
-
-    /// Takes a write.
-    fn order(&mut self, write: AdapterCommand, peer: &Peer, work: &Work) {
-        let at = self.points.slot(write.slot);
-        let Some((at, point)) = at.and_then(|at| Some((at, self.points.get(at)?))) else {
-            let text = format!("{} is no point of this device", write.command.path);
-            let _gone = write.reply.send(WriteResult::Refused(text));
-            return;
-        };
-        if write.command.expires_at <= self.shared.clock.now() || write.reply.is_closed() {
-            return answer(
-                write,
-                "it expired before it could begin; nothing was written",
-            );
-        }
-        let target = Target {
-            at,
-            point: &point.point,
-            reference: point.reference,
-            last: point.last.as_ref(),
-            settle: self.config.settle,
-        };
-        if let Some(order) = Order::new(write, &target) {
-            let peer = peer.clone();
-            work.push(Box::pin(async move {
-                Done::Written(order.carry_out(peer).await)
-            }));
-        }
     }
 }
 

@@ -506,3 +506,44 @@ async fn a_foreign_device_finds_what_is_behind_the_bbmd() {
     assert!(lane(&running), "{:?}", running.health.lanes());
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_trend_log_becomes_history_once() {
+    let net = Net::new();
+    let test = "a_trend_log_becomes_history_once";
+    let Some(_bp3) = net.bacpypes3(test, &[], &[(11, 1101)]) else {
+        return;
+    };
+    let config = net.lane("")
+        + &device("bp3", "instance = 1101\ntrend_logs = true")
+        + "[[device.point]]\nkey = \"supply\"\nobject = \"ai:1\"\n";
+    let mut running = Running::start(&riser_bacnet::KIND, &config);
+    let mut before = Vec::new();
+    for _ in 0..2 {
+        let slot = |r: &Running| r.registry.slot("bp3/supply");
+        running
+            .wait_until("the records of the log", |r| {
+                slot(r).is_some_and(|s| r.past.samples(s).len() >= 96)
+            })
+            .await;
+        running.pump_for(Duration::from_secs(1)).await;
+        let samples = running.past.samples(slot(&running).unwrap());
+        // The peer logs a quarter of an hour apart, its sine in steps of a seventh.
+        assert_eq!(samples.len(), 96);
+        for (nth, pair) in samples.windows(2).enumerate() {
+            assert_eq!(pair[1].at.0 - pair[0].at.0, 900_000, "record {nth}");
+        }
+        let Some(Value::Float(third)) = samples[3].value else {
+            panic!("{:?}", samples[3]);
+        };
+        assert!(
+            (third - (20.0 + (3.0_f64 / 7.0).sin())).abs() < 1e-5,
+            "{third}"
+        );
+        assert!(before.is_empty() || before == samples);
+        before = samples;
+        running.stop().await;
+        running = Running::start_after(&riser_bacnet::KIND, &config, &running);
+    }
+    running.stop().await;
+}

@@ -47,6 +47,8 @@ pub struct DeviceConfig {
     pub probe_interval: Duration,
     /// How long a written value may take to show.
     pub settle: Duration,
+    /// Whether the device's own trend logs are filled in as history.
+    pub trend_logs: bool,
     /// Points that are named.
     pub points: Vec<PointConfig>,
 }
@@ -87,6 +89,8 @@ struct DeviceTable {
     outstanding: Option<usize>,
     probe_interval_ms: Option<u64>,
     settle_ms: Option<u64>,
+    #[serde(default)]
+    trend_logs: bool,
     #[serde(default)]
     point: Vec<toml::Table>,
 }
@@ -130,6 +134,7 @@ pub(super) fn build(at: &str, table: &toml::Table) -> Result<(Key, DeviceConfig)
             (50, 3_600_000),
         )?,
         settle: millis(at, "settle_ms", raw.settle_ms, 1000, (0, 60_000))?,
+        trend_logs: raw.trend_logs,
         points: Vec::new(),
     };
     let mut keys = HashSet::new();

@@ -105,20 +105,27 @@ impl Points {
         self.by_object.get(&object).map_or(&[], Vec::as_slice)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &LivePoint> {
+        self.all.iter()
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut LivePoint> {
         self.all.iter_mut()
     }
 
-    /// When the next point is due, to be read or subscribed to.
-    pub(crate) fn next(&self) -> Option<Instant> {
-        self.all
-            .iter()
-            .map(|p| match p.mode {
-                Mode::Wanted => p.due.min(Instant::now()),
-                Mode::Subscribed { renew } | Mode::Fallback { again: renew } => p.due.min(renew),
-                Mode::Poll | Mode::Subscribing => p.due,
-            })
-            .min()
+    /// When the next point is to be read.
+    pub(crate) fn next_read(&self) -> Option<Instant> {
+        self.all.iter().map(|p| p.due).min()
+    }
+
+    /// When the next subscription is to be made or renewed.
+    pub(crate) fn next_subscription(&self) -> Option<Instant> {
+        let renewals = self.all.iter().filter_map(|p| match p.mode {
+            Mode::Wanted => Some(Instant::now()),
+            Mode::Subscribed { renew } | Mode::Fallback { again: renew } => Some(renew),
+            Mode::Poll | Mode::Subscribing => None,
+        });
+        renewals.min()
     }
 
     /// Everything is due at once: the device has just been found.
