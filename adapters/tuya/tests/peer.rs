@@ -1,9 +1,15 @@
 //! Against pretend devices whose frames, ciphers and signatures are tinytuya's: every version, every
 //! way of misbehaving, told apart in the right words.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what several tests share fails a test as they do themselves"
+)]
 
 mod foreign;
 
 use foreign::{ID, KEY, TuyaPeer, config, free_datagram_port, said};
+use futures_util::future::join_all;
 use riser_adapter::{BuildContext, DiscoverRequest, WriteResult};
 use riser_adapter_testkit::{Running, programs};
 use riser_model::{DeviceState, Quality, Reason, Value};
@@ -33,43 +39,47 @@ async fn works(running: &mut Running, peer: &TuyaPeer) {
     running.wait_value("plug/power", &Value::Float(120.0)).await;
 }
 
+async fn announced(version: &str) {
+    let listen = free_datagram_port();
+    let to = format!("127.0.0.1:{listen}");
+    let fault = if version == "3.2" { "device22" } else { "" };
+    let arguments = ["--beacon", &to, "--fault", fault];
+    let Some(peer) = TuyaPeer::start("announced version", version, &arguments) else {
+        return;
+    };
+    let mut running = Running::start(&KIND, &peer.config(Some(listen), ""));
+    works(&mut running, &peer).await;
+    assert_eq!(peer.accepted(), 1, "{version}");
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn the_version_a_device_announces_is_spoken_at_once() {
-    for version in VERSIONS {
-        let listen = free_datagram_port();
-        let to = format!("127.0.0.1:{listen}");
-        let fault = if version == "3.2" { "device22" } else { "" };
-        let arguments = ["--beacon", &to, "--fault", fault];
-        let Some(peer) = TuyaPeer::start("announced version", version, &arguments) else {
-            return;
-        };
-        let mut running = Running::start(&KIND, &peer.config(Some(listen), ""));
-        works(&mut running, &peer).await;
-        assert_eq!(peer.accepted(), 1, "{version}");
-        running.stop().await;
-    }
+    join_all(VERSIONS.map(announced)).await;
+}
+
+async fn guessed(version: &str) {
+    let Some(peer) = TuyaPeer::start("guessed version", version, &[]) else {
+        return;
+    };
+    let text = peer
+        .config(None, "")
+        .replace("beacon_wait_ms = 3000", "beacon_wait_ms = 50");
+    let mut running = Running::start(&KIND, &text);
+    works(&mut running, &peer).await;
+    let tries = peer.accepted();
+    assert!(tries <= 2, "{version} took {tries} tries");
+    running.stop().await;
+    peer.tell(&json!({"dps": {"19": 953, "1": false}}));
+    let mut running = Running::start_after(&KIND, &text, &running);
+    works(&mut running, &peer).await;
+    assert_eq!(peer.accepted(), tries + 1, "{version} was guessed at again");
+    running.stop().await;
 }
 
 #[tokio::test]
 async fn without_announcements_two_tries_find_the_version_and_it_is_remembered() {
-    for version in ["3.1", "3.3", "3.4", "3.5"] {
-        let Some(peer) = TuyaPeer::start("guessed version", version, &[]) else {
-            return;
-        };
-        let text = peer
-            .config(None, "")
-            .replace("beacon_wait_ms = 3000", "beacon_wait_ms = 50");
-        let mut running = Running::start(&KIND, &text);
-        works(&mut running, &peer).await;
-        let tries = peer.accepted();
-        assert!(tries <= 2, "{version} took {tries} tries");
-        running.stop().await;
-        peer.tell(&json!({"dps": {"19": 953, "1": false}}));
-        let mut running = Running::start_after(&KIND, &text, &running);
-        works(&mut running, &peer).await;
-        assert_eq!(peer.accepted(), tries + 1, "{version} was guessed at again");
-        running.stop().await;
-    }
+    join_all(["3.1", "3.3", "3.4", "3.5"].map(guessed)).await;
 }
 
 /// Waits until the device's health says something.
@@ -77,25 +87,29 @@ async fn wait_said(running: &mut Running, words: &str) {
     running.wait_until(words, |r| said(r).contains(words)).await;
 }
 
+async fn wrong_key((version, fault): (&str, &str)) {
+    let listen = free_datagram_port();
+    let to = format!("127.0.0.1:{listen}");
+    let arguments = ["--beacon", &to, "--fault", fault];
+    let Some(peer) = TuyaPeer::start("wrong key", version, &arguments) else {
+        return;
+    };
+    let text = peer.config(Some(listen), "local_key = \"fedcba9876543210\"");
+    let mut running = Running::start(&KIND, &text);
+    wait_said(&mut running, "wrong key").await;
+    assert_eq!(running.good_count("plug/power"), 0, "{version} {fault}");
+    let down = Quality::bad(Reason::DeviceDown);
+    running.wait_quality("plug/power", down).await;
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn a_wrong_key_is_called_one_whatever_the_device_does_about_it() {
-    for version in ["3.3", "3.4", "3.5"] {
-        for fault in ["", "closes", "complains"] {
-            let listen = free_datagram_port();
-            let to = format!("127.0.0.1:{listen}");
-            let arguments = ["--beacon", &to, "--fault", fault];
-            let Some(peer) = TuyaPeer::start("wrong key", version, &arguments) else {
-                return;
-            };
-            let text = peer.config(Some(listen), "local_key = \"fedcba9876543210\"");
-            let mut running = Running::start(&KIND, &text);
-            wait_said(&mut running, "wrong key").await;
-            assert_eq!(running.good_count("plug/power"), 0, "{version} {fault}");
-            let down = Quality::bad(Reason::DeviceDown);
-            running.wait_quality("plug/power", down).await;
-            running.stop().await;
-        }
-    }
+    let faults = ["", "closes", "complains"];
+    let all = ["3.3", "3.4", "3.5"]
+        .into_iter()
+        .flat_map(|v| faults.map(|f| (v, f)));
+    join_all(all.map(wrong_key)).await;
 }
 
 #[tokio::test]
@@ -111,46 +125,48 @@ async fn a_wrong_key_of_3_1_shows_at_the_first_signed_report() {
     running.stop().await;
 }
 
+async fn rekeyed(version: &str) {
+    let listen = free_datagram_port();
+    let to = format!("127.0.0.1:{listen}");
+    let Some(peer) = TuyaPeer::start("key rotation", version, &["--beacon", &to]) else {
+        return;
+    };
+    let mut running = Running::start(&KIND, &peer.config(Some(listen), ""));
+    works(&mut running, &peer).await;
+    let new = "new>key'with$16!";
+    peer.tell(&json!({"key": new}));
+    wait_said(&mut running, "key changed").await;
+    let update = |key: &str| {
+        let mut parameters = toml::Table::new();
+        parameters.insert("device".to_owned(), "plug".into());
+        parameters.insert("local_key".to_owned(), key.into());
+        running
+            .operate
+            .as_ref()
+            .map(|o| o.operate("update_key", parameters))
+    };
+    let refused = update("abcdefghijklmnop").unwrap().await.unwrap_err();
+    assert!(
+        refused.to_string().contains("the key before stays in use"),
+        "{refused}"
+    );
+    let answer = update(new).unwrap().await.unwrap();
+    assert!(
+        answer["result"].as_str().unwrap().contains(version),
+        "{answer}"
+    );
+    assert!(
+        answer["kept"].as_str().unwrap().contains("configuration"),
+        "{answer}"
+    );
+    peer.tell(&json!({"dps": {"19": 953}}));
+    works(&mut running, &peer).await;
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn a_key_that_changes_is_exchanged_in_place() {
-    for version in ["3.3", "3.4", "3.5"] {
-        let listen = free_datagram_port();
-        let to = format!("127.0.0.1:{listen}");
-        let Some(peer) = TuyaPeer::start("key rotation", version, &["--beacon", &to]) else {
-            return;
-        };
-        let mut running = Running::start(&KIND, &peer.config(Some(listen), ""));
-        works(&mut running, &peer).await;
-        let new = "new>key'with$16!";
-        peer.tell(&json!({"key": new}));
-        wait_said(&mut running, "key changed").await;
-        let update = |key: &str| {
-            let mut parameters = toml::Table::new();
-            parameters.insert("device".to_owned(), "plug".into());
-            parameters.insert("local_key".to_owned(), key.into());
-            running
-                .operate
-                .as_ref()
-                .map(|o| o.operate("update_key", parameters))
-        };
-        let refused = update("abcdefghijklmnop").unwrap().await.unwrap_err();
-        assert!(
-            refused.to_string().contains("the key before stays in use"),
-            "{refused}"
-        );
-        let answer = update(new).unwrap().await.unwrap();
-        assert!(
-            answer["result"].as_str().unwrap().contains(version),
-            "{answer}"
-        );
-        assert!(
-            answer["kept"].as_str().unwrap().contains("configuration"),
-            "{answer}"
-        );
-        peer.tell(&json!({"dps": {"19": 953}}));
-        works(&mut running, &peer).await;
-        running.stop().await;
-    }
+    join_all(["3.3", "3.4", "3.5"].map(rekeyed)).await;
 }
 
 #[tokio::test]
@@ -217,34 +233,40 @@ async fn a_busy_device_is_called_busy_and_found_when_it_is_free() {
     running.stop().await;
 }
 
+async fn misled((written, spoken): (&str, &str)) {
+    let listen = free_datagram_port();
+    let to = format!("127.0.0.1:{listen}");
+    let Some(peer) = TuyaPeer::start("wrong version", spoken, &["--beacon", &to]) else {
+        return;
+    };
+    let more = format!("version = \"{written}\"");
+    let mut running = Running::start(&KIND, &peer.config(Some(listen), &more));
+    works(&mut running, &peer).await;
+    let words = said(&running);
+    assert!(
+        words.contains("wrong version") && words.contains(&format!("speaks {spoken}")),
+        "{words}"
+    );
+    assert!(
+        peer.accepted() <= 2 + u64::from(written == "3.3"),
+        "{written}: {}",
+        peer.accepted()
+    );
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn a_wrong_version_is_told_and_the_right_one_spoken_in_the_second_try() {
-    for (written, spoken) in [
-        ("3.3", "3.4"),
-        ("3.4", "3.3"),
-        ("3.3", "3.5"),
-        ("3.5", "3.1"),
-    ] {
-        let listen = free_datagram_port();
-        let to = format!("127.0.0.1:{listen}");
-        let Some(peer) = TuyaPeer::start("wrong version", spoken, &["--beacon", &to]) else {
-            return;
-        };
-        let more = format!("version = \"{written}\"");
-        let mut running = Running::start(&KIND, &peer.config(Some(listen), &more));
-        works(&mut running, &peer).await;
-        let words = said(&running);
-        assert!(
-            words.contains("wrong version") && words.contains(&format!("speaks {spoken}")),
-            "{words}"
-        );
-        assert!(
-            peer.accepted() <= 2 + u64::from(written == "3.3"),
-            "{written}: {}",
-            peer.accepted()
-        );
-        running.stop().await;
-    }
+    join_all(
+        [
+            ("3.3", "3.4"),
+            ("3.4", "3.3"),
+            ("3.3", "3.5"),
+            ("3.5", "3.1"),
+        ]
+        .map(misled),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -272,28 +294,30 @@ async fn nobody_there_no_answer_and_not_seen_are_three_things() {
     running.stop().await;
 }
 
+async fn refuses_frames(version: &str) {
+    let Some(peer) = TuyaPeer::start("bad check", version, &[]) else {
+        return;
+    };
+    let more = format!("version = \"{version}\"");
+    let mut running = Running::start(&KIND, &peer.config(None, &more));
+    running.wait_value("plug/power", &Value::Float(95.3)).await;
+    peer.tell(&json!({"fault": "badcheck"}));
+    peer.tell(&json!({"dps": {"19": 6666}}));
+    wait_said(&mut running, "bad check").await;
+    running.pump();
+    let wrong = running
+        .log
+        .iter()
+        .any(|o| o.value == Some(Value::Float(666.6)));
+    assert!(!wrong, "{version}: a value from a refused frame");
+    peer.tell(&json!({"fault": ""}));
+    running.wait_value("plug/power", &Value::Float(666.6)).await;
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn a_frame_with_a_wrong_check_is_refused() {
-    for version in ["3.3", "3.4", "3.5"] {
-        let Some(peer) = TuyaPeer::start("bad check", version, &[]) else {
-            return;
-        };
-        let more = format!("version = \"{version}\"");
-        let mut running = Running::start(&KIND, &peer.config(None, &more));
-        running.wait_value("plug/power", &Value::Float(95.3)).await;
-        peer.tell(&json!({"fault": "badcheck"}));
-        peer.tell(&json!({"dps": {"19": 6666}}));
-        wait_said(&mut running, "bad check").await;
-        running.pump();
-        let wrong = running
-            .log
-            .iter()
-            .any(|o| o.value == Some(Value::Float(666.6)));
-        assert!(!wrong, "{version}: a value from a refused frame");
-        peer.tell(&json!({"fault": ""}));
-        running.wait_value("plug/power", &Value::Float(666.6)).await;
-        running.stop().await;
-    }
+    join_all(["3.3", "3.4", "3.5"].map(refuses_frames)).await;
 }
 
 /// Every oddity in one version; the peer is told to change its manners in between.
@@ -340,36 +364,38 @@ async fn odd_manners_do_no_harm_in_3_4_and_3_5() {
     tokio::join!(odd_manners("3.4"), odd_manners("3.5"));
 }
 
+async fn stubborn(version: &str) {
+    let Some(peer) = TuyaPeer::start("stubborn", version, &["--fault", "stubborn"]) else {
+        return;
+    };
+    let more = format!("version = \"{version}\"");
+    let mut running = Running::start(&KIND, &peer.config(None, &more));
+    running
+        .wait_value("plug/voltage", &Value::Float(231.1))
+        .await;
+    match running.write("plug/voltage", Value::Float(100.0)).await {
+        WriteResult::NotEffective { read_back, detail } => {
+            assert_eq!(read_back, Some(Value::Float(231.1)));
+            assert!(detail.contains("acknowledged"), "{detail}");
+        }
+        other => panic!("{other:?}"),
+    }
+    peer.tell(&json!({"fault": "refuse"}));
+    match running.write("plug/voltage", Value::Float(100.0)).await {
+        WriteResult::Refused(why) => assert!(why.contains("dp not allowed"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    peer.tell(&json!({"fault": "mute"}));
+    match running.write("plug/voltage", Value::Float(100.0)).await {
+        WriteResult::Failed(why) => assert!(why.contains("did not acknowledge"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn a_device_that_keeps_its_own_value_or_says_no_is_believed() {
-    for version in ["3.3", "3.5"] {
-        let Some(peer) = TuyaPeer::start("stubborn", version, &["--fault", "stubborn"]) else {
-            return;
-        };
-        let more = format!("version = \"{version}\"");
-        let mut running = Running::start(&KIND, &peer.config(None, &more));
-        running
-            .wait_value("plug/voltage", &Value::Float(231.1))
-            .await;
-        match running.write("plug/voltage", Value::Float(100.0)).await {
-            WriteResult::NotEffective { read_back, detail } => {
-                assert_eq!(read_back, Some(Value::Float(231.1)));
-                assert!(detail.contains("acknowledged"), "{detail}");
-            }
-            other => panic!("{other:?}"),
-        }
-        peer.tell(&json!({"fault": "refuse"}));
-        match running.write("plug/voltage", Value::Float(100.0)).await {
-            WriteResult::Refused(why) => assert!(why.contains("dp not allowed"), "{why}"),
-            other => panic!("{other:?}"),
-        }
-        peer.tell(&json!({"fault": "mute"}));
-        match running.write("plug/voltage", Value::Float(100.0)).await {
-            WriteResult::Failed(why) => assert!(why.contains("did not acknowledge"), "{why}"),
-            other => panic!("{other:?}"),
-        }
-        running.stop().await;
-    }
+    join_all(["3.3", "3.5"].map(stubborn)).await;
 }
 
 /// Two devices behind the plug, which so becomes a gateway.
@@ -396,57 +422,59 @@ type = "enum"
 values = ["closed", "open"]
 "#;
 
-#[tokio::test]
-async fn devices_behind_a_gateway_are_read_written_and_lost_one_by_one() {
+async fn gateway(version: &str) {
     let nodes =
         r#"{"a4c1380001": {"1": false}, "a4c1380002": {"101": "open"}, "a4c1380003": {"5": 7}}"#;
-    for version in ["3.3", "3.4", "3.5"] {
-        let Some(peer) = TuyaPeer::start("gateway", version, &["--nodes", nodes]) else {
-            return;
-        };
-        let more = format!("version = \"{version}\"");
-        let text = peer.config(None, &more) + BEHIND;
-        let mut running = Running::start(&KIND, &text);
-        running.wait_value("valve/open", &Value::Bool(false)).await;
-        running.wait_value("door/contact", &Value::Int(1)).await;
-        let result = running.write("valve/open", Value::Bool(true)).await;
-        assert_eq!(result, WriteResult::Applied(Some(Value::Bool(true))));
-        peer.tell(&json!({"node": "a4c1380002", "dps": {"101": "closed"}}));
-        running.wait_value("door/contact", &Value::Int(0)).await;
-        assert_eq!(peer.accepted(), 1, "one connection for all");
+    let Some(peer) = TuyaPeer::start("gateway", version, &["--nodes", nodes]) else {
+        return;
+    };
+    let more = format!("version = \"{version}\"");
+    let text = peer.config(None, &more) + BEHIND;
+    let mut running = Running::start(&KIND, &text);
+    running.wait_value("valve/open", &Value::Bool(false)).await;
+    running.wait_value("door/contact", &Value::Int(1)).await;
+    let result = running.write("valve/open", Value::Bool(true)).await;
+    assert_eq!(result, WriteResult::Applied(Some(Value::Bool(true))));
+    peer.tell(&json!({"node": "a4c1380002", "dps": {"101": "closed"}}));
+    running.wait_value("door/contact", &Value::Int(0)).await;
+    assert_eq!(peer.accepted(), 1, "one connection for all");
 
-        let browse = running.browse.clone().unwrap();
-        let nodes = browse.browse("plug".to_owned()).await.unwrap();
-        assert!(
-            nodes.iter().any(|n| n.name.contains("a4c1380003")),
-            "{nodes:?}"
-        );
-        let known = nodes
-            .iter()
-            .any(|n| n.path == "plug/19" && n.remark.is_none());
-        assert!(
-            known
-                && nodes
-                    .iter()
-                    .any(|n| n.path == "plug/18" && n.remark.is_some()),
-            "{nodes:?}"
-        );
-        running.stop().await;
+    let browse = running.browse.clone().unwrap();
+    let nodes = browse.browse("plug".to_owned()).await.unwrap();
+    assert!(
+        nodes.iter().any(|n| n.name.contains("a4c1380003")),
+        "{nodes:?}"
+    );
+    let known = nodes
+        .iter()
+        .any(|n| n.path == "plug/19" && n.remark.is_none());
+    assert!(
+        known
+            && nodes
+                .iter()
+                .any(|n| n.path == "plug/18" && n.remark.is_some()),
+        "{nodes:?}"
+    );
+    running.stop().await;
 
-        peer.tell(&json!({"offline": ["a4c1380001"]}));
-        let mut running = Running::start(&KIND, &text);
-        running
-            .wait_quality("valve/open", Quality::bad(Reason::DeviceDown))
-            .await;
-        running.wait_value("door/contact", &Value::Int(0)).await;
-        let offline = |r: &Running| {
-            let devices = r.health.devices();
-            let valve = devices.iter().find(|d| d.device.as_str() == "valve");
-            valve.is_some_and(|d| d.state == DeviceState::Offline)
-        };
-        running.wait_until("the valve to be offline", offline).await;
-        running.stop().await;
-    }
+    peer.tell(&json!({"offline": ["a4c1380001"]}));
+    let mut running = Running::start(&KIND, &text);
+    running
+        .wait_quality("valve/open", Quality::bad(Reason::DeviceDown))
+        .await;
+    running.wait_value("door/contact", &Value::Int(0)).await;
+    let offline = |r: &Running| {
+        let devices = r.health.devices();
+        let valve = devices.iter().find(|d| d.device.as_str() == "valve");
+        valve.is_some_and(|d| d.state == DeviceState::Offline)
+    };
+    running.wait_until("the valve to be offline", offline).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn devices_behind_a_gateway_are_read_written_and_lost_one_by_one() {
+    join_all(["3.3", "3.4", "3.5"].map(gateway)).await;
 }
 
 #[tokio::test]
@@ -484,41 +512,41 @@ async fn a_device_that_moved_is_found_where_it_announces_itself() {
     running.stop().await;
 }
 
-#[tokio::test]
-async fn discovery_hears_every_version_and_says_what_is_missing() {
+async fn discovered(version: &str) {
     let listen = free_datagram_port();
     let to = format!("127.0.0.1:{listen}");
-    let mut peers = Vec::new();
-    for version in ["3.1", "3.3", "3.4", "3.5"] {
-        let Some(peer) = TuyaPeer::start("discovery", version, &["--beacon", &to]) else {
-            return;
-        };
-        peers.push(peer);
-        let keys =
-            json!([{"id": ID, "key": KEY, "name": "Heizung Bad", "version": "3.9"}]).to_string();
-        let options = format!(
-            "seconds = 2\naddress = \"127.0.0.1\"\nports = [{listen}]\nask = []\nkeys = '''{keys}'''"
-        );
-        let found = search(&options).await;
-        peers.clear();
-        let [find] = &found[..] else {
-            panic!("{found:?}")
-        };
-        assert!(
-            find.identity
-                .contains(&("version".to_owned(), version.to_owned())),
-            "{find:?}"
-        );
-        assert!(find.remark.contains("no profile"), "{}", find.remark);
-        let device = riser_adapter::search::devices(&find.config).next().unwrap();
-        assert_eq!(device["key"].as_str(), Some("heizung-bad"));
-        assert_eq!(device["local_key"].as_str(), Some(KEY));
-        let text = toml::to_string(&find.config).unwrap();
-        assert!(
-            riser_adapter_testkit::harness::build(&KIND, &text).is_ok(),
-            "{text}"
-        );
-    }
+    let Some(_peer) = TuyaPeer::start("discovery", version, &["--beacon", &to]) else {
+        return;
+    };
+    let keys = json!([{"id": ID, "key": KEY, "name": "Heizung Bad", "version": "3.2"}]).to_string();
+    let options = format!(
+        "seconds = 3\naddress = \"127.0.0.1\"\nports = [{listen}]\nask = []\nkeys = '''{keys}'''"
+    );
+    let found = search(&options).await;
+    let [find] = &found[..] else {
+        panic!("{found:?}")
+    };
+    let announced = ("version".to_owned(), version.to_owned());
+    assert!(find.identity.contains(&announced), "{find:?}");
+    assert!(find.remark.contains("no profile"), "{}", find.remark);
+    assert!(
+        find.remark.contains("the device is right"),
+        "{}",
+        find.remark
+    );
+    let device = riser_adapter::search::devices(&find.config).next().unwrap();
+    assert_eq!(device["key"].as_str(), Some("heizung-bad"));
+    assert_eq!(device["local_key"].as_str(), Some(KEY));
+    let text = toml::to_string(&find.config).unwrap();
+    assert!(
+        riser_adapter_testkit::harness::build(&KIND, &text).is_ok(),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn discovery_hears_every_version_and_says_what_is_missing() {
+    join_all(["3.1", "3.3", "3.4", "3.5"].map(discovered)).await;
 }
 
 async fn search(options: &str) -> Vec<riser_adapter::Found> {
