@@ -174,3 +174,50 @@ fn a_complaint_in_the_clear_is_told_from_cipher_text() {
         Err(OpenError::Key)
     );
 }
+
+#[test]
+#[ignore = "a million frames take some seconds; run with the long set"]
+fn a_million_mutated_frames_do_no_harm() {
+    let mut chance = 0x2545_F491_4F6C_DD1D_u64;
+    let mut next = move || {
+        // Xorshift: repeatable.
+        chance ^= chance << 13;
+        chance ^= chance >> 7;
+        chance ^= chance << 17;
+        usize::try_from(chance >> 33).expect("31 bits fit")
+    };
+    let text = br#"{"protocol":4,"t":1,"data":{"cid":"n","dps":{"1":true,"20":2311}}}"#;
+    let mut taken = 0;
+    for n in 0..1_000_000_usize {
+        let version = Version::ALL[n % Version::ALL.len()];
+        let mut plain = text.to_vec();
+        let mut body = wrap(&plain, command::STATUS, version, &KEY);
+        // Every third is damaged before its check is made, so that the check lets it through.
+        if n % 3 == 0 {
+            let at = next() % plain.len();
+            plain[at] = u8::try_from(next() & 0xff).expect("an octet");
+            body = wrap(&plain, command::STATUS, version, &KEY);
+            if n % 2 == 0 {
+                body.truncate(next() % (body.len() + 1));
+            }
+        }
+        let mut raw = framed(version, command::STATUS, body, &KEY);
+        if n % 3 != 0 {
+            for _ in 0..=next() % 4 {
+                let at = next() % raw.len();
+                raw[at] ^= u8::try_from(next() & 0xff).expect("an octet");
+            }
+        }
+        if let Peel::Frame(length) = peel(&raw)
+            && let Ok(opened) = open_message(&raw[..length], version, &KEY)
+        {
+            let message = Message::new(&opened);
+            taken += usize::from(matches!(message.content, Content::Report(_)));
+        }
+        let _none = beacon::read(&raw);
+    }
+    assert!(
+        taken > 10_000,
+        "only {taken} damaged frames came through to be understood"
+    );
+}
