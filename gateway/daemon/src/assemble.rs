@@ -13,6 +13,8 @@ const KINDS: &[&Kind] = &[
     &riser_bacnet::KIND,
     #[cfg(feature = "homeassistant")]
     &riser_homeassistant::KIND,
+    #[cfg(feature = "zigbee")]
+    &riser_zigbee::KIND,
 ];
 
 /// Every protocol, as the local pages offer them.
