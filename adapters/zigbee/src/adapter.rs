@@ -8,8 +8,7 @@ use crate::network::At;
 use crate::operate::{Remote, Wanted};
 use futures_util::future::BoxFuture;
 use riser_adapter::{
-    Adapter, AdapterCommand, AdapterContext, AdapterError, ErrorClass, PointRegistry,
-    RegistryError,
+    Adapter, AdapterCommand, AdapterContext, AdapterError, ErrorClass, PointRegistry, RegistryError,
 };
 use riser_model::{Key, Point};
 use std::sync::Arc;
@@ -43,7 +42,10 @@ impl Adapter for Zigbee {
         let open = broker.login.is_some() && broker.tls.is_none();
         let own = matches!(broker.host.as_str(), "localhost" | "127.0.0.1" | "::1");
         let text = "the broker's password goes over the network in the clear; give the broker a certificate and name its ca";
-        (open && !own).then(|| text.to_owned()).into_iter().collect()
+        (open && !own)
+            .then(|| text.to_owned())
+            .into_iter()
+            .collect()
     }
 }
 
@@ -137,10 +139,12 @@ impl Running {
         }
         let subscribe = std::mem::take(&mut effects.subscribe);
         if !subscribe.is_empty() && !self.connection.subscribe(&subscribe) {
-            self.connection.renew("the MQTT client takes no subscriptions: connecting anew");
+            self.connection
+                .renew("the MQTT client takes no subscriptions: connecting anew");
         }
         self.connection.flush(&mut self.hub.outbox);
-        self.hub.report(&self.context.health, self.connection.connects, at);
+        self.hub
+            .report(&self.context.health, self.connection.connects, at);
         for batch in std::mem::take(&mut self.hub.network.effects.batches) {
             if !self.context.samples.send(batch).await {
                 return Ok(false);
@@ -158,7 +162,9 @@ impl Running {
             Ok(slots) => self.hub.network.declared(&points, &slots, at),
             Err(RegistryError::Duplicate { .. }) => {
                 for part in points.chunk_by(|a, b| a.0 == b.0) {
-                    let Some((id, ..)) = part.first() else { continue };
+                    let Some((id, ..)) = part.first() else {
+                        continue;
+                    };
                     match self.ask_registry(part.iter().map(|(_, _, p)| p)).await {
                         Ok(slots) => self.hub.network.declared(part, &slots, at),
                         Err(error @ RegistryError::Duplicate { .. }) => {

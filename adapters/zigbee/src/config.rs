@@ -170,7 +170,12 @@ fn broker(root: &RootTable, folder: &Path) -> Result<BrokerConfig, ConfigError> 
         key: root.private_key.as_deref(),
     };
     let tls = tls::load(&files, folder)?;
-    let wait = within("reconnect_max_ms", root.reconnect_max_ms.unwrap_or(15_000), 100, 600_000)?;
+    let wait = within(
+        "reconnect_max_ms",
+        root.reconnect_max_ms.unwrap_or(15_000),
+        100,
+        600_000,
+    )?;
     Ok(BrokerConfig {
         host: root.host.clone(),
         port: root.port.unwrap_or(if tls.is_some() { 8883 } else { 1883 }),
@@ -186,7 +191,9 @@ fn check_base(text: &str) -> Result<String, ConfigError> {
     let base = text.trim_matches('/');
     let bad = base.is_empty()
         || base.len() > BASE_MAX
-        || base.chars().any(|c| c.is_control() || matches!(c, '+' | '#'));
+        || base
+            .chars()
+            .any(|c| c.is_control() || matches!(c, '+' | '#'));
     if bad {
         let text = format!(
             "'{text}' is no base topic; write it as in zigbee2mqtt's mqtt.base_topic, without + and #"
@@ -205,16 +212,58 @@ fn timing(root: &RootTable) -> Result<Timing, ConfigError> {
     };
     let (day, minute) = (86_400_000, 60_000);
     Ok(Timing {
-        check: time("check_interval_ms", root.check_interval_ms, 30_000, 50, 10 * minute)?,
-        answer: time("answer_timeout_ms", root.answer_timeout_ms, 10_000, 50, minute)?,
+        check: time(
+            "check_interval_ms",
+            root.check_interval_ms,
+            30_000,
+            50,
+            10 * minute,
+        )?,
+        answer: time(
+            "answer_timeout_ms",
+            root.answer_timeout_ms,
+            10_000,
+            50,
+            minute,
+        )?,
         grace: time("grace_ms", root.grace_ms, 30_000, 0, 60 * minute)?,
-        offline_delay: time("offline_delay_ms", root.offline_delay_ms, 20_000, 0, 60 * minute)?,
+        offline_delay: time(
+            "offline_delay_ms",
+            root.offline_delay_ms,
+            20_000,
+            0,
+            60 * minute,
+        )?,
         startup: time("startup_ms", root.startup_ms, 60_000, 0, 60 * minute)?,
         settle: time("settle_ms", root.settle_ms, 12_000, 50, SETTLE_MAX_MS)?,
-        battery_settle: time("battery_settle_ms", root.battery_settle_ms, 25_000, 50, SETTLE_MAX_MS)?,
-        stale_ms: ms("stale_after_ms", root.stale_after_ms, 65 * minute, 1000, 30 * day)?,
-        battery_stale_ms: ms("battery_stale_after_ms", root.battery_stale_after_ms, 25 * 60 * minute, 1000, 40 * day)?,
-        refresh: time("refresh_interval_ms", root.refresh_interval_ms, 30 * minute, 1000, day)?,
+        battery_settle: time(
+            "battery_settle_ms",
+            root.battery_settle_ms,
+            25_000,
+            50,
+            SETTLE_MAX_MS,
+        )?,
+        stale_ms: ms(
+            "stale_after_ms",
+            root.stale_after_ms,
+            65 * minute,
+            1000,
+            30 * day,
+        )?,
+        battery_stale_ms: ms(
+            "battery_stale_after_ms",
+            root.battery_stale_after_ms,
+            25 * 60 * minute,
+            1000,
+            40 * day,
+        )?,
+        refresh: time(
+            "refresh_interval_ms",
+            root.refresh_interval_ms,
+            30 * minute,
+            1000,
+            day,
+        )?,
         read_pause: time("read_pause_ms", root.read_pause_ms, 500, 0, minute)?,
     })
 }

@@ -65,8 +65,9 @@ impl Hub {
         self.check(at);
         self.end_late(at);
         self.network.refresh(at);
-        for id in std::mem::take(&mut self.network.effects.reads) {
-            self.poll.read(id, at.steady);
+        for (id, always) in std::mem::take(&mut self.network.effects.reads) {
+            let since = if always { i64::MAX } else { at.steady };
+            self.poll.read(id, since);
         }
         if self.network.bridge.is_up() {
             self.read_next(at);
@@ -79,7 +80,9 @@ impl Hub {
         let due = self.network.bridge.is_linked() && self.poll.check_due(at.steady, up);
         if due && !self.requests.checking() {
             let patience = millis(self.config.timing.answer);
-            if let Ok(number) = self.request("health_check", json!({}), Waiting::Check, (at, patience)) {
+            if let Ok(number) =
+                self.request("health_check", json!({}), Waiting::Check, (at, patience))
+            {
                 tracing::trace!(number, "asked whether zigbee2mqtt is there");
             }
         }
@@ -113,7 +116,7 @@ impl Hub {
     fn read_next(&mut self, at: At) {
         while let Some((id, since)) = self.poll.next_read(at.steady) {
             let entity = self.network.entities.get(&id);
-            let wanted = entity.is_some_and(|e| e.readable() && e.fresh.is_none_or(|f| f < since));
+            let wanted = entity.is_some_and(|e| e.readable() && e.fresh.is_none_or(|f| f <= since));
             if wanted {
                 self.send_read(id);
                 return;
@@ -199,7 +202,10 @@ impl Hub {
                         let before = entity.latency_ms.unwrap_or(took);
                         entity.latency_ms = Some(before * 0.8 + took * 0.2);
                     }
-                    let point = entity.points.iter_mut().find(|p| p.slot == Some(ended.slot));
+                    let point = entity
+                        .points
+                        .iter_mut()
+                        .find(|p| p.slot == Some(ended.slot));
                     if let Some(point) = point {
                         point.desired = Some(ended.value.clone());
                     }

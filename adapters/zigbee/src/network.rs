@@ -38,12 +38,16 @@ pub(crate) struct Effects {
     /// Topics not wanted any more.
     pub(crate) unsubscribe: Vec<String>,
     /// Devices to be read.
-    pub(crate) reads: Vec<EntityId>,
+    pub(crate) reads: Vec<Ask>,
     /// Devices that are gone.
     pub(crate) gone: Vec<Key>,
     /// New points wait for their slots.
     pub(crate) declare: bool,
 }
+
+/// A device to be read, and whether also when it has spoken meanwhile: what it says right after a
+/// return of power is what the bridge remembers.
+pub(crate) type Ask = (EntityId, bool);
 
 /// A point that waits for its slot: whose, which, what.
 pub(crate) type Undeclared = (EntityId, usize, Arc<Point>);
@@ -166,7 +170,7 @@ impl Network {
         {
             // It had no power and is back: what it does now may not be what it was told.
             entity.announced = Some(at.steady);
-            self.effects.reads.push(id);
+            self.effects.reads.push((id, true));
         }
         self.tell_happening(what, at);
     }
@@ -188,11 +192,11 @@ impl Network {
                 let batch = entity.changed(before, at);
                 self.effects.batches.extend(batch);
                 if now == Presence::Online && before == Presence::Offline {
-                    self.effects.reads.push(entity.id);
+                    self.effects.reads.push((entity.id, false));
                 }
             }
             if !supervised && entity.wants_refresh(at.steady, self.config.timing.refresh) {
-                self.effects.reads.push(entity.id);
+                self.effects.reads.push((entity.id, false));
             }
         }
         self.tell_own(at);
@@ -205,7 +209,7 @@ impl Network {
             entity.watch.bridge_started();
             entity.asked = Some(at.steady);
             if entity.readable() {
-                self.effects.reads.push(*id);
+                self.effects.reads.push((*id, false));
             }
         }
     }

@@ -93,15 +93,21 @@ impl Operate for Remote {
 fn unknown(name: &str) -> AdapterError {
     let known = list::ALL.iter().map(|entry| entry.name);
     let near = nearest(name, known).unwrap_or_default();
-    AdapterError::new(ErrorClass::Misconfigured, "do", name)
-        .advise(format!("there is no such operation; did you mean '{near}'?"))
+    AdapterError::new(ErrorClass::Misconfigured, "do", name).advise(format!(
+        "there is no such operation; did you mean '{near}'?"
+    ))
 }
 
 impl Browse for Remote {
     fn browse(&self, path: String) -> BoxFuture<'static, Result<Vec<BrowseNode>, AdapterError>> {
         let shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         let nodes = if path.is_empty() {
-            Some(shelves.iter().map(|(key, shelf)| folder(key, shelf)).collect())
+            Some(
+                shelves
+                    .iter()
+                    .map(|(key, shelf)| folder(key, shelf))
+                    .collect(),
+            )
         } else {
             shelves.get(&path).map(contents)
         };

@@ -45,10 +45,11 @@ impl Poll {
         self.check_at = now;
     }
 
-    /// A device is to be read; once is enough.
-    pub(crate) fn read(&mut self, id: EntityId, now: i64) {
-        if self.reads.iter().all(|(waiting, _)| *waiting != id) {
-            self.reads.push_back((id, now));
+    /// A device is to be read unless it speaks after `since`; once is enough.
+    pub(crate) fn read(&mut self, id: EntityId, since: i64) {
+        match self.reads.iter_mut().find(|(waiting, _)| *waiting == id) {
+            Some((_, before)) => *before = since.max(*before),
+            None => self.reads.push_back((id, since)),
         }
     }
 
@@ -76,7 +77,11 @@ impl Poll {
     pub(crate) fn idle(&self, now: i64) -> i64 {
         let check = self.check_at.saturating_sub(now);
         let read = self.read_at.saturating_sub(now);
-        let read = if self.reads.is_empty() { i64::MAX } else { read };
+        let read = if self.reads.is_empty() {
+            i64::MAX
+        } else {
+            read
+        };
         check.min(read).max(0)
     }
 }

@@ -88,7 +88,11 @@ impl Replay {
     pub fn pass(&mut self, ms: i64) {
         let end = self.now.steady.saturating_add(ms.max(0));
         while self.now.steady < end {
-            let step = self.hub.idle(self.now).clamp(5, 500).min(end - self.now.steady);
+            let step = self
+                .hub
+                .idle(self.now)
+                .clamp(5, 500)
+                .min(end - self.now.steady);
             self.now.steady += step;
             self.now.wall = Timestamp(self.now.wall.0 + step);
             self.settle();

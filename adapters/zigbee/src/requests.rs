@@ -62,7 +62,12 @@ impl Requests {
     }
 
     /// Notes a request; the number and its transaction. `None` when too many wait.
-    pub(crate) fn add(&mut self, waiting: Waiting, now: i64, patience: i64) -> Result<(u64, String), Waiting> {
+    pub(crate) fn add(
+        &mut self,
+        waiting: Waiting,
+        now: i64,
+        patience: i64,
+    ) -> Result<(u64, String), Waiting> {
         if self.pending.len() >= WAITING_MAX {
             return Err(waiting);
         }

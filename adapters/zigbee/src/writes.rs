@@ -104,7 +104,11 @@ impl Writes {
             return Some(Begun::Over(end(write, 0, WriteResult::Failed(text.into()))));
         }
         let readable = write.point.access != riser_model::Access::Write;
-        let settle = if readable { write.settle_ms } else { UNSEEN.min(write.settle_ms) };
+        let settle = if readable {
+            write.settle_ms
+        } else {
+            UNSEEN.min(write.settle_ms)
+        };
         let begun = Begun::Send {
             topic: write.topic.clone(),
             payload: write.payload.clone(),
@@ -121,11 +125,17 @@ impl Writes {
     }
 
     /// A state shows this value of a point.
-    pub(crate) fn reported(&mut self, slot: Slot, value: Option<&Value>, now: i64) -> Option<Ended> {
+    pub(crate) fn reported(
+        &mut self,
+        slot: Slot,
+        value: Option<&Value>,
+        now: i64,
+    ) -> Option<Ended> {
         let at = self.active.iter().position(|a| a.write.slot == slot)?;
         let active = self.active.get_mut(at)?;
         active.read_back = value.cloned();
-        let shows = |v: &Value| crate::mapping::encode::shows(&active.write.point, &active.write.value, v);
+        let shows =
+            |v: &Value| crate::mapping::encode::shows(&active.write.point, &active.write.value, v);
         if active.write.momentary || value.is_some_and(shows) {
             return Some(self.finish(at, now, WriteResult::Applied(value.cloned())));
         }
@@ -150,7 +160,10 @@ impl Writes {
 
     /// The bridge complained; whose write it was stands in its words.
     pub(crate) fn complained(&mut self, complaint: &str, now: i64) -> Option<Ended> {
-        if !complaint.contains("'set'") && !complaint.contains("No converter available") && !complaint.contains("Cannot publish") {
+        if !complaint.contains("'set'")
+            && !complaint.contains("No converter available")
+            && !complaint.contains("Cannot publish")
+        {
             return None;
         }
         let about = |a: &Active| complaint.contains(&format!("'{}'", a.write.name));
@@ -163,7 +176,9 @@ impl Writes {
     pub(crate) fn late(&mut self, now: i64) -> Vec<Ended> {
         let mut ended = Vec::new();
         while let Some(at) = self.active.iter().position(|a| now >= a.deadline) {
-            let Some(active) = self.active.get(at) else { break };
+            let Some(active) = self.active.get(at) else {
+                break;
+            };
             let seconds = (active.deadline - active.began).max(0) / 1000;
             let result = match (&active.read_back, active.write.point.access) {
                 (_, riser_model::Access::Write) => WriteResult::Applied(None),
@@ -228,8 +243,12 @@ impl Writes {
 
 /// The part of the bridge's complaint that says why; the rest repeats the command in its own terms.
 fn reason(complaint: &str) -> &str {
-    let last = complaint.rsplit_once("failed (").map(|(_, why)| why.trim_end_matches(['\'', ')']));
-    let plain = complaint.split_once("failed: ").map(|(_, why)| why.trim_matches('\''));
+    let last = complaint
+        .rsplit_once("failed (")
+        .map(|(_, why)| why.trim_end_matches(['\'', ')']));
+    let plain = complaint
+        .split_once("failed: ")
+        .map(|(_, why)| why.trim_matches('\''));
     last.or(plain).unwrap_or(complaint)
 }
 

@@ -28,7 +28,11 @@ const BEGIN: i64 = 1_767_225_600_000;
 #[test]
 fn every_case_ends_as_recorded() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut cases: Vec<_> = std::fs::read_dir(&folder).unwrap().flatten().map(|e| e.path()).collect();
+    let mut cases: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .flatten()
+        .map(|e| e.path())
+        .collect();
     cases.sort();
     let problems: Vec<String> = cases
         .iter()
@@ -39,9 +43,8 @@ fn every_case_ends_as_recorded() {
 }
 
 fn run(case: &Path) -> Result<(), String> {
-    let read = |name: &str| {
-        std::fs::read_to_string(case.join(name)).map_err(|e| format!("{name}: {e}"))
-    };
+    let read =
+        |name: &str| std::fs::read_to_string(case.join(name)).map_err(|e| format!("{name}: {e}"));
     let config = read("config.toml")?;
     if let Ok(wanted) = read("init.err") {
         return match build(&KIND, &config) {
@@ -56,10 +59,21 @@ fn run(case: &Path) -> Result<(), String> {
         step(&mut replay, case, line.trim()).map_err(|e| format!("line {number}: {e}"))?;
     }
     let own = |seen: &Seen| seen.path.device.as_str() == "test-bridge";
-    let got: Vec<Json> = replay.take().iter().filter(|s| !own(s)).map(shown).collect();
-    let wanted: Result<Vec<Json>, _> = read("expected.jsonl")?.lines().map(serde_json::from_str).collect();
+    let got: Vec<Json> = replay
+        .take()
+        .iter()
+        .filter(|s| !own(s))
+        .map(shown)
+        .collect();
+    let wanted: Result<Vec<Json>, _> = read("expected.jsonl")?
+        .lines()
+        .map(serde_json::from_str)
+        .collect();
     let wanted = wanted.map_err(|e| format!("expected.jsonl: {e}"))?;
-    let covers = |w: &Json, g: &Json| w.as_object().is_some_and(|w| w.iter().all(|(k, v)| g.get(k) == Some(v)));
+    let covers = |w: &Json, g: &Json| {
+        w.as_object()
+            .is_some_and(|w| w.iter().all(|(k, v)| g.get(k) == Some(v)))
+    };
     let same = wanted.len() == got.len() && wanted.iter().zip(&got).all(|(w, g)| covers(w, g));
     if same {
         return Ok(());
@@ -71,7 +85,10 @@ fn run(case: &Path) -> Result<(), String> {
 fn step(replay: &mut Replay, case: &Path, line: &str) -> Result<(), String> {
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     let (topic, payload) = rest.split_once(' ').unwrap_or((rest, ""));
-    let octets = || match payload.strip_prefix("{file:").and_then(|p| p.strip_suffix('}')) {
+    let octets = || match payload
+        .strip_prefix("{file:")
+        .and_then(|p| p.strip_suffix('}'))
+    {
         Some(name) => std::fs::read(case.join(name)).map_err(|e| format!("{name}: {e}")),
         None if payload == "{empty}" => Ok(Vec::new()),
         None => Ok(payload.as_bytes().to_vec()),
@@ -88,13 +105,17 @@ fn step(replay: &mut Replay, case: &Path, line: &str) -> Result<(), String> {
         ">" => {
             let published = replay.published();
             let wanted: Json = serde_json::from_str(payload).map_err(|e| e.to_string())?;
-            let same = |(t, p): &(String, String)| t == topic && serde_json::from_str::<Json>(p).ok() == Some(wanted.clone());
+            let same = |(t, p): &(String, String)| {
+                t == topic && serde_json::from_str::<Json>(p).ok() == Some(wanted.clone())
+            };
             if !published.iter().any(same) {
                 return Err(format!("published was {published:?}"));
             }
         }
         "presence" => {
-            let got = replay.presence(topic).map(|p| format!("{p:?}").to_lowercase());
+            let got = replay
+                .presence(topic)
+                .map(|p| format!("{p:?}").to_lowercase());
             if got.as_deref() != Some(payload) {
                 return Err(format!("{topic} is {got:?}"));
             }

@@ -11,7 +11,15 @@ use serde_json::{Value as Json, json};
 
 const FIXTURE: &[u8] = include_bytes!("fixtures/devices.json");
 const IEEE: &str = "0x000b57fffe112233";
-const TOPICS: [&str; 7] = ["state", "info", "devices", "groups", "event", "response/x", "logging"];
+const TOPICS: [&str; 7] = [
+    "state",
+    "info",
+    "devices",
+    "groups",
+    "event",
+    "response/x",
+    "logging",
+];
 
 fn any_json() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
@@ -20,13 +28,25 @@ fn any_json() -> impl Strategy<Value = Json> {
         any::<i64>().prop_map(Json::from),
         any::<f64>().prop_map(|x| json!(x)),
         "[a-zA-Z0-9_/+#\u{0}-\u{1f}é]{0,12}".prop_map(Json::from),
-        prop_oneof![Just("numeric"), Just("binary"), Just("enum"), Just("composite"), Just("light"), Just("list")].prop_map(Json::from),
+        prop_oneof![
+            Just("numeric"),
+            Just("binary"),
+            Just("enum"),
+            Just("composite"),
+            Just("light"),
+            Just("list")
+        ]
+        .prop_map(Json::from),
     ];
-    let keys = prop_oneof!["[a-z]{0,5}", "type|features|property|name|access|values|value_on|value_off|exposes|definition|ieee_address|state|id|endpoints|scenes|members"];
+    let keys = prop_oneof![
+        "[a-z]{0,5}",
+        "type|features|property|name|access|values|value_on|value_off|exposes|definition|ieee_address|state|id|endpoints|scenes|members"
+    ];
     leaf.prop_recursive(6, 64, 8, move |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..8).prop_map(Json::Array),
-            proptest::collection::vec((keys.clone(), inner), 0..8).prop_map(|m| Json::Object(m.into_iter().collect())),
+            proptest::collection::vec((keys.clone(), inner), 0..8)
+                .prop_map(|m| Json::Object(m.into_iter().collect())),
         ]
     })
 }
@@ -171,11 +191,19 @@ fn tell(replay: &mut Replay, event: Event, linked: &mut bool) {
         Event::BridgeStarts => {
             replay.answers = true;
             // What it says first of a device it has not heard yet, and what it finds out then.
-            replay.message(&format!("{state}/availability"), br#"{"state":"offline"}"#, false);
+            replay.message(
+                &format!("{state}/availability"),
+                br#"{"state":"offline"}"#,
+                false,
+            );
             replay.message("z/bridge/state", br#"{"state":"online"}"#, false);
             replay.message("z/bridge/devices", FIXTURE, false);
             replay.pass(8_000);
-            replay.message(&format!("{state}/availability"), br#"{"state":"online"}"#, false);
+            replay.message(
+                &format!("{state}/availability"),
+                br#"{"state":"online"}"#,
+                false,
+            );
         }
         Event::Report => replay.message(&state, br#"{"state":"ON","brightness":10}"#, false),
     }
@@ -210,9 +238,18 @@ proptest! {
 fn seven_real_models_have_their_features() {
     let (devices, left_out) = device::devices(FIXTURE).expect("the list");
     assert_eq!((devices.len(), left_out), (8, 0));
-    let features: Vec<(String, usize, usize)> = devices.iter().map(|d| (d.model.clone(), d.features.len(), d.left_out)).collect();
-    assert!(features.iter().all(|(_, _, left_out)| *left_out == 0), "{features:?}");
-    let trv = devices.iter().find(|d| d.model.contains("TRVZB")).expect("the valve");
+    let features: Vec<(String, usize, usize)> = devices
+        .iter()
+        .map(|d| (d.model.clone(), d.features.len(), d.left_out))
+        .collect();
+    assert!(
+        features.iter().all(|(_, _, left_out)| *left_out == 0),
+        "{features:?}"
+    );
+    let trv = devices
+        .iter()
+        .find(|d| d.model.contains("TRVZB"))
+        .expect("the valve");
     assert!(trv.features.len() > 27, "{}", trv.features.len());
 }
 
@@ -223,7 +260,12 @@ fn what_is_too_long_or_too_deep_is_refused_in_words() {
     assert!(refused.to_string().contains("are more than"), "{refused}");
     let deep = "[".repeat(100_000);
     assert!(bridge::read("devices", deep.as_bytes()).is_err());
-    let many: Vec<Json> = (0..5_000).map(|i| json!({"type": "text", "property": format!("p{i}"), "access": 1})).collect();
+    let many: Vec<Json> = (0..5_000)
+        .map(|i| json!({"type": "text", "property": format!("p{i}"), "access": 1}))
+        .collect();
     let (features, left_out) = exposes::flatten(&json!(many));
-    assert_eq!((features.len(), left_out), (exposes::FEATURES_MAX, 5_000 - exposes::FEATURES_MAX));
+    assert_eq!(
+        (features.len(), left_out),
+        (exposes::FEATURES_MAX, 5_000 - exposes::FEATURES_MAX)
+    );
 }

@@ -17,12 +17,18 @@ const IEEE: &str = "0x0011223344556677";
 
 fn house(stubborn: bool) -> Shared {
     let retained = [
-        ("z/bridge/state".to_owned(), json!({"state": "online"}).to_string()),
+        (
+            "z/bridge/state".to_owned(),
+            json!({"state": "online"}).to_string(),
+        ),
         ("z/bridge/devices".to_owned(), devices(IEEE, "room/one")),
     ];
     Arc::new(Mutex::new(House {
         retained: retained.into(),
-        state: Some(("z/room/one".to_owned(), json!({"temperature": 20.5, "setpoint": 18}))),
+        state: Some((
+            "z/room/one".to_owned(),
+            json!({"temperature": 20.5, "setpoint": 18}),
+        )),
         stubborn,
         ..House::default()
     }))
@@ -61,7 +67,10 @@ contract!(SUBJECT;
 
 fn state(running: &Running) -> Option<DeviceState> {
     let devices = running.health.devices();
-    devices.iter().find(|d| d.device.as_str() == "dev").map(|d| d.state)
+    devices
+        .iter()
+        .find(|d| d.device.as_str() == "dev")
+        .map(|d| d.state)
 }
 
 fn near(house: &Shared) -> impl FnMut() -> Box<dyn Respond> + Send + 'static {
@@ -74,25 +83,44 @@ async fn marks_what_is_down() {
     let house = house(false);
     let peer = Peer::start(near(&house)).await;
     let mut running = Running::start(&riser_zigbee::KIND, &config(peer.address()));
-    running.wait_value("dev/temperature", &Value::Float(20.5)).await;
+    running
+        .wait_value("dev/temperature", &Value::Float(20.5))
+        .await;
     let say = |word: &str, with: bool| {
         let mut house = house.lock().unwrap();
-        house.state = with.then(|| ("z/room/one".to_owned(), json!({"temperature": 20.5, "setpoint": 18})));
+        house.state = with.then(|| {
+            (
+                "z/room/one".to_owned(),
+                json!({"temperature": 20.5, "setpoint": 18}),
+            )
+        });
         let message = json!({"state": word}).to_string();
-        house.script.push_back(("z/room/one/availability".to_owned(), message));
+        house
+            .script
+            .push_back(("z/room/one/availability".to_owned(), message));
     };
     say("offline", false);
     let down = Quality::bad(Reason::DeviceDown);
     running.wait_quality("dev/temperature", down).await;
-    running.wait_until("offline", |r| state(r) == Some(DeviceState::Offline)).await;
+    running
+        .wait_until("offline", |r| state(r) == Some(DeviceState::Offline))
+        .await;
     running.pump_for(Duration::from_millis(600)).await;
     for path in ["dev/temperature", "dev/setpoint"] {
-        let times = running.log.iter().filter(|o| o.path == path && o.quality == down).count();
+        let times = running
+            .log
+            .iter()
+            .filter(|o| o.path == path && o.quality == down)
+            .count();
         assert_eq!(times, 1, "{path} was marked down {times} times");
     }
     say("online", true);
-    running.wait_value("dev/temperature", &Value::Float(20.5)).await;
-    running.wait_until("online", |r| state(r) == Some(DeviceState::Online)).await;
+    running
+        .wait_value("dev/temperature", &Value::Float(20.5))
+        .await;
+    running
+        .wait_until("online", |r| state(r) == Some(DeviceState::Online))
+        .await;
     running.stop().await;
 }
 
@@ -101,17 +129,33 @@ async fn a_silent_line_makes_devices_unknown_and_not_down() {
     let house = house(false);
     let peer = Peer::start(near(&house)).await;
     let mut running = Running::start(&riser_zigbee::KIND, &config(peer.address()));
-    running.wait_value("dev/temperature", &Value::Float(20.5)).await;
+    running
+        .wait_value("dev/temperature", &Value::Float(20.5))
+        .await;
     peer.set_mode(Mode::Silent);
-    running.wait_quality("dev/temperature", Quality::uncertain(Reason::Stale)).await;
-    running.wait_until("unknown", |r| state(r) == Some(DeviceState::Unknown)).await;
+    running
+        .wait_quality("dev/temperature", Quality::uncertain(Reason::Stale))
+        .await;
+    running
+        .wait_until("unknown", |r| state(r) == Some(DeviceState::Unknown))
+        .await;
     running.pump_for(Duration::from_millis(500)).await;
-    let marks = running.log.iter().filter(|o| o.path == "dev/temperature" && !o.quality.is_good());
+    let marks = running
+        .log
+        .iter()
+        .filter(|o| o.path == "dev/temperature" && !o.quality.is_good());
     assert_eq!(marks.count(), 1);
     peer.set_mode(Mode::Answer);
-    running.wait_value("dev/temperature", &Value::Float(20.5)).await;
-    running.wait_until("online", |r| state(r) == Some(DeviceState::Online)).await;
-    let down = running.log.iter().find(|o| o.quality == Quality::bad(Reason::DeviceDown));
+    running
+        .wait_value("dev/temperature", &Value::Float(20.5))
+        .await;
+    running
+        .wait_until("online", |r| state(r) == Some(DeviceState::Online))
+        .await;
+    let down = running
+        .log
+        .iter()
+        .find(|o| o.quality == Quality::bad(Reason::DeviceDown));
     assert_eq!(down, None);
     running.stop().await;
 }

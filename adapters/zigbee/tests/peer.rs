@@ -42,7 +42,10 @@ async fn points(running: &Running) -> BTreeMap<String, Point> {
 
 fn state(running: &Running, key: &str) -> Option<DeviceState> {
     let devices = running.health.devices();
-    devices.iter().find(|d| d.device.as_str() == key).map(|d| d.state)
+    devices
+        .iter()
+        .find(|d| d.device.as_str() == key)
+        .map(|d| d.state)
 }
 
 fn good(running: &Running, path: &str) -> Option<Value> {
@@ -51,7 +54,14 @@ fn good(running: &Running, path: &str) -> Option<Value> {
 }
 
 /// What a point should be: kind, unit, lowest, highest, written.
-type Wanted<'a> = (String, ValueKind, Option<&'a str>, Option<f64>, Option<f64>, Access);
+type Wanted<'a> = (
+    String,
+    ValueKind,
+    Option<&'a str>,
+    Option<f64>,
+    Option<f64>,
+    Access,
+);
 
 fn wanted() -> Vec<Wanted<'static>> {
     use Access::{Read as R, ReadWrite as RW, Write as W};
@@ -61,10 +71,31 @@ fn wanted() -> Vec<Wanted<'static>> {
         (p(WEATHER, "temperature"), Float, Some("°C"), None, None, R),
         (p(WEATHER, "humidity"), Float, Some("%"), None, None, R),
         (p(WEATHER, "pressure"), Float, Some("hPa"), None, None, R),
-        (p(WEATHER, "battery"), Float, Some("%"), Some(0.0), Some(100.0), R),
+        (
+            p(WEATHER, "battery"),
+            Float,
+            Some("%"),
+            Some(0.0),
+            Some(100.0),
+            R,
+        ),
         (p(BULB, "state"), Bool, None, None, None, RW),
-        (p(BULB, "brightness"), Float, None, Some(0.0), Some(254.0), RW),
-        (p(BULB, "color_temp"), Float, None, Some(250.0), Some(454.0), RW),
+        (
+            p(BULB, "brightness"),
+            Float,
+            None,
+            Some(0.0),
+            Some(254.0),
+            RW,
+        ),
+        (
+            p(BULB, "color_temp"),
+            Float,
+            None,
+            Some(250.0),
+            Some(454.0),
+            RW,
+        ),
         (p(BULB, "effect"), Enum, None, None, None, W),
         (p(PLUG, "state"), Bool, None, None, None, RW),
         (p(PLUG, "power"), Float, Some("W"), None, None, R),
@@ -72,15 +103,50 @@ fn wanted() -> Vec<Wanted<'static>> {
         (p(PLUG, "voltage"), Float, Some("V"), None, None, R),
         (p(PLUG, "energy"), Float, Some("kWh"), None, None, R),
         (p(DOOR, "contact"), Bool, None, None, None, R),
-        (p(DOOR, "battery"), Float, Some("%"), Some(0.0), Some(100.0), R),
+        (
+            p(DOOR, "battery"),
+            Float,
+            Some("%"),
+            Some(0.0),
+            Some(100.0),
+            R,
+        ),
         (p(MOTION, "occupancy"), Bool, None, None, None, R),
         (p(MOTION, "illuminance"), Float, Some("lx"), None, None, R),
-        (p(TRV, "local_temperature"), Float, Some("°C"), None, None, R),
-        (p(TRV, "occupied_heating_setpoint"), Float, Some("°C"), Some(4.0), Some(35.0), RW),
+        (
+            p(TRV, "local_temperature"),
+            Float,
+            Some("°C"),
+            None,
+            None,
+            R,
+        ),
+        (
+            p(TRV, "occupied_heating_setpoint"),
+            Float,
+            Some("°C"),
+            Some(4.0),
+            Some(35.0),
+            RW,
+        ),
         (p(TRV, "system_mode"), Enum, None, None, None, RW),
         (p(TRV, "child_lock"), Bool, None, None, None, RW),
-        (p(VALVE, "local_temperature"), Float, Some("°C"), None, None, R),
-        (p(VALVE, "current_heating_setpoint"), Float, Some("°C"), Some(5.0), Some(35.0), RW),
+        (
+            p(VALVE, "local_temperature"),
+            Float,
+            Some("°C"),
+            None,
+            None,
+            R,
+        ),
+        (
+            p(VALVE, "current_heating_setpoint"),
+            Float,
+            Some("°C"),
+            Some(5.0),
+            Some(35.0),
+            RW,
+        ),
     ]
 }
 
@@ -113,9 +179,13 @@ async fn seven_models_join_and_become_points_with_units_and_ranges() {
             && r.value("test-bridge/devices") == Some(&Value::Int(7))
     })
     .await;
-    let left = running.value("test-bridge/permit_join_left").and_then(Value::as_f64);
+    let left = running
+        .value("test-bridge/permit_join_left")
+        .and_then(Value::as_f64);
     assert!(left.is_some_and(|s| s > 60.0 && s <= 200.0), "{left:?}");
-    operate(&running, "permit_join", "seconds = 0").await.unwrap();
+    operate(&running, "permit_join", "seconds = 0")
+        .await
+        .unwrap();
     until(&mut running, "the network closed", |r| {
         r.value("test-bridge/permit_join") == Some(&Value::Bool(false))
             && r.value("test-bridge/permit_join_left") == Some(&Value::Float(0.0))
@@ -136,12 +206,19 @@ async fn what_devices_report_and_are_told_comes_through() {
     })
     .await;
     for (_, key) in DEVICES {
-        until(&mut running, key, |r| state(r, key) == Some(DeviceState::Online)).await;
+        until(&mut running, key, |r| {
+            state(r, key) == Some(DeviceState::Online)
+        })
+        .await;
     }
     // Reports of sensors, in their units.
-    house.radio.tell(r#"{"do":"report","dev":"weather","attrs":[[1,1026,0,41,2377]]}"#);
+    house
+        .radio
+        .tell(r#"{"do":"report","dev":"weather","attrs":[[1,1026,0,41,2377]]}"#);
     house.radio.tell(r#"{"do":"zone","dev":"door","status":1}"#);
-    house.radio.tell(r#"{"do":"report","dev":"plug","attrs":[[1,2820,1291,41,1234]]}"#);
+    house
+        .radio
+        .tell(r#"{"do":"report","dev":"plug","attrs":[[1,2820,1291,41,1234]]}"#);
     until(&mut running, "reports", |r| {
         good(r, &at(WEATHER, "temperature")) == Some(Value::Float(23.77))
             && good(r, &at(DOOR, "contact")) == Some(Value::Bool(false))
@@ -152,13 +229,20 @@ async fn what_devices_report_and_are_told_comes_through() {
     let applied = running.write(&at(PLUG, "state"), Value::Bool(false)).await;
     assert_eq!(applied, WriteResult::Applied(Some(Value::Bool(false))));
     assert_eq!(house.radio.holds("plug", [1, 6, 0]), 0);
-    let applied = running.write(&at(BULB, "brightness"), Value::Float(100.0)).await;
+    let applied = running
+        .write(&at(BULB, "brightness"), Value::Float(100.0))
+        .await;
     assert_eq!(applied, WriteResult::Applied(Some(Value::Float(100.0))));
     assert_eq!(house.radio.holds("bulb", [1, 8, 0]), 100);
-    let applied = running.write(&at(TRV, "occupied_heating_setpoint"), Value::Float(22.5)).await;
+    let applied = running
+        .write(&at(TRV, "occupied_heating_setpoint"), Value::Float(22.5))
+        .await;
     assert_eq!(applied, WriteResult::Applied(Some(Value::Float(22.5))));
     assert_eq!(house.radio.holds("trv", [1, 0x201, 0x12]), 2250);
-    match running.write(&at(BULB, "brightness"), Value::Float(300.0)).await {
+    match running
+        .write(&at(BULB, "brightness"), Value::Float(300.0))
+        .await
+    {
         WriteResult::Refused(why) => assert!(why.contains("above the highest"), "{why}"),
         other => panic!("{other:?}"),
     }
@@ -179,18 +263,29 @@ async fn a_device_keeps_its_points_through_renames_with_slashes() {
         operate(&running, "rename", &rename).await.unwrap();
         until(&mut running, name, |r| {
             let devices = r.health.devices();
-            devices.iter().any(|d| d.device.as_str() == PLUG && d.name == name)
+            devices
+                .iter()
+                .any(|d| d.device.as_str() == PLUG && d.name == name)
         })
         .await;
         for on in [false, true] {
             let result = running.write(&path, Value::Bool(on)).await;
-            assert_eq!(result, WriteResult::Applied(Some(Value::Bool(on))), "as {name}");
+            assert_eq!(
+                result,
+                WriteResult::Applied(Some(Value::Bool(on))),
+                "as {name}"
+            );
         }
         assert_eq!(running.registry.slot(&path), slot);
         assert_eq!(points(&running).await[&path].device_name, name);
         assert_eq!(state(&running, PLUG), Some(DeviceState::Online));
     }
-    assert!(running.latest.get(&path).is_some_and(|o| o.quality == Quality::GOOD));
+    assert!(
+        running
+            .latest
+            .get(&path)
+            .is_some_and(|o| o.quality == Quality::GOOD)
+    );
     running.stop().await;
 }
 
@@ -200,36 +295,77 @@ async fn operations_reach_the_bridge_and_are_answered() {
         return;
     };
     let mut running = Running::start(&riser_zigbee::KIND, &house.config());
-    until(&mut running, "the bulb", |r| good(r, &format!("{BULB}/state")).is_some()).await;
+    until(&mut running, "the bulb", |r| {
+        good(r, &format!("{BULB}/state")).is_some()
+    })
+    .await;
     // Group and scene.
-    operate(&running, "group_add", "name = 'hall/lamps'\nid = 7").await.unwrap();
+    operate(&running, "group_add", "name = 'hall/lamps'\nid = 7")
+        .await
+        .unwrap();
     let group = "test-group-7";
     until(&mut running, "the group", |r| state(r, group).is_some()).await;
-    operate(&running, "group_member_add", &format!("group = '{group}'\ndevice = '{BULB}'")).await.unwrap();
-    until(&mut running, "the group's points", |r| r.registry.slot(&format!("{group}/state")).is_some()).await;
-    let applied = running.write(&format!("{group}/state"), Value::Bool(true)).await;
+    operate(
+        &running,
+        "group_member_add",
+        &format!("group = '{group}'\ndevice = '{BULB}'"),
+    )
+    .await
+    .unwrap();
+    until(&mut running, "the group's points", |r| {
+        r.registry.slot(&format!("{group}/state")).is_some()
+    })
+    .await;
+    let applied = running
+        .write(&format!("{group}/state"), Value::Bool(true))
+        .await;
     assert_eq!(applied, WriteResult::Applied(Some(Value::Bool(true))));
     assert_eq!(house.radio.holds("bulb", [1, 6, 0]), 1);
     // Binding, reporting, map.
-    operate(&running, "bind", &format!("from = '{PLUG}'\nto = '{BULB}'\nclusters = 'genOnOff'")).await.ok();
+    operate(
+        &running,
+        "bind",
+        &format!("from = '{PLUG}'\nto = '{BULB}'\nclusters = 'genOnOff'"),
+    )
+    .await
+    .ok();
     let reporting = format!(
         "device = '{PLUG}'\nendpoint = 1\ncluster = 'haElectricalMeasurement'\nattribute = 'activePower'\nminimum = 5\nmaximum = 600\nchange = 3"
     );
-    operate(&running, "configure_reporting", &reporting).await.unwrap();
+    operate(&running, "configure_reporting", &reporting)
+        .await
+        .unwrap();
     let map = operate(&running, "network_map", "").await.unwrap();
     let nodes = map["nodes"].as_array().expect("nodes");
     assert!(nodes.len() >= 8, "{map:?}");
-    assert!(map["links"].as_array().is_some_and(|l| !l.is_empty()), "{map:?}");
+    assert!(
+        map["links"].as_array().is_some_and(|l| !l.is_empty()),
+        "{map:?}"
+    );
     // What does not work is told in the bridge's words, and in ours.
     let wrong = operate(&running, "firmware_update", &format!("device = '{DOOR}'")).await;
     assert!(wrong.is_err(), "{wrong:?}");
-    let wrong = operate(&running, "rename", &format!("device = '{PLUG}'\nname = 'a/#'")).await;
+    let wrong = operate(
+        &running,
+        "rename",
+        &format!("device = '{PLUG}'\nname = 'a/#'"),
+    )
+    .await;
     assert!(wrong.unwrap_err().contains("may not have"));
     let wrong = operate(&running, "remove", "device = 'nobody'").await;
     assert!(wrong.unwrap_err().contains("no such device"));
     // Gone.
-    operate(&running, "remove", &format!("device = '{MOTION}'\nforce = true")).await.unwrap();
-    until(&mut running, "the motion sensor gone", |r| state(r, MOTION).is_none()).await;
+    operate(
+        &running,
+        "remove",
+        &format!("device = '{MOTION}'\nforce = true"),
+    )
+    .await
+    .unwrap();
+    until(&mut running, "the motion sensor gone", |r| {
+        state(r, MOTION).is_none()
+    })
+    .await;
     running.stop().await;
 }
 
@@ -248,17 +384,31 @@ async fn a_silent_device_is_offline_and_one_back_from_a_power_cut_is_compared() 
     let off = running.write(&bulb, Value::Bool(false)).await;
     assert_eq!(off, WriteResult::Applied(Some(Value::Bool(false))));
     // Power away and back: it is on, as lamps are, though it was told to be off.
-    house.radio.tell(r#"{"do":"power","dev":"bulb","attrs":[[1,6,0,16,1]]}"#);
-    until(&mut running, "the lamp to be read again", |r| good(r, &bulb) == Some(Value::Bool(true))).await;
+    house
+        .radio
+        .tell(r#"{"do":"power","dev":"bulb","attrs":[[1,6,0,16,1]]}"#);
+    until(&mut running, "the lamp to be read again", |r| {
+        good(r, &bulb) == Some(Value::Bool(true))
+    })
+    .await;
     let words = |r: &Running| {
         let devices = r.health.devices();
         let bulb = devices.into_iter().find(|d| d.device.as_str() == BULB);
         bulb.and_then(|d| d.last_error).unwrap_or_default()
     };
-    until(&mut running, "the difference told", |r| words(r).contains("since its power came back")).await;
-    assert!(words(&running).contains("was set to OFF"), "{}", words(&running));
+    until(&mut running, "the difference told", |r| {
+        words(r).contains("since its power came back")
+    })
+    .await;
+    assert!(
+        words(&running).contains("was set to OFF"),
+        "{}",
+        words(&running)
+    );
     // Silence: the write fails in words, and the bridge calls it offline after a minute.
-    house.radio.tell(r#"{"do":"silent","dev":"bulb","on":true}"#);
+    house
+        .radio
+        .tell(r#"{"do":"silent","dev":"bulb","on":true}"#);
     match running.write(&bulb, Value::Bool(false)).await {
         WriteResult::Failed(why) => assert!(why.contains("zigbee2mqtt could not do it"), "{why}"),
         other => panic!("{other:?}"),
@@ -276,10 +426,19 @@ async fn a_bridge_that_goes_leaves_nobody_offline() {
     until(&mut running, "the plug", |r| good(r, &plug).is_some()).await;
     let lane = |r: &Running| r.health.lanes().into_iter().next().expect("a lane");
     house.bridge.down();
-    until(&mut running, "the bridge missed", |r| lane(r).state == LaneState::Down).await;
+    until(&mut running, "the bridge missed", |r| {
+        lane(r).state == LaneState::Down
+    })
+    .await;
     let words = lane(&running).last_error.unwrap_or_default();
-    assert!(words.contains("has stopped") || words.contains("not connected"), "{words}");
-    until(&mut running, "unknown", |r| state(r, PLUG) == Some(DeviceState::Unknown)).await;
+    assert!(
+        words.contains("has stopped") || words.contains("not connected"),
+        "{words}"
+    );
+    until(&mut running, "unknown", |r| {
+        state(r, PLUG) == Some(DeviceState::Unknown)
+    })
+    .await;
     let seen = running.latest[&plug].clone();
     assert_eq!(seen.quality, Quality::uncertain(riser_model::Reason::Stale));
     match running.write(&plug, Value::Bool(true)).await {
@@ -288,10 +447,19 @@ async fn a_bridge_that_goes_leaves_nobody_offline() {
     }
     house.bridge.up();
     until(&mut running, "everything back", |r| {
-        lane(r).state == LaneState::Up && good(r, &plug).is_some() && DEVICES.iter().all(|(_, key)| state(r, key) == Some(DeviceState::Online))
+        lane(r).state == LaneState::Up
+            && good(r, &plug).is_some()
+            && DEVICES
+                .iter()
+                .all(|(_, key)| state(r, key) == Some(DeviceState::Online))
     })
     .await;
-    assert!(running.log.iter().all(|o| o.quality != Quality::bad(riser_model::Reason::DeviceDown)));
+    assert!(
+        running
+            .log
+            .iter()
+            .all(|o| o.quality != Quality::bad(riser_model::Reason::DeviceDown))
+    );
     running.pump_for(Duration::from_millis(10)).await;
     running.stop().await;
 }

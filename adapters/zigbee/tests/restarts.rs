@@ -26,15 +26,24 @@ impl Chance {
 fn offline(running: &Running) -> bool {
     let devices = running.health.devices();
     let bridge = "test-bridge";
-    devices.iter().any(|d| d.device.as_str() != bridge && d.state == DeviceState::Offline)
+    devices
+        .iter()
+        .any(|d| d.device.as_str() != bridge && d.state == DeviceState::Offline)
 }
 
 fn right(running: &Running, on: bool) -> bool {
     let devices = running.health.devices();
-    let online = |key: &str| devices.iter().any(|d| d.device.as_str() == key && d.state == DeviceState::Online);
+    let online = |key: &str| {
+        devices
+            .iter()
+            .any(|d| d.device.as_str() == key && d.state == DeviceState::Online)
+    };
     let lane = running.health.lanes().into_iter().next();
     let plug = running.latest.get(&format!("{PLUG}/state"));
-    assert!(!offline(running), "a device was called offline: {devices:#?}");
+    assert!(
+        !offline(running),
+        "a device was called offline: {devices:#?}"
+    );
     lane.is_some_and(|l| l.state == LaneState::Up)
         && DEVICES.iter().all(|(_, key)| online(key))
         && plug.is_some_and(|o| o.quality == Quality::GOOD && o.value == Some(Value::Bool(on)))
@@ -62,7 +71,9 @@ async fn round(house: &mut House, running: &mut Running, chance: &mut Chance, on
     }
     // While parts are away the device itself is switched.
     let state = u8::from(on);
-    house.radio.tell(&format!(r#"{{"do":"report","dev":"plug","attrs":[[1,6,0,16,{state}]]}}"#));
+    house.radio.tell(&format!(
+        r#"{{"do":"report","dev":"plug","attrs":[[1,6,0,16,{state}]]}}"#
+    ));
     running.pump_for(pause).await;
     if bridge && backwards {
         house.bridge.up();
@@ -91,12 +102,21 @@ async fn restarts(test: &str, rounds: u32, seed: u64) {
         on = !on;
         round(&mut house, &mut running, &mut chance, on).await;
         let began = Instant::now();
-        until(&mut running, &format!("round {number} to end right"), |r| right(r, on)).await;
+        until(&mut running, &format!("round {number} to end right"), |r| {
+            right(r, on)
+        })
+        .await;
         slowest = slowest.max(began.elapsed());
-        let down = running.log.iter().find(|o| o.quality == Quality::bad(Reason::DeviceDown));
+        let down = running
+            .log
+            .iter()
+            .find(|o| o.quality == Quality::bad(Reason::DeviceDown));
         assert_eq!(down, None, "round {number}");
     }
-    eprintln!("{rounds} restarts, the slowest right after {:.1} s", slowest.as_secs_f64());
+    eprintln!(
+        "{rounds} restarts, the slowest right after {:.1} s",
+        slowest.as_secs_f64()
+    );
     running.stop().await;
 }
 

@@ -6,9 +6,9 @@ use super::driver::{self, Driver, Heard};
 use super::outbox::Outbox;
 use crate::config::BrokerConfig;
 use rand::RngExt;
+use rumqttc::v5::AsyncClient;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::Filter;
-use rumqttc::v5::AsyncClient;
 use std::future;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -107,7 +107,10 @@ impl Connection {
         };
         while let Some(message) = outbox.next() {
             let (topic, payload) = (message.topic.clone(), message.payload.clone());
-            if client.try_publish(topic, QoS::AtLeastOnce, false, payload).is_err() {
+            if client
+                .try_publish(topic, QoS::AtLeastOnce, false, payload)
+                .is_err()
+            {
                 return;
             }
             outbox.sent();

@@ -30,11 +30,15 @@ pub(crate) fn describe(error: &ConnectionError, place: &Place) -> Trouble {
     let at = &place.place;
     let (words, turned_away) = match error {
         ConnectionError::Timeout(_) => (
-            format!("no answer from {at} in time; check address, cable and firewall, and that an MQTT broker runs there"),
+            format!(
+                "no answer from {at} in time; check address, cable and firewall, and that an MQTT broker runs there"
+            ),
             false,
         ),
         ConnectionError::ConnectionRefused(code) => (refused(*code, place), true),
-        ConnectionError::MqttState(StateError::ConnFail { reason }) => (refused(*reason, place), true),
+        ConnectionError::MqttState(StateError::ConnFail { reason }) => {
+            (refused(*reason, place), true)
+        }
         ConnectionError::Io(e) | ConnectionError::Tls(TlsError::Io(e)) => of_io(e, at),
         ConnectionError::Tls(TlsError::TLS(e)) => (of_tls(e, at), true),
         ConnectionError::MqttState(state) => of_state(state, at),
@@ -45,7 +49,9 @@ pub(crate) fn describe(error: &ConnectionError, place: &Place) -> Trouble {
 }
 
 fn no_mqtt(at: &str) -> String {
-    format!("{at} does not answer as an MQTT 5 broker; check the port, and that the broker is recent (mosquitto 1.6 or later)")
+    format!(
+        "{at} does not answer as an MQTT 5 broker; check the port, and that the broker is recent (mosquitto 1.6 or later)"
+    )
 }
 
 fn of_state(state: &StateError, at: &str) -> (String, bool) {
@@ -61,17 +67,23 @@ fn of_state(state: &StateError, at: &str) -> (String, bool) {
             reason_code: DisconnectReasonCode::SessionTakenOver,
             ..
         } => (
-            format!("another client has connected to {at} under the same client id; give each its own client_id"),
+            format!(
+                "another client has connected to {at} under the same client id; give each its own client_id"
+            ),
             true,
         ),
         StateError::ServerDisconnect {
             reason_code: DisconnectReasonCode::ServerShuttingDown,
             ..
         } => (format!("the broker {at} is shutting down"), false),
-        StateError::ServerDisconnect { reason_code, .. } => {
-            (format!("the broker {at} ended the connection ({reason_code:?})"), true)
-        }
-        other => (format!("the MQTT connection to {at} failed: {other}"), false),
+        StateError::ServerDisconnect { reason_code, .. } => (
+            format!("the broker {at} ended the connection ({reason_code:?})"),
+            true,
+        ),
+        other => (
+            format!("the MQTT connection to {at} failed: {other}"),
+            false,
+        ),
     }
 }
 
@@ -81,16 +93,24 @@ fn of_io(error: &io::Error, at: &str) -> (String, bool) {
     }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => (
-            format!("nothing listens on {at}: the broker is not running there, or listens on another port or interface"),
+            format!(
+                "nothing listens on {at}: the broker is not running there, or listens on another port or interface"
+            ),
             false,
         ),
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted => {
             (format!("the broker {at} closed the connection"), false)
         }
-        _ if error.to_string().contains("lookup") || error.kind() == io::ErrorKind::NotFound => {
-            (format!("the name of {at} is not known; check host and the gateway's name server"), false)
-        }
-        _ => (format!("the network connection to {at} failed: {error}"), false),
+        _ if error.to_string().contains("lookup") || error.kind() == io::ErrorKind::NotFound => (
+            format!("the name of {at} is not known; check host and the gateway's name server"),
+            false,
+        ),
+        _ => (
+            format!("the network connection to {at} failed: {error}"),
+            false,
+        ),
     }
 }
 
@@ -111,13 +131,19 @@ fn find_tls(error: &io::Error) -> Option<&Tls> {
 fn of_tls(error: &Tls, at: &str) -> String {
     match error {
         Tls::InvalidCertificate(why) => {
-            format!("the certificate of {at} is not accepted ({why:?}); check ca, the name in host, and the gateway's clock")
+            format!(
+                "the certificate of {at} is not accepted ({why:?}); check ca, the name in host, and the gateway's clock"
+            )
         }
         Tls::AlertReceived(alert) => {
-            format!("{at} ended the TLS handshake ({alert:?}); it may want a client certificate: check cert and private_key")
+            format!(
+                "{at} ended the TLS handshake ({alert:?}); it may want a client certificate: check cert and private_key"
+            )
         }
         Tls::InvalidMessage(_) => {
-            format!("{at} does not speak TLS; it may be the plain port: leave ca out, or use the broker's TLS port")
+            format!(
+                "{at} does not speak TLS; it may be the plain port: leave ca out, or use the broker's TLS port"
+            )
         }
         other => format!("TLS with {at} failed: {other}"),
     }
@@ -159,8 +185,15 @@ mod tests {
     fn a_refused_login_names_the_user_and_what_to_check() {
         let refused = ConnectionError::ConnectionRefused(ConnectReturnCode::NotAuthorized);
         let told = describe(&refused, &place(Some("riser")));
-        assert!(told.turned_away && told.words.contains("'riser'"), "{told:?}");
-        assert!(describe(&refused, &place(None)).words.contains("give username"));
+        assert!(
+            told.turned_away && told.words.contains("'riser'"),
+            "{told:?}"
+        );
+        assert!(
+            describe(&refused, &place(None))
+                .words
+                .contains("give username")
+        );
     }
 
     #[test]
@@ -169,6 +202,10 @@ mod tests {
         let none = ConnectionError::Io(io::ErrorKind::ConnectionRefused.into());
         assert!(describe(&none, &at).words.contains("nothing listens"));
         let closed = ConnectionError::Io(io::ErrorKind::ConnectionReset.into());
-        assert!(describe(&closed, &at).words.contains("closed the connection"));
+        assert!(
+            describe(&closed, &at)
+                .words
+                .contains("closed the connection")
+        );
     }
 }

@@ -139,7 +139,10 @@ impl Walk {
             self.left_out += 1;
             return;
         }
-        let kind = expose.get("type").and_then(Json::as_str).unwrap_or_default();
+        let kind = expose
+            .get("type")
+            .and_then(Json::as_str)
+            .unwrap_or_default();
         let specific = match kind {
             "light" => Some(Family::Light),
             "switch" => Some(Family::Switch),
@@ -152,7 +155,9 @@ impl Walk {
         let features = expose.get("features").and_then(Json::as_array);
         if specific.is_some() || (features.is_some() && kind != "list") {
             let mut inner = above.clone();
-            if specific.is_none() && let Some(property) = property(expose) {
+            if specific.is_none()
+                && let Some(property) = property(expose)
+            {
                 inner.within = text(expose, "name").unwrap_or_else(|| property.clone());
                 inner.path.push(property);
             }
@@ -186,10 +191,7 @@ fn leaf(expose: &Json, kind: &str, above: &Above, family: Family) -> Option<Feat
             max: number("value_max"),
             step: number("value_step").filter(|s| *s > 0.0),
         },
-        "binary" => Shape::Binary {
-            on: scalar(expose.get("value_on"))?,
-            off: scalar(expose.get("value_off"))?,
-        },
+        "binary" => two_states(expose)?,
         "enum" => Shape::Enum(states(expose.get("values")?)),
         "text" => Shape::Text,
         "list" | "composite" => Shape::List,
@@ -201,7 +203,9 @@ fn leaf(expose: &Json, kind: &str, above: &Above, family: Family) -> Option<Feat
     let label = label.unwrap_or_else(|| tidy(&path.join(" ")));
     Some(Feature {
         label: match endpoint {
-            Some(endpoint) if !label.contains(endpoint.trim_matches([' ', '(', ')'])) => label + &endpoint,
+            Some(endpoint) if !label.contains(endpoint.trim_matches([' ', '(', ')'])) => {
+                label + &endpoint
+            }
             _ => label,
         },
         path,
@@ -212,6 +216,23 @@ fn leaf(expose: &Json, kind: &str, above: &Above, family: Family) -> Option<Feat
         settable: access & 2 != 0,
         gettable: access & 4 != 0,
         aside: expose.get("category").is_some_and(Json::is_string),
+    })
+}
+
+/// What stands for "on" and "off". Where both are bools the value is what is said: a contact that is
+/// `true` is closed, though its `value_on`, the state worth a notice, is `false`.
+fn two_states(expose: &Json) -> Option<Shape> {
+    let (on, off) = (
+        scalar(expose.get("value_on"))?,
+        scalar(expose.get("value_off"))?,
+    );
+    Some(if on.is_boolean() && off.is_boolean() {
+        Shape::Binary {
+            on: Json::Bool(true),
+            off: Json::Bool(false),
+        }
+    } else {
+        Shape::Binary { on, off }
     })
 }
 

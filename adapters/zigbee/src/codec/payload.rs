@@ -149,7 +149,12 @@ mod tests {
         assert_eq!(iso, read(r#"{"last_seen":1795262400500}"#));
         let local = read(r#"{"last_seen":"2026-11-21T13:00:00+01:00"}"#);
         assert_eq!(local, read(r#"{"last_seen":1795262400000}"#));
-        for bad in [r#"{"last_seen":"yesterday"}"#, r#"{"last_seen":null}"#, "{}", r#"{"last_seen":-5}"#] {
+        for bad in [
+            r#"{"last_seen":"yesterday"}"#,
+            r#"{"last_seen":null}"#,
+            "{}",
+            r#"{"last_seen":-5}"#,
+        ] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

@@ -14,7 +14,9 @@ pub fn usable(name: &str) -> bool {
         && !name.ends_with('/')
         && name != "bridge"
         && !name.starts_with("bridge/")
-        && !name.chars().any(|c| c.is_control() || matches!(c, '+' | '#'))
+        && !name
+            .chars()
+            .any(|c| c.is_control() || matches!(c, '+' | '#'))
 }
 
 /// The bridge's own topics, below the base.
@@ -41,10 +43,27 @@ mod tests {
 
     #[test]
     fn names_that_would_be_patterns_or_the_bridge_are_not_used() {
-        for good in ["lamp", "floor 1/room 2/lamp", "Büro", "0x00158d0001a2b3c4", "bridges"] {
+        for good in [
+            "lamp",
+            "floor 1/room 2/lamp",
+            "Büro",
+            "0x00158d0001a2b3c4",
+            "bridges",
+        ] {
             assert!(usable(good), "{good}");
         }
-        for bad in ["", "a+b", "#", "a/#", "/a", "a/", "$SYS/x", "bridge", "bridge/state", "a\nb"] {
+        for bad in [
+            "",
+            "a+b",
+            "#",
+            "a/#",
+            "/a",
+            "a/",
+            "$SYS/x",
+            "bridge",
+            "bridge/state",
+            "a\nb",
+        ] {
             assert!(!usable(bad), "{bad:?}");
         }
     }

@@ -69,7 +69,10 @@ fn certificates(
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     match found {
         Ok(list) if !list.is_empty() => Ok(list),
-        Ok(_) => Err(ConfigError::new(at, format!("{file} holds no certificate in PEM"))),
+        Ok(_) => Err(ConfigError::new(
+            at,
+            format!("{file} holds no certificate in PEM"),
+        )),
         Err(e) => Err(ConfigError::new(at, format!("{file}: {e}"))),
     }
 }

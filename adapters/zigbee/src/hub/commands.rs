@@ -1,13 +1,13 @@
 //! Commands and operations as they come in. Owns what is refused at once, and the words for it.
 
 use super::Hub;
+use crate::client::Purpose;
 use crate::codec::{Family, Shape};
 use crate::mapping::encode::{self, Partner};
 use crate::network::At;
 use crate::network::entity::{Entity, EntityPoint};
 use crate::operate::ask::{Sent, prepare};
 use crate::operate::{Wanted, parameters::wrong};
-use crate::client::Purpose;
 use crate::requests::{Operation, Waiting};
 use crate::writes::{QUEUE, Write};
 use riser_adapter::{AdapterCommand, AdapterError, ErrorClass, WriteResult};
@@ -50,7 +50,10 @@ impl Hub {
     fn write_of(&self, command: &AdapterCommand) -> Result<(Parts, Value), WriteResult> {
         let refused = |text: String| Err(WriteResult::Refused(text));
         let Some((entity, point)) = self.network.target(command.slot) else {
-            return refused(format!("{} is no point of this adapter", command.command.path));
+            return refused(format!(
+                "{} is no point of this adapter",
+                command.command.path
+            ));
         };
         let Some(value) = command.value.clone() else {
             return refused("Zigbee has no priorities: there is nothing to release".to_owned());
@@ -68,7 +71,9 @@ impl Hub {
             let words = words.unwrap_or_else(|| "zigbee2mqtt is not reached yet".to_owned());
             return Err(WriteResult::Failed(format!("not sent: {words}")));
         }
-        let word = payload.get(point.feature.property()).and_then(|v| v.as_str());
+        let word = payload
+            .get(point.feature.property())
+            .and_then(|v| v.as_str());
         let parts = Parts {
             entity: entity.id,
             name: entity.name.clone(),
@@ -107,7 +112,11 @@ impl Hub {
                     table.insert("sent".to_owned(), toml::Value::Boolean(true));
                     Ok(table)
                 } else {
-                    Err(wrong(&what, "zigbee2mqtt", "too many messages wait; try again"))
+                    Err(wrong(
+                        &what,
+                        "zigbee2mqtt",
+                        "too many messages wait; try again",
+                    ))
                 };
                 let _gone = reply.send(answer);
             }

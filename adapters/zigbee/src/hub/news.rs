@@ -32,7 +32,11 @@ impl Hub {
                 }
             }
             Heard::NotSubscribed(code) => {
-                tracing::warn!(code, broker = self.place, "the broker refused a subscription");
+                tracing::warn!(
+                    code,
+                    broker = self.place,
+                    "the broker refused a subscription"
+                );
             }
             Heard::Message {
                 topic,
@@ -75,7 +79,9 @@ impl Hub {
                 Some(Waiting::Operation(operation)) => {
                     let text = match why {
                         Refusal::Nobody => "no zigbee2mqtt listens on this broker now",
-                        Refusal::Denied => "the broker does not let this user publish requests to the bridge; allow it in its access list",
+                        Refusal::Denied => {
+                            "the broker does not let this user publish requests to the bridge; allow it in its access list"
+                        }
                         Refusal::Other => "the broker did not take the request",
                     };
                     super::commands::cut_off(operation, text);
@@ -86,7 +92,13 @@ impl Hub {
         }
     }
 
-    fn message(&mut self, topic: &str, payload: &[u8], retained: bool, at: At) -> Result<(), Malformed> {
+    fn message(
+        &mut self,
+        topic: &str,
+        payload: &[u8],
+        retained: bool,
+        at: At,
+    ) -> Result<(), Malformed> {
         let below = topic.strip_prefix(self.config.base.as_str());
         if let Some(rest) = below.and_then(|t| t.strip_prefix("/bridge/")) {
             let news = bridge::read(rest, payload)?;

@@ -12,7 +12,9 @@ pub enum CannotWrite {
     #[error("{0}")]
     Unfit(String),
     /// Another member of the composite is not known yet.
-    #[error("{missing} is not known yet, and {property} is written as a whole; read it first or write {missing}")]
+    #[error(
+        "{missing} is not known yet, and {property} is written as a whole; read it first or write {missing}"
+    )]
     Partner {
         /// The composite.
         property: String,

@@ -12,7 +12,8 @@ const TEXT_MAX: usize = 4096;
 #[must_use]
 pub fn find<'a>(state: &'a Map<String, Json>, path: &[String]) -> Option<&'a Json> {
     let (first, rest) = path.split_first()?;
-    rest.iter().try_fold(state.get(first)?, |at, key| at.get(key))
+    rest.iter()
+        .try_fold(state.get(first)?, |at, key| at.get(key))
 }
 
 /// What a value means for a point of this shape.

@@ -230,7 +230,10 @@ impl Entity {
             EntityId::Device(ieee) => format!("{ieee} {}", self.model).trim().to_owned(),
             EntityId::Group(id) => format!("group {id}"),
         };
-        let ago = self.watch.heard().map(|heard| at.steady.saturating_sub(heard));
+        let ago = self
+            .watch
+            .heard()
+            .map(|heard| at.steady.saturating_sub(heard));
         DeviceHealth {
             device: self.key.clone(),
             name: self.name.clone(),
@@ -273,7 +276,13 @@ impl Entity {
             )),
             _ => None,
         };
-        let all = [&self.conflict, &self.remark, &presence, &self.differs, &self.trouble];
+        let all = [
+            &self.conflict,
+            &self.remark,
+            &presence,
+            &self.differs,
+            &self.trouble,
+        ];
         let all: Vec<&str> = all.into_iter().flatten().map(String::as_str).collect();
         (!all.is_empty()).then(|| all.join("; "))
     }

@@ -35,8 +35,16 @@ impl Network {
         let key = config.key.clone().unwrap_or_else(|| key_of(device.ieee));
         let timing = self.config.timing;
         let battery = device.power == Power::Battery;
-        let stale = if battery { timing.battery_stale_ms } else { timing.stale_ms };
-        let settle = if battery { timing.battery_settle } else { timing.settle };
+        let stale = if battery {
+            timing.battery_stale_ms
+        } else {
+            timing.stale_ms
+        };
+        let settle = if battery {
+            timing.battery_settle
+        } else {
+            timing.settle
+        };
         let mut entity = self.entities.remove(&id).unwrap_or_else(|| {
             self.effects.declare = true;
             Entity::new(id, key, &device.name)
@@ -54,7 +62,12 @@ impl Network {
             let property = f.property();
             self.config.skip.contains(property) || config.skip.contains(property)
         };
-        let mut features: Vec<Feature> = device.features.iter().filter(|f| !skip(f)).cloned().collect();
+        let mut features: Vec<Feature> = device
+            .features
+            .iter()
+            .filter(|f| !skip(f))
+            .cloned()
+            .collect();
         features.extend(firmware(device.updatable));
         features.extend(scene_feature(&device.scenes));
         self.update_points(&mut entity, &features, (&device.scenes, Some(&config)));
@@ -89,7 +102,10 @@ impl Network {
     /// What a group can do is what all its members can; those may have changed.
     fn regroup(&mut self) {
         let groups: Vec<EntityId> = self.entities.keys().copied().collect();
-        for id in groups.into_iter().filter(|id| matches!(id, EntityId::Group(_))) {
+        for id in groups
+            .into_iter()
+            .filter(|id| matches!(id, EntityId::Group(_)))
+        {
             let Some(mut entity) = self.entities.remove(&id) else {
                 continue;
             };
@@ -112,7 +128,10 @@ impl Network {
         let mut common: Vec<Feature> = features.cloned().collect();
         for member in members {
             common.retain_mut(|feature| {
-                let same = member.points.iter().find(|p| p.feature.path == feature.path);
+                let same = member
+                    .points
+                    .iter()
+                    .find(|p| p.feature.path == feature.path);
                 same.is_some_and(|p| narrow(&mut feature.shape, &p.feature.shape))
             });
         }
@@ -128,7 +147,10 @@ impl Network {
             let (availability, state) = topics(&entity.name);
             for old in [state, availability] {
                 // Another device may have taken the old name over already.
-                let mine = self.routes.get(&old).is_some_and(|r| r.entity() == entity.id);
+                let mine = self
+                    .routes
+                    .get(&old)
+                    .is_some_and(|r| r.entity() == entity.id);
                 if mine && self.routes.remove(&old).is_some() {
                     self.effects.unsubscribe.push(old);
                 }
@@ -153,7 +175,10 @@ impl Network {
     }
 
     fn drop_others(&mut self, seen: &BTreeSet<EntityId>, of: impl Fn(&EntityId) -> bool, at: At) {
-        let gone = self.entities.keys().filter(|id| of(id) && !seen.contains(id));
+        let gone = self
+            .entities
+            .keys()
+            .filter(|id| of(id) && !seen.contains(id));
         for id in gone.copied().collect::<Vec<_>>() {
             if let Some(entity) = self.entities.remove(&id) {
                 let topics = self.routes.iter().filter(|(_, route)| route.entity() == id);
@@ -250,7 +275,14 @@ fn dress(point: &mut Point, config: Option<&DeviceConfig>) {
 /// Narrows a shape to what another also has; `false` when they do not go together.
 fn narrow(shape: &mut Shape, other: &Shape) -> bool {
     match (shape, other) {
-        (Shape::Numeric { min, max, .. }, Shape::Numeric { min: low, max: high, .. }) => {
+        (
+            Shape::Numeric { min, max, .. },
+            Shape::Numeric {
+                min: low,
+                max: high,
+                ..
+            },
+        ) => {
             let least = |a: Option<f64>, b: Option<f64>, pick: fn(f64, f64) -> f64| match (a, b) {
                 (Some(a), Some(b)) => Some(pick(a, b)),
                 (one, other) => one.or(other),
@@ -294,7 +326,11 @@ fn firmware(updatable: bool) -> Vec<Feature> {
         ("state", "Firmware update", Shape::Enum(states.to_vec())),
         ("progress", "Firmware update, progress", numeric(Some("%"))),
         ("installed_version", "Firmware version", numeric(None)),
-        ("latest_version", "Firmware version available", numeric(None)),
+        (
+            "latest_version",
+            "Firmware version available",
+            numeric(None),
+        ),
     ];
     let parts = parts.into_iter().filter(|_| updatable);
     parts
@@ -330,10 +366,16 @@ fn remark(device: &BridgeDevice) -> Option<String> {
         ));
     }
     if device.left_out > 0 {
-        parts.push(format!("{} features could not be read and are left out", device.left_out));
+        parts.push(format!(
+            "{} features could not be read and are left out",
+            device.left_out
+        ));
     }
     if !topic::usable(&device.name) {
-        parts.push(format!("its name '{}' cannot stand in a topic; rename it", device::shown(&device.name)));
+        parts.push(format!(
+            "its name '{}' cannot stand in a topic; rename it",
+            device::shown(&device.name)
+        ));
     }
     (!parts.is_empty()).then(|| parts.join("; "))
 }

@@ -25,12 +25,20 @@ fn parts() -> Vec<(&'static str, &'static str, Shape)> {
     vec![
         ("online", "Zigbee bridge reached", flag()),
         ("permit_join", "Devices may join", flag()),
-        ("permit_join_left", "Devices may join, time left", number(Some("s"))),
+        (
+            "permit_join_left",
+            "Devices may join, time left",
+            number(Some("s")),
+        ),
         ("devices", "Devices", number(None)),
         ("devices_offline", "Devices offline", number(None)),
         ("last_event", "Last event in the network", Shape::Text),
         ("version", "Version of zigbee2mqtt", Shape::Text),
-        ("restart_required", "Settings need a restart of the bridge", flag()),
+        (
+            "restart_required",
+            "Settings need a restart of the bridge",
+            flag(),
+        ),
     ]
 }
 
@@ -71,7 +79,10 @@ impl Network {
     /// Shows what has changed about the bridge.
     pub(crate) fn tell_own(&mut self, at: At) {
         let up = self.bridge.is_up();
-        let devices = self.entities.values().filter(|e| matches!(e.id, EntityId::Device(_)));
+        let devices = self
+            .entities
+            .values()
+            .filter(|e| matches!(e.id, EntityId::Device(_)));
         let (mut all, mut offline) = (0, 0);
         for device in devices {
             all += 1;
@@ -81,7 +92,13 @@ impl Network {
         let mut values = vec![("online", Value::Bool(up))];
         if up {
             values.extend([
-                ("permit_join", Value::Bool(left > 0 || (self.facts.permit_join && self.facts.permit_join_end.is_none()))),
+                (
+                    "permit_join",
+                    Value::Bool(
+                        left > 0
+                            || (self.facts.permit_join && self.facts.permit_join_end.is_none()),
+                    ),
+                ),
                 ("permit_join_left", Value::Float(left_seconds(left))),
                 ("devices", Value::Int(all)),
                 ("devices_offline", Value::Int(offline)),
@@ -89,7 +106,13 @@ impl Network {
                 ("restart_required", Value::Bool(self.facts.restart_required)),
             ]);
         }
-        let shown = if up { Presence::Online } else if self.bridge.lane() == riser_model::LaneState::Down { Presence::Offline } else { Presence::Unknown };
+        let shown = if up {
+            Presence::Online
+        } else if self.bridge.lane() == riser_model::LaneState::Down {
+            Presence::Offline
+        } else {
+            Presence::Unknown
+        };
         if let Some(own) = self.entities.get_mut(&EntityId::Bridge) {
             own.touched |= own.watch.shown != shown;
             own.watch.shown = shown;
@@ -99,7 +122,10 @@ impl Network {
 
     /// Seconds for which devices may still join.
     pub(crate) fn permit_left(&self, at: At) -> i64 {
-        let end = self.facts.permit_join_end.filter(|_| self.facts.permit_join);
+        let end = self
+            .facts
+            .permit_join_end
+            .filter(|_| self.facts.permit_join);
         let left = end.map_or(0, |end| end.saturating_sub(at.wall.0));
         left.clamp(0, 3_600_000) / 1000
     }

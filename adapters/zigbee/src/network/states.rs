@@ -11,7 +11,14 @@ use riser_model::{Quality, Reading, Reason, ScanBatch, Timestamp, Value};
 use serde_json::{Map, Value as Json};
 
 /// Properties that are no values of the device.
-const NO_VALUES: [&str; 6] = ["last_seen", "device", "elapsed", "update", "color_options", "group"];
+const NO_VALUES: [&str; 6] = [
+    "last_seen",
+    "device",
+    "elapsed",
+    "update",
+    "color_options",
+    "group",
+];
 /// Properties without a feature that become points, for one device.
 const PLAIN_MAX: usize = 32;
 /// How long after its start the bridge publishes what it has kept, in milliseconds.
@@ -68,7 +75,11 @@ impl Network {
             entity.compare(&reports, at);
         }
         // What the broker has kept says nothing of a write under way.
-        Ok(if kept == Kept::ByBroker { Vec::new() } else { reports })
+        Ok(if kept == Kept::ByBroker {
+            Vec::new()
+        } else {
+            reports
+        })
     }
 }
 
@@ -225,7 +236,10 @@ impl Entity {
                 && !crate::mapping::encode::shows(&point.point, desired, value)
             {
                 let (told, does) = (point.words(desired), point.words(value));
-                differences.push(format!("{} is {does} and was set to {told}", point.point.name));
+                differences.push(format!(
+                    "{} is {does} and was set to {told}",
+                    point.point.name
+                ));
             }
         }
         self.differs = (!differences.is_empty())

@@ -25,7 +25,9 @@ pub(crate) fn plain(data: &Json) -> Table {
 /// The network map: who is there, and who hears whom how well.
 pub(crate) fn map(data: &Json) -> Table {
     let list = |key: &str, read: fn(&Json) -> Table| {
-        let list = data.pointer(&format!("/value/{key}")).and_then(Json::as_array);
+        let list = data
+            .pointer(&format!("/value/{key}"))
+            .and_then(Json::as_array);
         let list = list.into_iter().flatten().take(MEMBERS);
         Value::Array(list.map(|entry| Value::Table(read(entry))).collect())
     };

@@ -46,7 +46,11 @@ fn request(path: &'static str, payload: Json, patience: i64) -> Sent {
 }
 
 /// The message for an operation whose parameters have been checked.
-pub(crate) fn prepare(entry: &Entry, given: &Table, network: &Network) -> Result<Sent, AdapterError> {
+pub(crate) fn prepare(
+    entry: &Entry,
+    given: &Table,
+    network: &Network,
+) -> Result<Sent, AdapterError> {
     let ask = Ask {
         entry,
         given,
@@ -95,7 +99,10 @@ struct Ask<'a> {
 impl Ask<'_> {
     fn entity(&self, parameter: &str) -> Result<&Entity, AdapterError> {
         let given = text(self.given, parameter);
-        let found = self.network.find(given).filter(|e| e.id != EntityId::Bridge);
+        let found = self
+            .network
+            .find(given)
+            .filter(|e| e.id != EntityId::Bridge);
         found.ok_or_else(|| {
             let keys = self.network.entities.values().map(|e| e.key.as_str());
             let near = riser_adapter::config::nearest(given, keys).unwrap_or("none");
@@ -136,7 +143,12 @@ impl Ask<'_> {
         }
     }
 
-    fn with_device(&self, path: &'static str, flags: &[&str], patience: i64) -> Result<Sent, AdapterError> {
+    fn with_device(
+        &self,
+        path: &'static str,
+        flags: &[&str],
+        patience: i64,
+    ) -> Result<Sent, AdapterError> {
         let mut payload = json!({"id": self.device("device")?});
         for name in flags {
             payload[*name] = json!(flag(self.given, name));
@@ -155,18 +167,27 @@ impl Ask<'_> {
     fn rename(&self) -> Result<Sent, AdapterError> {
         let name = text(self.given, "name").trim();
         if !crate::codec::topic::usable(name) {
-            let advice = "a name may not have + or #, nor begin or end with a slash, nor be the bridge's";
+            let advice =
+                "a name may not have + or #, nor begin or end with a slash, nor be the bridge's";
             return Err(wrong(self.entry.name, &format!("'{name}'"), advice));
         }
         let path = match self.entity("device")?.id {
             EntityId::Group(_) => "group/rename",
             _ => "device/rename",
         };
-        Ok(request(path, json!({"from": self.id("device")?, "to": name}), QUICK))
+        Ok(request(
+            path,
+            json!({"from": self.id("device")?, "to": name}),
+            QUICK,
+        ))
     }
 
     fn configure(&self) -> Result<Sent, AdapterError> {
-        Ok(request("device/configure", json!({"id": self.device("device")?}), SLOW))
+        Ok(request(
+            "device/configure",
+            json!({"id": self.device("device")?}),
+            SLOW,
+        ))
     }
 
     fn read(&self) -> Result<Sent, AdapterError> {
@@ -215,7 +236,11 @@ impl Ask<'_> {
             _ => "device/options",
         };
         let options = json!({"retain": flag(self.given, "on")});
-        Ok(request(path, json!({"id": self.id("device")?, "options": options}), QUICK))
+        Ok(request(
+            path,
+            json!({"id": self.id("device")?, "options": options}),
+            QUICK,
+        ))
     }
 
     fn group_add(&self) -> Sent {
@@ -227,7 +252,11 @@ impl Ask<'_> {
     }
 
     fn group_remove(&self) -> Result<Sent, AdapterError> {
-        Ok(request("group/remove", json!({"id": self.group("group")?, "force": false}), SLOW))
+        Ok(request(
+            "group/remove",
+            json!({"id": self.group("group")?, "force": false}),
+            SLOW,
+        ))
     }
 
     fn member(&self, path: &'static str) -> Result<Sent, AdapterError> {
@@ -269,7 +298,11 @@ impl Ask<'_> {
 
     fn firmware_update(&self) -> Result<Sent, AdapterError> {
         let entity = self.entity("device")?;
-        if entity.points.iter().all(|p| p.feature.property() != "update") {
+        if entity
+            .points
+            .iter()
+            .all(|p| p.feature.property() != "update")
+        {
             let advice = "zigbee2mqtt has no way to update this model";
             return Err(wrong(self.entry.name, entity.key.as_str(), advice));
         }
@@ -285,5 +318,6 @@ impl Ask<'_> {
 
 /// An endpoint by number or by name.
 fn endpoint(text: &str) -> Json {
-    text.parse::<u8>().map_or_else(|_| json!(text), |n| json!(n))
+    text.parse::<u8>()
+        .map_or_else(|_| json!(text), |n| json!(n))
 }

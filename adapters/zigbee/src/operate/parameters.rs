@@ -48,7 +48,9 @@ fn fits(value: &Value, takes: Takes) -> Result<(), String> {
         (Takes::Number(min, max), _) => Err(format!("it takes a whole number from {min} to {max}")),
         (_, Value::String(text)) if text.is_empty() => Err("it may not be empty".to_owned()),
         (_, Value::String(text)) if text.len() > TEXT_MAX || text.chars().any(char::is_control) => {
-            Err(format!("it takes at most {TEXT_MAX} characters on one line"))
+            Err(format!(
+                "it takes at most {TEXT_MAX} characters on one line"
+            ))
         }
         (_, Value::String(_)) => Ok(()),
         _ => Err("it takes text".to_owned()),
@@ -62,7 +64,10 @@ pub(crate) fn text<'a>(given: &'a toml::Table, key: &str) -> &'a str {
 
 /// A number that was checked to be there, or 0.
 pub(crate) fn number(given: &toml::Table, key: &str) -> i64 {
-    given.get(key).and_then(Value::as_integer).unwrap_or_default()
+    given
+        .get(key)
+        .and_then(Value::as_integer)
+        .unwrap_or_default()
 }
 
 /// A flag; no is no.

@@ -28,7 +28,8 @@ pub(crate) const DEVICES: [(&str, &str); 7] = [
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 fn peers() -> PathBuf {
-    std::env::var_os("RISER_PEERS").map_or_else(|| repository(MANIFEST).join(".peers"), PathBuf::from)
+    std::env::var_os("RISER_PEERS")
+        .map_or_else(|| repository(MANIFEST).join(".peers"), PathBuf::from)
 }
 
 /// What is needed; says loudly what is missing.
@@ -38,7 +39,10 @@ fn missing(test: &str) -> bool {
     let what = [
         (program("mosquitto").is_none(), "mosquitto"),
         (program("python3").is_none(), "python3"),
-        (!node.is_file() || !bridge.is_file(), "zigbee2mqtt (.peers/zigbee)"),
+        (
+            !node.is_file() || !bridge.is_file(),
+            "zigbee2mqtt (.peers/zigbee)",
+        ),
     ];
     match what.iter().find(|(missing, _)| *missing) {
         Some((_, name)) => {
@@ -99,11 +103,23 @@ impl Broker {
     /// Publishes as anybody may.
     pub(crate) async fn publish(&self, topic: &str, payload: &str, retained: bool) {
         let port = self.port.to_string();
-        let mut arguments = vec!["-h", "127.0.0.1", "-p", &port, "-t", topic, "-m", payload, "-q", "1"];
+        let mut arguments = vec![
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-t",
+            topic,
+            "-m",
+            payload,
+            "-q",
+            "1",
+        ];
         if retained {
             arguments.push("-r");
         }
-        let (sent, output) = riser_adapter_testkit::programs::run("mosquitto_pub", &arguments).await;
+        let (sent, output) =
+            riser_adapter_testkit::programs::run("mosquitto_pub", &arguments).await;
         assert!(sent, "{output}");
     }
 }
@@ -122,7 +138,12 @@ impl Radio {
         command
             .arg("-u")
             .arg(repository(MANIFEST).join("tests/peers/zigbee_radio.py"))
-            .args(["--port", &port.to_string(), "--control", &control.to_string()])
+            .args([
+                "--port",
+                &port.to_string(),
+                "--control",
+                &control.to_string(),
+            ])
             .stderr(Stdio::null());
         if joined {
             command.arg("--joined");
@@ -137,9 +158,13 @@ impl Radio {
     /// One order; what came back.
     pub(crate) fn tell(&self, order: &str) -> serde_json::Value {
         let mut stream = TcpStream::connect(("127.0.0.1", self.control)).expect("the control port");
-        stream.write_all(format!("{order}\n").as_bytes()).expect("an order");
+        stream
+            .write_all(format!("{order}\n").as_bytes())
+            .expect("an order");
         let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).expect("an answer");
+        BufReader::new(stream)
+            .read_line(&mut line)
+            .expect("an answer");
         let answer: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         assert_eq!(answer["ok"], true, "{order}: {answer}");
         answer
@@ -148,7 +173,8 @@ impl Radio {
     /// What a device itself holds.
     pub(crate) fn holds(&self, device: &str, attribute: [u32; 3]) -> serde_json::Value {
         let [endpoint, cluster, id] = attribute;
-        let order = format!(r#"{{"do":"get","dev":"{device}","attr":[{endpoint},{cluster},{id}]}}"#);
+        let order =
+            format!(r#"{{"do":"get","dev":"{device}","attr":[{endpoint},{cluster},{id}]}}"#);
         self.tell(&order)["value"].clone()
     }
 }
@@ -181,7 +207,11 @@ impl Default for Setting<'_> {
 }
 
 fn configuration(broker: u16, radio: u16, setting: &Setting<'_>) -> String {
-    let Setting { base, timeouts: (active, passive), more } = setting;
+    let Setting {
+        base,
+        timeouts: (active, passive),
+        more,
+    } = setting;
     format!(
         r#"version: 5
 mqtt: {{base_topic: "{base}", server: "mqtt://127.0.0.1:{broker}"}}
@@ -198,7 +228,12 @@ onboarding: false
 
 impl Bridge {
     /// A folder with its configuration; nothing runs yet. `saved` is a network that was joined before.
-    pub(crate) fn new(saved: Option<&Path>, broker: u16, radio: u16, setting: &Setting<'_>) -> Self {
+    pub(crate) fn new(
+        saved: Option<&Path>,
+        broker: u16,
+        radio: u16,
+        setting: &Setting<'_>,
+    ) -> Self {
         let temporary = tempfile::tempdir().expect("a temporary folder");
         let folder = temporary.path().join("data");
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -225,7 +260,10 @@ impl Bridge {
 
     pub(crate) fn up(&mut self) {
         let home = peers().join("zigbee/node_modules");
-        let log = std::fs::File::options().create(true).append(true).open(self.folder.join("out.log"));
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.join("out.log"));
         let log = log.expect("a log");
         let mut command = Command::new(home.join("node/bin/node"));
         command
@@ -318,11 +356,16 @@ pub(crate) fn config(port: u16, base: &str) -> String {
 async fn saved() -> PathBuf {
     static MAKING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
     let _one_at_a_time = MAKING.lock().await;
-    let script = std::fs::read(repository(MANIFEST).join("tests/peers/zigbee_radio.py")).expect("the stick");
-    let list = std::fs::read(repository(MANIFEST).join("tests/peers/zigbee.npm")).expect("the list");
-    let stamp = script.iter().chain(&list).fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
-        (hash ^ u64::from(*octet)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let script =
+        std::fs::read(repository(MANIFEST).join("tests/peers/zigbee_radio.py")).expect("the stick");
+    let list =
+        std::fs::read(repository(MANIFEST).join("tests/peers/zigbee.npm")).expect("the list");
+    let stamp = script
+        .iter()
+        .chain(&list)
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
+            (hash ^ u64::from(*octet)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("zigbee-{stamp:016x}"));
     if home.join("done").is_file() {
         return home;
@@ -353,14 +396,32 @@ pub(crate) async fn join_all(house: &House, running: &mut Running) {
     let mut parameters = toml::Table::new();
     parameters.insert("seconds".to_owned(), 200.into());
     let operate = running.operate.clone().expect("operations");
-    let answer = operate.operate("permit_join", parameters).await.expect("permit_join");
-    assert_eq!(answer.get("time").and_then(toml::Value::as_integer), Some(200), "{answer:?}");
+    let answer = operate
+        .operate("permit_join", parameters)
+        .await
+        .expect("permit_join");
+    assert_eq!(
+        answer.get("time").and_then(toml::Value::as_integer),
+        Some(200),
+        "{answer:?}"
+    );
     for (name, _) in DEVICES {
-        house.radio.tell(&format!(r#"{{"do":"join","dev":"{name}"}}"#));
+        house
+            .radio
+            .tell(&format!(r#"{{"do":"join","dev":"{name}"}}"#));
     }
-    let keys = DEVICES.map(|(_, address)| address);
+    let first = [
+        "temperature",
+        "brightness",
+        "power",
+        "contact",
+        "occupancy",
+        "occupied_heating_setpoint",
+        "current_heating_setpoint",
+    ];
     until(running, "seven devices known", |r| {
-        keys.iter().all(|key| r.registry.slot(&format!("{key}/linkquality")).is_some())
+        let mut known = DEVICES.iter().zip(first);
+        known.all(|((_, key), point)| r.registry.slot(&format!("{key}/{point}")).is_some())
     })
     .await;
     // Bindings and reporting are set after the interview; a network saved before would do it again.
@@ -372,16 +433,28 @@ pub(crate) async fn join_all(house: &House, running: &mut Running) {
 }
 
 /// Waits longer than the kit does: a bridge on a busy machine takes its time.
-pub(crate) async fn until(running: &mut Running, what: &str, mut holds: impl FnMut(&Running) -> bool) {
+pub(crate) async fn until(
+    running: &mut Running,
+    what: &str,
+    mut holds: impl FnMut(&Running) -> bool,
+) {
     let end = Instant::now() + PATIENCE;
     loop {
         running.pump();
         if holds(running) {
             return;
         }
-        assert!(running.is_alive(), "waited for {what}, but the adapter ended");
+        assert!(
+            running.is_alive(),
+            "waited for {what}, but the adapter ended"
+        );
         if Instant::now() > end {
-            let latest: Vec<String> = running.latest.values().take(60).map(|o| format!("{} {:?} {:?}", o.path, o.value, o.quality)).collect();
+            let latest: Vec<String> = running
+                .latest
+                .values()
+                .take(60)
+                .map(|o| format!("{} {:?} {:?}", o.path, o.value, o.quality))
+                .collect();
             panic!(
                 "waited {PATIENCE:?} for {what}; latest {latest:#?}; lanes {:#?}; devices {:#?}",
                 running.health.lanes(),

@@ -73,7 +73,10 @@ impl Near {
             })),
             Packet::PingReq(_) => write(Packet::PingResp(PingResp)),
             Packet::Subscribe(subscribe) => {
-                let codes = subscribe.filters.iter().map(|_| SubscribeReasonCode::Success(QoS::AtMostOnce));
+                let codes = subscribe
+                    .filters
+                    .iter()
+                    .map(|_| SubscribeReasonCode::Success(QoS::AtMostOnce));
                 write(Packet::SubAck(SubAck {
                     pkid: subscribe.pkid,
                     return_codes: codes.collect(),
@@ -127,7 +130,10 @@ impl Near {
                 messages.extend(house.script.pop_front());
             } else {
                 house.heard.push((topic.to_owned(), payload.to_owned()));
-                if topic.ends_with("/set") && !house.stubborn && let Some((_, state)) = &mut house.state {
+                if topic.ends_with("/set")
+                    && !house.stubborn
+                    && let Some((_, state)) = &mut house.state
+                {
                     for (key, value) in given.as_object().into_iter().flatten() {
                         state[key] = value.clone();
                     }
