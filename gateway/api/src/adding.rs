@@ -28,6 +28,8 @@ pub(crate) struct Choice<'a> {
     pub(crate) key: Option<String>,
     /// Name people read.
     pub(crate) name: Option<String>,
+    /// Device profile, where the find has none.
+    pub(crate) profile: Option<String>,
     /// What only a person can say.
     pub(crate) values: Table,
 }
@@ -249,6 +251,9 @@ fn named(choices: &[Choice<'_>], taken: &BTreeSet<String>) -> Result<Vec<Table>,
             device.insert("key".into(), key.clone().into());
             if let Some(name) = choice.name.as_deref().filter(|n| !n.trim().is_empty()) {
                 device.insert("name".into(), name.trim().into());
+            }
+            if let Some(profile) = choice.profile.as_deref().filter(|p| !p.trim().is_empty()) {
+                device.insert("profile".into(), profile.trim().into());
             }
         }
         renamed.insert(old, key);

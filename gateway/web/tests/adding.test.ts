@@ -21,13 +21,13 @@ describe('chosen finds', () => {
     const finds = [find(0), find(1, { asks: ['local_key'] }), find(2, { key: null })];
     let choices: Choices = new Map();
     for (const one of [...finds].reverse()) choices = ticked(choices, one, true);
-    choices = changed(choices, 1, { key: ' cellar ', values: { local_key: 'x' } });
+    choices = changed(choices, 1, { key: ' cellar ', profile: ' plug ', values: { local_key: 'x' } });
     choices = ticked(choices, finds[0] as Find, false);
     const { finds: chosen, adapter } = request('t', { adapter: ' a ', isNew: false }, choices, finds);
     expect(adapter).toBe('a');
     expect(chosen).toEqual([
-      { id: 1, key: 'cellar', name: undefined, values: { local_key: 'x' } },
-      { id: 2, key: undefined, name: undefined, values: {} },
+      { id: 1, key: 'cellar', name: undefined, profile: 'plug', values: { local_key: 'x' } },
+      { id: 2, key: undefined, name: undefined, profile: undefined, values: {} },
     ]);
   });
 

@@ -12,6 +12,7 @@ import { claim, presentValue, visit } from './support/steps.mjs';
 import { until } from './support/until.mjs';
 
 const PYTHON = join(process.env.RISER_PEERS ?? join(ROOT, '.peers'), 'modbus/bin/python');
+const TUYA = PYTHON.replace('modbus/bin', 'tuya/bin');
 
 if (!runnable(PYTHON)) {
   const text = `SKIPPED browser tests of adding devices: there is no ${PYTHON}; run 'node tests/run.mjs setup peers'`;
@@ -145,6 +146,58 @@ if (!runnable(PYTHON)) {
     await page.getByRole('region', { name: 'State' }).getByText('Running').waitFor();
     await page.getByText('No operations').waitFor();
     for (const scheme of ['light', 'dark']) assert.deepEqual(await violations(page, scheme), []);
+  });
+
+  test('a Tuya device announces itself; its key and profile are asked for, and its values come', async (t) => {
+    if (!runnable(TUYA)) return t.skip(`there is no ${TUYA}`);
+    const device = [
+      '3.4',
+      'bf0123456789abcdef01zz',
+      '0123456789abcdef',
+      '--host',
+      '127.0.0.2',
+      '--port',
+      '6668',
+    ];
+    const script = join(ROOT, 'tests/peers/tuya_peer.py');
+    const plug = spawn(TUYA, [script, ...device, '--beacon', '127.0.0.1:6667']);
+    t.after(() => plug.kill('SIGKILL'));
+    await visit(page, '/add?protocol=tuya', 'Add devices');
+    await search({ 'How long to listen': 5 });
+    const announced = finds().getByRole('listitem').filter({ hasText: '127.0.0.2' });
+    await announced.getByRole('checkbox').check({ timeout: 20_000 });
+    await announced.getByRole('textbox', { name: /^Key of/ }).fill('plug');
+    await button('Preview').click();
+    const against = page.getByRole('list', { name: 'What stands against it' });
+    await against.getByText("'local_key' has to be given").waitFor();
+    await announced.getByRole('textbox', { name: /^local_key of/ }).fill('0123456789abcdef');
+    await announced.getByRole('textbox', { name: /^Profile of/ }).fill('plug-meterin');
+    await button('Preview').click();
+    await against.getByText('plug-metering', { exact: false }).waitFor();
+    await announced.getByRole('textbox', { name: /^Profile of/ }).fill('plug-metering');
+    await button('Preview').click();
+    await page.getByRole('list', { name: 'Points that appear' }).getByText('plug/voltage').waitFor();
+    assert.equal(await page.getByText('0123456789abcdef', { exact: true }).count(), 0);
+    await button('Apply on trial').click();
+    await page.getByRole('region', { name: 'A change waits' }).waitFor({ timeout: 30_000 });
+    await page.goto('/points/plug/voltage');
+    await until('the plug is read', async () => (await presentValue(page).catch(() => 0)) === 231.1, 30_000);
+  });
+
+  test('an operation is asked for, refused in words, and recorded without its secret', async (t) => {
+    if (!runnable(TUYA)) return t.skip(`there is no ${TUYA}`);
+    await visit(page, '/adapters/tuya', 'tuya');
+    const update = page.getByRole('region', { name: 'Update local key' });
+    await update.getByRole('button').click();
+    await update.getByText('Has to be given').first().waitFor();
+    await update.getByRole('combobox', { name: 'Device' }).selectOption('plug');
+    await update.getByRole('textbox').fill('too short');
+    await update.getByRole('button').click();
+    await update.getByRole('alert').waitFor();
+    for (const scheme of ['light', 'dark']) assert.deepEqual(await violations(page, scheme), []);
+    const log = await (await page.request.get('/api/v1/audit?action=operation&limit=10')).json();
+    assert.match(log.entries[0].detail, /hidden/);
+    assert.doesNotMatch(log.entries[0].detail, /too short/);
   });
 
   test('on a phone nothing scrolls sideways and a find can be ticked with a thumb', async () => {

@@ -99,6 +99,8 @@ export const NORMAL = [
     },
   },
   { name: 'local-devices', path: '/devices' },
+  { name: 'local-add', path: '/add?protocol=modbus' },
+  { name: 'local-adapter', path: '/adapters/plant' },
   { name: 'local-device', path: '/devices/ahu-1' },
   { name: 'local-alarms', path: '/alarms' },
   { name: 'local-alarms-history', path: '/alarms?state=all' },

@@ -60,6 +60,7 @@ fn choice(number: usize, find: &Found) -> Choice<'_> {
         find,
         key: None,
         name: None,
+        profile: None,
         values: Table::new(),
     }
 }

@@ -75,6 +75,7 @@ pub(super) async fn protocols(
             sample: kind.sample.to_owned(),
             can_search: finder.is_some(),
             searching: searches.searching(kind.name),
+            has_profiles: kind.sample.contains("\nprofile = "),
             fields: fields.into_iter().map(SearchInput::from).collect(),
             adapters: own.map(|a| a.name.clone()).collect(),
         }
@@ -302,6 +303,7 @@ fn choices<'f>(request: &AdditionRequest, finds: &'f [Found]) -> Result<Vec<Choi
             find: finds.get(chosen.id).ok_or_else(gone)?,
             key: chosen.key.clone(),
             name: chosen.name.clone(),
+            profile: chosen.profile.clone(),
             values: plain::table(chosen.values.clone()),
         })
     });

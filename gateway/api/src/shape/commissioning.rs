@@ -31,6 +31,8 @@ pub(crate) struct Protocol {
     pub(crate) can_search: bool,
     /// Whether a search is running.
     pub(crate) searching: bool,
+    /// Whether a device may name a profile that gives it its points.
+    pub(crate) has_profiles: bool,
     /// What can be said about where to look.
     pub(crate) fields: Vec<SearchInput>,
     /// Adapters of this kind in the running configuration.
@@ -236,6 +238,8 @@ pub(crate) struct Chosen {
     pub(crate) key: Option<String>,
     /// The name people read.
     pub(crate) name: Option<String>,
+    /// A device profile, where none was found to fit.
+    pub(crate) profile: Option<String>,
     /// What only a person can say.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, Value>)]

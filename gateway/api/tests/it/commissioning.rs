@@ -304,11 +304,11 @@ async fn finds_are_put_into_the_document_and_problems_go_to_their_find() {
     );
     assert_eq!(twice["problems"][1]["text"], "'local_key' has to be given");
     let good =
-        add(json!([{"id": 2, "key": "new", "name": "New one", "values": {"local_key": "s3"}}]))
+        add(json!([{"id": 2, "key": "new", "name": "New one", "profile": "p", "values": {"local_key": "s3"}}]))
             .await
             .json();
     let expected = format!(
-        "{RUNNING}\n[[adapter.device]]\nkey = \"new\"\nname = \"New one\"\nid = \"d2\"\nlocal_key = \"s3\"\n"
+        "{RUNNING}\n[[adapter.device]]\nkey = \"new\"\nname = \"New one\"\nid = \"d2\"\nlocal_key = \"s3\"\nprofile = \"p\"\n"
     );
     assert_eq!(good["document"], expected);
     assert_eq!(good["problems"][0]["id"], 2, "{good}");

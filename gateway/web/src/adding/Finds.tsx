@@ -9,11 +9,13 @@ import { whatToLookAt } from './nothing';
 
 interface FindsProps {
   search: Search;
+  /** Whether a device may name a profile. */
+  profiles: boolean;
   choices: Choices;
   onChoose: (choices: Choices) => void;
 }
 
-export function Finds({ search, choices, onChoose }: FindsProps) {
+export function Finds({ search, profiles, choices, onChoose }: FindsProps) {
   const announce = useAnnounce();
   const running = search.state === 'running';
   useEffect(() => {
@@ -55,6 +57,7 @@ export function Finds({ search, choices, onChoose }: FindsProps) {
             <Entry
               key={find.id}
               find={find}
+              profiles={profiles}
               chosen={choices.get(find.id)}
               onTick={(on) => onChoose(ticked(choices, find, on))}
               onChange={(part) => onChoose(changed(choices, find.id, part))}
@@ -80,12 +83,13 @@ function Nothing({ kind }: { kind: string }) {
 
 interface EntryProps {
   find: Find;
+  profiles: boolean;
   chosen: Chosen | undefined;
   onTick: (on: boolean) => void;
   onChange: (part: Partial<Chosen>) => void;
 }
 
-function Entry({ find, chosen, onTick, onChange }: EntryProps) {
+function Entry({ find, profiles, chosen, onTick, onChange }: EntryProps) {
   const said = find.identity.map(({ value }) => value).join(' · ');
   const facts = (
     <span className={css.facts} id={`find-${find.id}`}>
@@ -119,20 +123,21 @@ function Entry({ find, chosen, onTick, onChange }: EntryProps) {
           {facts}
         </div>
       )}
-      {chosen && <Naming find={find} chosen={chosen} onChange={onChange} />}
+      {chosen && (
+        <Naming find={find} profiles={profiles && !find.profile} chosen={chosen} onChange={onChange} />
+      )}
     </li>
   );
 }
 
-function Naming({
-  find,
-  chosen,
-  onChange,
-}: {
+interface NamingProps {
   find: Find;
+  profiles: boolean;
   chosen: Chosen;
   onChange: EntryProps['onChange'];
-}) {
+}
+
+function Naming({ find, profiles, chosen, onChange }: NamingProps) {
   const hasDevice = typeof find.key === 'string';
   return (
     <div className={css.naming}>
@@ -157,6 +162,19 @@ function Naming({
             onChange={(event) => onChange({ key: event.currentTarget.value })}
           />
         </>
+      )}
+      {hasDevice && profiles && (
+        <TextInput
+          label="Profile"
+          aria-label={`Profile of ${find.address}`}
+          description="What gives it its points; left out, it has none until they are written"
+          inputWrapperOrder={['label', 'input', 'description', 'error']}
+          value={chosen.profile}
+          autoCapitalize="off"
+          autoCorrect="off"
+          spellCheck={false}
+          onChange={(event) => onChange({ profile: event.currentTarget.value })}
+        />
       )}
       {find.asks.map((ask) => (
         <TextInput

@@ -4,6 +4,8 @@ import type { AdditionRequest, Find } from '../api/calls';
 export interface Chosen {
   key: string;
   name: string;
+  /** A profile, where none was found to fit. */
+  profile: string;
   /** What only a person can say. */
   values: Readonly<Record<string, string>>;
 }
@@ -13,6 +15,7 @@ export type Choices = ReadonlyMap<number, Chosen>;
 export const proposal = (find: Find): Chosen => ({
   key: find.key ?? '',
   name: find.name,
+  profile: '',
   values: Object.fromEntries(find.asks.map((ask) => [ask, ''])),
 });
 
@@ -53,7 +56,15 @@ export function request(
     const choice = choices.get(find.id);
     if (!choice) return [];
     const key = find.key === null || find.key === undefined ? undefined : choice.key.trim();
-    return [{ id: find.id, key, name: choice.name.trim() || undefined, values: { ...choice.values } }];
+    return [
+      {
+        id: find.id,
+        key,
+        name: choice.name.trim() || undefined,
+        profile: choice.profile.trim() || undefined,
+        values: { ...choice.values },
+      },
+    ];
   });
   return { kind, adapter: target.adapter.trim(), new: target.isNew, finds: chosen };
 }

@@ -1132,6 +1132,8 @@ export interface components {
             key?: string | null;
             /** @description The name people read. */
             name?: string | null;
+            /** @description A device profile, where none was found to fit. */
+            profile?: string | null;
             /** @description What only a person can say. */
             values?: {
                 [key: string]: unknown;
@@ -1989,6 +1991,8 @@ export interface components {
             can_search: boolean;
             /** @description What can be said about where to look. */
             fields: components["schemas"]["SearchInput"][];
+            /** @description Whether a device may name a profile that gives it its points. */
+            has_profiles: boolean;
             /** @description `kind` in the configuration. */
             kind: string;
             /** @description The commented sample of its configuration. */

@@ -184,7 +184,7 @@ function Choosing({ protocol, search }: { protocol: Protocol; search: Search }) 
   };
   return (
     <>
-      <Finds search={search} choices={choices} onChoose={choose} />
+      <Finds search={search} profiles={protocol.has_profiles} choices={choices} onChoose={choose} />
       {choices.size > 0 && (
         <Destination
           protocol={protocol}
