@@ -181,7 +181,7 @@ async fn the_cloud_changes_the_configuration_and_hears_what_became_of_it() {
     );
     assert_eq!(
         (&step["actor"], &step["source"]),
-        (&json!(TECHNICIAN), &json!("cloud"))
+        (&json!(TECHNICIAN), &json!("cloud 127.0.0.1"))
     );
     let (_, shown) = cloud.get(&path).await;
     assert_eq!(
