@@ -34,7 +34,7 @@ export type { LiveDialect, LiveReading } from './live/protocol';
 export { LiveProvider, newest, useFeedStatus, useLiveReading, useLiveTopic } from './live/LiveProvider';
 export { useAnnounce } from './states/announce';
 export { EmptyState, ErrorState, NoPermission } from './states/states';
-export { OfflineBanner } from './states/OfflineBanner';
+export { OfflineBanner, useCutOff } from './states/OfflineBanner';
 export { BoneBlock, BoneRows } from './states/Bones';
 export { DataTable, useIsPhone, type Column } from './table/DataTable';
 export { parseRange, rangeParams, resolveRange, type TrendRange } from './chart/range';

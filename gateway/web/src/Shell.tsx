@@ -8,8 +8,11 @@ import {
   PRIORITIES,
   SearchDialog,
   StatusDot,
+  useCutOff,
   type AlarmPriority,
+  type LinkState,
   type NavItem,
+  type StateWord,
 } from '@riser/kit';
 import { Bell, Cpu, Gauge, House, Settings } from 'lucide-react';
 import { lazy, Suspense, useCallback, useEffect, useState } from 'react';
@@ -44,6 +47,13 @@ function useAlarmBadge(): NavItem['badge'] {
   return { count: waiting.length, priority: worst, spoken: `${waiting.length} not acknowledged` };
 }
 
+const NOT_KNOWN: StateWord = { tone: 'unknown', word: 'Not known' };
+
+/** Whether the gateway reaches the cloud; not known while this page does not reach the gateway. */
+function Reached({ state }: { state: LinkState }) {
+  return <StatusDot state={useCutOff() === null ? LINK_WORDS[state] : NOT_KNOWN} />;
+}
+
 export function Shell() {
   const [location, navigate] = useLocation();
   const [searching, setSearching] = useState(false);
@@ -64,7 +74,7 @@ export function Shell() {
     { href: '/alarms', label: 'Alarms', icon: Bell, badge },
     { href: '/settings', label: 'Settings', icon: Settings },
   ];
-  const link = overview && <StatusDot state={LINK_WORDS[overview.link.state]} />;
+  const link = overview && <Reached state={overview.link.state} />;
   const field = /^\/(add$|adapters\/)/.test(location) ? '/devices' : location;
   const section = isRecord(location) ? '/settings' : field;
   return (

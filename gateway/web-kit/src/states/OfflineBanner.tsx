@@ -8,11 +8,16 @@ import css from './states.module.css';
 /** A short hiccup is not worth a banner. */
 const PATIENCE_MS = 2500;
 
-export function OfflineBanner({ server, still }: { server: string; still: string }) {
+/** For how long the page has been without its live stream, in milliseconds; none while it is there. */
+export function useCutOff(): number | null {
   const status = useFeedStatus();
-  const now = useNow();
-  const gone = now - status.since;
-  if (status.state === 'open' || status.state === 'closed' || gone < PATIENCE_MS) return null;
+  const gone = useNow() - status.since;
+  return status.state === 'open' || status.state === 'closed' || gone < PATIENCE_MS ? null : gone;
+}
+
+export function OfflineBanner({ server, still }: { server: string; still: string }) {
+  const gone = useCutOff();
+  if (gone === null) return null;
   return (
     <div className={css.banner} role="status">
       <WifiOff size={18} aria-hidden />
