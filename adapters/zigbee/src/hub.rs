@@ -33,6 +33,8 @@ pub(crate) struct Hub {
     requests: Requests,
     writes: Writes,
     searching: bool,
+    /// When the bridge said that it is there; it says so before it listens.
+    started: Option<i64>,
     sent: u64,
     missed: u64,
     /// Something about the lane is to be shown.
@@ -52,6 +54,7 @@ impl Hub {
             requests: Requests::new(),
             writes: Writes::new(config.outstanding),
             searching: false,
+            started: None,
             sent: 0,
             missed: 0,
             touched: true,

@@ -8,6 +8,9 @@ use std::time::Duration;
 /// How soon a bridge that is not reached is asked again.
 const SOON: i64 = 2_000;
 
+/// A moment.
+const MOMENT: i64 = 250;
+
 /// Checks and reads that are due.
 #[derive(Debug)]
 pub(crate) struct Poll {
@@ -43,6 +46,11 @@ impl Poll {
     /// The bridge is to be asked at once.
     pub(crate) fn check_now(&mut self, now: i64) {
         self.check_at = now;
+    }
+
+    /// The bridge is to be asked again after a moment.
+    pub(crate) fn check_soon(&mut self, now: i64) {
+        self.check_at = now.saturating_add(MOMENT);
     }
 
     /// A device is to be read unless it speaks after `since`; once is enough.

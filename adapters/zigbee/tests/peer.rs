@@ -53,6 +53,11 @@ fn good(running: &Running, path: &str) -> Option<Value> {
     (seen.quality == Quality::GOOD).then(|| seen.value.clone())?
 }
 
+fn up(running: &Running) -> bool {
+    let lanes = running.health.lanes();
+    lanes.iter().all(|l| l.state == LaneState::Up)
+}
+
 /// What a point should be: kind, unit, lowest, highest, written.
 type Wanted<'a> = (
     String,
@@ -256,7 +261,10 @@ async fn a_device_keeps_its_points_through_renames_with_slashes() {
     };
     let mut running = Running::start(&riser_zigbee::KIND, &house.config());
     let path = format!("{PLUG}/state");
-    until(&mut running, "the plug", |r| good(r, &path).is_some()).await;
+    until(&mut running, "the plug", |r| {
+        good(r, &path).is_some() && up(r)
+    })
+    .await;
     let slot = running.registry.slot(&path);
     for name in ["floor 1/room 2/plug", "plug", "floor 1/plug/state"] {
         let rename = format!("device = '{PLUG}'\nname = '{name}'");
@@ -296,7 +304,7 @@ async fn operations_reach_the_bridge_and_are_answered() {
     };
     let mut running = Running::start(&riser_zigbee::KIND, &house.config());
     until(&mut running, "the bulb", |r| {
-        good(r, &format!("{BULB}/state")).is_some()
+        good(r, &format!("{BULB}/state")).is_some() && up(r)
     })
     .await;
     // Group and scene.
@@ -380,7 +388,10 @@ async fn a_silent_device_is_offline_and_one_back_from_a_power_cut_is_compared() 
     };
     let mut running = Running::start(&riser_zigbee::KIND, &house.config());
     let bulb = format!("{BULB}/state");
-    until(&mut running, "the bulb", |r| good(r, &bulb).is_some()).await;
+    until(&mut running, "the bulb", |r| {
+        good(r, &bulb).is_some() && up(r)
+    })
+    .await;
     let off = running.write(&bulb, Value::Bool(false)).await;
     assert_eq!(off, WriteResult::Applied(Some(Value::Bool(false))));
     // Power away and back: it is on, as lamps are, though it was told to be off.

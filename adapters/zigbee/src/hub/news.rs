@@ -10,6 +10,9 @@ use crate::network::{At, Route};
 use crate::requests::Waiting;
 use riser_adapter::{AdapterError, ErrorClass};
 
+/// How long a bridge may take from saying that it is there to listening, in milliseconds.
+const STARTING: i64 = 10_000;
+
 impl Hub {
     /// Takes a report of the client.
     pub(crate) fn heard(&mut self, heard: Heard, at: At) {
@@ -72,8 +75,11 @@ impl Hub {
             }
             Purpose::Request(number) => match self.requests.take(number) {
                 Some(Waiting::Check) => {
+                    let just_now = |started: i64| at.steady - started < STARTING;
                     if self.network.bridge.refused(why, at.steady) {
                         self.back(at);
+                    } else if self.started.is_some_and(just_now) {
+                        self.poll.check_soon(at.steady);
                     }
                 }
                 Some(Waiting::Operation(operation)) => {
@@ -137,6 +143,7 @@ impl Hub {
                 self.network.bridge.say(said, at.steady);
                 if said == Said::Online {
                     self.requests.forget_checks();
+                    self.started = (!retained).then_some(at.steady);
                     self.poll.check_now(at.steady);
                 } else {
                     self.end_all("zigbee2mqtt has stopped", at);
