@@ -125,8 +125,10 @@ impl Discover for Search {
                     .because(error)
             })?;
             let client = lane::open(&scope.lane)?;
+            let registered = cancel.child_token();
+            let _registered_until_the_end = registered.clone().drop_guard();
             if let Some(bbmd) = &scope.lane.bbmd {
-                let mut state = client.register_with(bbmd.at, bbmd.lifetime, cancel.clone());
+                let mut state = client.register_with(bbmd.at, bbmd.lifetime, registered);
                 // Registered or not, the own network is searched.
                 let _closed = state.changed().await;
             }

@@ -176,7 +176,8 @@ async fn sixty_devices_of_bad_manners_are_found_within_thirty_seconds() {
 async fn crowd(name: &str) -> Result<(), String> {
     let mut steps = vec![
         "link set lo up".to_owned(),
-        "link add d0 type dummy".to_owned(),
+        "link add d0 type veth peer name d1".to_owned(),
+        "link set d1 up".to_owned(),
         "addr add 192.0.2.1/24 brd + dev d0".to_owned(),
         "link set d0 up".to_owned(),
         "route add 255.255.255.255/32 dev d0".to_owned(),

@@ -81,7 +81,8 @@ impl Device {
             match outcome {
                 Ok(()) => {
                     point.mode = Mode::Subscribed { renew };
-                    point.postpone(now + terms.verify);
+                    // A renewal puts no look off: notifications may be lost all the same.
+                    point.hasten(now + terms.verify);
                 }
                 Err(error) => {
                     silent |= error.is_silence();

@@ -148,7 +148,8 @@ impl Points {
             }
             let every = match point.mode {
                 Mode::Subscribed { .. } => verify,
-                _ => point.interval,
+                Mode::Subscribing => point.interval.min(verify),
+                Mode::Poll | Mode::Fallback { .. } | Mode::Wanted => point.interval,
             };
             let next = point.due + every;
             if next <= now {
@@ -266,7 +267,12 @@ impl LivePoint {
         }
     }
 
-    /// Reads when it is time for the next round.
+    /// Is read at this time at the latest.
+    pub(crate) fn hasten(&mut self, to: Instant) {
+        self.due = self.due.min(to);
+    }
+
+    /// Is not read before this time.
     pub(crate) fn postpone(&mut self, to: Instant) {
         self.due = to;
     }
