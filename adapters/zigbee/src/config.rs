@@ -203,72 +203,71 @@ fn check_base(text: &str) -> Result<String, ConfigError> {
     Ok(base.to_owned())
 }
 
+const MINUTE: u32 = 60_000;
+const DAY: u32 = 1_440 * MINUTE;
+
 fn timing(root: &RootTable) -> Result<Timing, ConfigError> {
-    let ms = |key: &str, given: Option<u32>, default: u32, least: u32, most: u32| {
-        within(key, given.unwrap_or(default), least, most)
-    };
-    let time = |key: &str, given: Option<u32>, default: u32, least: u32, most: u32| {
-        ms(key, given, default, least, most).map(|v| Duration::from_millis(v.into()))
-    };
-    let (day, minute) = (86_400_000, 60_000);
+    let (least, most) = (50, SETTLE_MAX_MS);
+    let battery = (
+        "battery_stale_after_ms",
+        root.battery_stale_after_ms,
+        1_500 * MINUTE,
+    );
+    let mains = ("stale_after_ms", root.stale_after_ms, 65 * MINUTE);
+    let [grace, offline_delay, startup, refresh] = waits(root)?;
     Ok(Timing {
         check: time(
-            "check_interval_ms",
-            root.check_interval_ms,
-            30_000,
+            ("check_interval_ms", root.check_interval_ms, 30_000),
             50,
-            10 * minute,
+            10 * MINUTE,
         )?,
         answer: time(
-            "answer_timeout_ms",
-            root.answer_timeout_ms,
-            10_000,
+            ("answer_timeout_ms", root.answer_timeout_ms, 10_000),
             50,
-            minute,
+            MINUTE,
         )?,
-        grace: time("grace_ms", root.grace_ms, 30_000, 0, 60 * minute)?,
-        offline_delay: time(
-            "offline_delay_ms",
-            root.offline_delay_ms,
-            20_000,
-            0,
-            60 * minute,
-        )?,
-        startup: time("startup_ms", root.startup_ms, 60_000, 0, 60 * minute)?,
-        settle: time("settle_ms", root.settle_ms, 12_000, 50, SETTLE_MAX_MS)?,
+        settle: time(("settle_ms", root.settle_ms, 12_000), least, most)?,
         battery_settle: time(
-            "battery_settle_ms",
-            root.battery_settle_ms,
-            25_000,
-            50,
-            SETTLE_MAX_MS,
+            ("battery_settle_ms", root.battery_settle_ms, 25_000),
+            least,
+            most,
         )?,
-        stale_ms: ms(
-            "stale_after_ms",
-            root.stale_after_ms,
-            65 * minute,
-            1000,
-            30 * day,
-        )?,
-        battery_stale_ms: ms(
-            "battery_stale_after_ms",
-            root.battery_stale_after_ms,
-            25 * 60 * minute,
-            1000,
-            40 * day,
-        )?,
-        refresh: time(
-            "refresh_interval_ms",
-            root.refresh_interval_ms,
-            30 * minute,
-            1000,
-            day,
-        )?,
-        read_pause: time("read_pause_ms", root.read_pause_ms, 500, 0, minute)?,
+        read_pause: time(("read_pause_ms", root.read_pause_ms, 500), 0, MINUTE)?,
+        stale_ms: millis(mains, 1000, 30 * DAY)?,
+        battery_stale_ms: millis(battery, 1000, 40 * DAY)?,
+        grace,
+        offline_delay,
+        startup,
+        refresh,
     })
 }
 
-fn within<T: PartialOrd + std::fmt::Display>(
+fn waits(root: &RootTable) -> Result<[Duration; 4], ConfigError> {
+    let hour = 60 * MINUTE;
+    Ok([
+        time(("grace_ms", root.grace_ms, 30_000), 0, hour)?,
+        time(("offline_delay_ms", root.offline_delay_ms, 20_000), 0, hour)?,
+        time(("startup_ms", root.startup_ms, 60_000), 0, hour)?,
+        time(
+            ("refresh_interval_ms", root.refresh_interval_ms, 30 * MINUTE),
+            1000,
+            DAY,
+        )?,
+    ])
+}
+
+/// A time: its key, what is given, what it is else.
+type Time<'a> = (&'a str, Option<u32>, u32);
+
+fn millis((key, given, default): Time<'_>, least: u32, most: u32) -> Result<u32, ConfigError> {
+    within(key, given.unwrap_or(default), least, most)
+}
+
+fn time(of: Time<'_>, least: u32, most: u32) -> Result<Duration, ConfigError> {
+    millis(of, least, most).map(|ms| Duration::from_millis(ms.into()))
+}
+
+fn within<T: Copy + PartialOrd + std::fmt::Display>(
     key: &str,
     value: T,
     least: T,

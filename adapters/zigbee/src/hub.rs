@@ -111,7 +111,7 @@ impl Hub {
         for ended in self.writes.late(at.steady) {
             self.finish(ended);
         }
-        for (id, _) in self.writes.to_ask(at.steady) {
+        for (id, _) in self.writes.half_over(at.steady) {
             self.send_read(id);
         }
     }

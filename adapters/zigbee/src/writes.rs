@@ -83,12 +83,12 @@ impl Writes {
     }
 
     /// Puts a write in line; gives it back when there is no room.
-    pub(crate) fn push(&mut self, write: Write) -> Result<(), Write> {
+    pub(crate) fn push(&mut self, write: Write) -> Option<Write> {
         if self.queue.len() >= QUEUE {
-            return Err(write);
+            return Some(write);
         }
         self.queue.push_back(write);
-        Ok(())
+        None
     }
 
     /// The next write that may begin: its topic, payload and number. One whose time is over ends.
@@ -198,7 +198,7 @@ impl Writes {
     }
 
     /// Devices to be asked for their state, because half the time of a write is over.
-    pub(crate) fn to_ask(&mut self, now: i64) -> Vec<(EntityId, Slot)> {
+    pub(crate) fn half_over(&mut self, now: i64) -> Vec<(EntityId, Slot)> {
         let half = |a: &&mut Active| {
             !a.asked && a.write.gettable && now - a.began >= (a.deadline - a.began) / 2
         };

@@ -47,8 +47,8 @@ fn config(address: SocketAddr) -> String {
 const SUBJECT: Subject = Subject {
     kind: &riser_zigbee::KIND,
     config,
-    device: || Near::new(&house(false)),
-    stubborn: || Near::new(&house(true)),
+    device: || Near::boxed(&house(false)),
+    stubborn: || Near::boxed(&house(true)),
     reads: ("dev/temperature", Constant::Float(20.5)),
     writes: ("dev/setpoint", Constant::Float(21.5)),
     misspelt: ("host = 'h'\nbase_topc = 'z'\n", "base_topic"),
@@ -75,7 +75,7 @@ fn state(running: &Running) -> Option<DeviceState> {
 
 fn near(house: &Shared) -> impl FnMut() -> Box<dyn Respond> + Send + 'static {
     let house = Arc::clone(house);
-    move || Near::new(&house)
+    move || Near::boxed(&house)
 }
 
 #[tokio::test]

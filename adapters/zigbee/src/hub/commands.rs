@@ -33,7 +33,7 @@ impl Hub {
                     expires_at: command.command.expires_at.0,
                     reply: command.reply,
                 };
-                if let Err(write) = self.writes.push(write) {
+                if let Some(write) = self.writes.push(write) {
                     let text = format!("{QUEUE} writes already wait for this network");
                     let _gone = write.reply.send(WriteResult::Failed(text));
                 }

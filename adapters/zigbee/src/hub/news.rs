@@ -160,7 +160,7 @@ impl Hub {
             }
             BridgeNews::Happened(_) if retained => {}
             BridgeNews::Happened(what) => self.network.happened(&what, at),
-            BridgeNews::Answered(response) => self.answered(response, at),
+            BridgeNews::Answered(response) => self.answered(&response, at),
             BridgeNews::Complaint(text) => {
                 if let Some(ended) = self.writes.complained(&text, at.steady) {
                     self.finish(ended);
@@ -192,7 +192,7 @@ impl Hub {
         self.network.facts = facts;
     }
 
-    fn answered(&mut self, response: Response, at: At) {
+    fn answered(&mut self, response: &Response, at: At) {
         let transaction = response.transaction.as_deref().unwrap_or_default();
         let Some((waiting, took)) = self.requests.answered(transaction, at.steady) else {
             return;

@@ -448,19 +448,13 @@ pub(crate) async fn until(
             running.is_alive(),
             "waited for {what}, but the adapter ended"
         );
-        if Instant::now() > end {
-            let latest: Vec<String> = running
-                .latest
-                .values()
-                .take(60)
-                .map(|o| format!("{} {:?} {:?}", o.path, o.value, o.quality))
-                .collect();
-            panic!(
-                "waited {PATIENCE:?} for {what}; latest {latest:#?}; lanes {:#?}; devices {:#?}",
-                running.health.lanes(),
-                running.health.devices()
-            );
-        }
+        assert!(
+            Instant::now() <= end,
+            "waited {PATIENCE:?} for {what}; latest {:#?}; lanes {:#?}; devices {:#?}",
+            running.latest,
+            running.health.lanes(),
+            running.health.devices()
+        );
         running.pump_for(Duration::from_millis(20)).await;
     }
 }

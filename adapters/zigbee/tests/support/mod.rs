@@ -40,7 +40,7 @@ pub(crate) struct Near {
 }
 
 impl Near {
-    pub(crate) fn new(house: &Shared) -> Box<dyn Respond> {
+    pub(crate) fn boxed(house: &Shared) -> Box<dyn Respond> {
         Box::new(Self {
             house: Arc::clone(house),
             filters: Vec::new(),
