@@ -102,7 +102,7 @@ fn newest(
     have: &RangeSet,
 ) -> Result<Option<(u32, Rows)>, StoreError> {
     let doing = "look for time to roll up";
-    let complete = scan::span_end(conn, path)?.rolled_to;
+    let end = scan::span_end(conn, path)?;
     let epochs = scan::epochs(conn, path)?;
     let sql = "SELECT first_id, last_id, first_at, last_at FROM span ORDER BY last_id DESC";
     let mut query = conn.prepare(sql).doing(doing, path)?;
@@ -125,8 +125,11 @@ fn newest(
                 continue;
             };
             let (from, to) = (u64::from(start), u64::from(start) + u64::from(minutes) - 1);
-            let over = minute.saturating_add(i64::from(minutes)) <= complete;
+            let over = minute.saturating_add(i64::from(minutes)) <= end.rolled_to;
             if !over || have.covers(from, to) || !looked_at.insert(from, to) {
+                continue;
+            }
+            if is_late(conn, path, (end.last_id, start, minutes))? {
                 continue;
             }
             let rows = rows(conn, path, (start, minutes))?;
@@ -148,6 +151,22 @@ fn waits(reader: &Reader, epochs: &[(i64, Epoch)], (first, last): (i64, i64)) ->
             .marks()
             .covers((epoch, Stream::Data), first, last)
     })
+}
+
+/// Whether samples of a stretch came after it was reduced and are not in it yet: within a minute they
+/// will be.
+fn is_late(
+    conn: &Connection,
+    path: &Path,
+    (last_id, minute, minutes): (i64, u32, u32),
+) -> Result<bool, StoreError> {
+    let from = i64::from(minute) * Timestamp::MINUTE;
+    let to = from + i64::from(minutes) * Timestamp::MINUTE;
+    let sql =
+        "SELECT EXISTS (SELECT 1 FROM batch WHERE id > ?1 AND first_at < ?2 AND last_at >= ?3)";
+    conn.prepare_cached(sql)
+        .and_then(|mut query| query.query_row([last_id, to, from], |r| r.get(0)))
+        .doing("look for late samples", path)
 }
 
 /// The rows of a stretch, group by group. A damaged minute is left out.

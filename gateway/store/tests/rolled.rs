@@ -142,6 +142,28 @@ async fn a_quarter_of_an_hour_is_what_its_minutes_are() {
 }
 
 #[tokio::test]
+async fn a_minute_waits_for_samples_that_came_late() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON);
+    let (store, _) = open(dir.path(), &hands);
+    collect(&store, &hands, 3).await;
+    let late = NOON + 2 * MINUTE + 55_000;
+    append(&store, vec![scan(late, 1)]);
+    store.settle().await.unwrap();
+    let newest = claim(&store, ask(1, &[])).await.unwrap();
+    assert_eq!(
+        newest.minute,
+        FIRST + 1,
+        "the one after it is not whole yet"
+    );
+    collect(&store, &hands, 1).await;
+    let known = [(FIRST + 3, FIRST + 9)];
+    let whole = claim(&store, ask(1, &known)).await.unwrap();
+    assert_eq!((whole.minute, cell(&whole, 1).count), (FIRST + 2, 7));
+    close(store).await;
+}
+
+#[tokio::test]
 async fn many_points_come_in_several_frames() {
     let dir = tempfile::tempdir().unwrap();
     let hands = Hands::new(NOON);

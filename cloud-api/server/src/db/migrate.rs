@@ -176,6 +176,30 @@ mod tests {
     }
 
     #[test]
+    fn batches_of_version_5_stay_and_rollups_may_come() {
+        let mut old = Connection::open_in_memory().unwrap();
+        migrate(&mut old).unwrap();
+        old.execute_batch(
+            "DROP TABLE rollup; DROP TABLE rolled_hour; DROP TABLE configuration_desired;
+             PRAGMA foreign_keys = OFF;
+             INSERT INTO batch VALUES (1, 2, 7, 60000, 119999, 6, 1, 99, x'52');
+             PRAGMA user_version = 5",
+        )
+        .unwrap();
+        migrate(&mut old).unwrap();
+        old.execute_batch(
+            "INSERT INTO rollup VALUES (1, 1, 1, 0, 1, 1, 99, x'52');
+             INSERT INTO rolled_hour VALUES (1, 0, 6)",
+        )
+        .unwrap();
+        let sql = "SELECT b.seq, r.minute FROM batch b JOIN rollup r ON r.epoch = b.epoch";
+        let both: (i64, i64) = old
+            .query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?)))
+            .unwrap();
+        assert_eq!(both, (7, 1));
+    }
+
+    #[test]
     fn a_database_of_a_newer_program_is_refused() {
         let mut connection = Connection::open_in_memory().unwrap();
         connection

@@ -11,6 +11,7 @@ mod kill;
 mod ledger;
 mod link;
 mod mass;
+mod narrow;
 mod poison;
 mod power;
 mod reconnect;
