@@ -19,6 +19,9 @@ use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// How long after a return of power a device is read once more, in milliseconds.
+const READ_AGAIN: i64 = 3_000;
+
 /// A moment on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct At {
@@ -170,6 +173,7 @@ impl Network {
         {
             // It had no power and is back: what it does now may not be what it was told.
             entity.announced = Some(at.steady);
+            entity.read_again = Some(at.steady + READ_AGAIN);
             self.effects.reads.push((id, true));
         }
         self.tell_happening(what, at);
@@ -194,6 +198,10 @@ impl Network {
                 if now == Presence::Online && before == Presence::Offline {
                     self.effects.reads.push((entity.id, false));
                 }
+            }
+            if entity.read_again.is_some_and(|when| at.steady >= when) {
+                entity.read_again = None;
+                self.effects.reads.push((entity.id, true));
             }
             if !supervised && entity.wants_refresh(at.steady, self.config.timing.refresh) {
                 self.effects.reads.push((entity.id, false));

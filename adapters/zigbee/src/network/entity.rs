@@ -98,6 +98,8 @@ pub(crate) struct Entity {
     pub(crate) asked: Option<i64>,
     /// It came back to power, and what it does since is still to be compared.
     pub(crate) announced: Option<i64>,
+    /// When it is read once more: whatever has just started may miss the first question.
+    pub(crate) read_again: Option<i64>,
     /// What is odd about it as the bridge has it, in words.
     pub(crate) remark: Option<String>,
     /// Why its points could not be declared.
@@ -134,6 +136,7 @@ impl Entity {
             last_at: Timestamp(0),
             asked: None,
             announced: None,
+            read_again: None,
             remark: None,
             conflict: None,
             differs: None,
