@@ -17,7 +17,7 @@ use riser_bacnet::codec::{
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -85,11 +85,12 @@ async fn notifications(devices: &mut Devices) {
     running
         .wait_until("a first value of each", |r| r.latest.len() == all)
         .await;
-    running.pump_for(Duration::from_secs(4)).await;
+    devices.order(&format!("wait {all}"));
+    devices.answer();
     devices.order("tell 10");
     let (cpu, began) = (processor_time(), Instant::now());
-    running.log.clear();
     running.pump_for(Duration::from_secs(12)).await;
+    let sent = devices.answer();
     let (cpu, wall) = (processor_time() - cpu, began.elapsed().as_secs_f64());
     let told: HashSet<u64> = running
         .log
@@ -99,11 +100,10 @@ async fn notifications(devices: &mut Devices) {
             _ => None,
         })
         .collect();
-    let sent = 10 * TOLD_PER_SECOND as usize;
     println!(
         "notifications: {sent} sent of {all} points at {TOLD_PER_SECOND}/s, {} came, {} lost, {:.3} cores",
         told.len(),
-        sent - told.len(),
+        sent.saturating_sub(told.len()),
         cpu / wall,
     );
     running.stop().await;
@@ -128,7 +128,10 @@ fn processor_time() -> f64 {
 }
 
 /// The devices in a process of their own.
-struct Devices(Child);
+struct Devices {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
 
 impl Devices {
     fn start() -> Self {
@@ -140,21 +143,29 @@ impl Devices {
             .spawn()
             .expect("the devices start");
         let output = child.stdout.take().expect("it was piped");
+        let lines = BufReader::new(output);
+        let mut devices = Self { child, lines };
+        devices.answer();
+        devices
+    }
+
+    /// The number they say next.
+    fn answer(&mut self) -> usize {
         let mut line = String::new();
-        BufReader::new(output).read_line(&mut line).expect("a line");
-        Self(child)
+        self.lines.read_line(&mut line).expect("a line");
+        line.trim().parse().unwrap_or(0)
     }
 
     fn order(&mut self, text: &str) {
-        let orders = self.0.stdin.as_mut().expect("it takes orders");
+        let orders = self.child.stdin.as_mut().expect("it takes orders");
         writeln!(orders, "{text}").expect("the devices run");
     }
 }
 
 impl Drop for Devices {
     fn drop(&mut self) {
-        let _ended_before = self.0.kill();
-        let _ended = self.0.wait();
+        let _ended_before = self.child.kill();
+        let _ended = self.child.wait();
     }
 }
 
@@ -188,9 +199,10 @@ fn serve() {
     }
 }
 
-/// Tells of changes at the rate, the next object of the next device each time.
-fn tell(sockets: &[Arc<UdpSocket>], subscribers: &Subscribers, seconds: u32) {
+/// Tells of changes at the rate, the next object of the next device each time; how many were sent.
+fn tell(sockets: &[Arc<UdpSocket>], subscribers: &Subscribers, seconds: u32) -> usize {
     let began = Instant::now();
+    let mut sent = 0;
     for nth in 0..seconds * TOLD_PER_SECOND {
         let due = began + Duration::from_secs(1) * nth / TOLD_PER_SECOND;
         while Instant::now() < due {
@@ -223,8 +235,9 @@ fn tell(sockets: &[Arc<UdpSocket>], subscribers: &Subscribers, seconds: u32) {
             service,
             body: &body,
         });
-        let _gone = sockets[usize::from(device) - 1].send_to(&frame, to);
+        sent += usize::from(sockets[usize::from(device) - 1].send_to(&frame, to).is_ok());
     }
+    sent
 }
 
 fn answer(

@@ -24,7 +24,7 @@ const OBJECTS: usize = 3563;
 
 /// Learns the whole device; requests, those refused, and what was learned on the way.
 async fn learn(net: &Net, caps: Caps, habits: Habits) -> (u64, u64, Habits) {
-    let client = Client::open(&net.binding(), Patience::default()).unwrap();
+    let client = Client::open(&net.binding(), Patience::default()).expect("a free port");
     let figures: Arc<Mutex<Figures>> = Arc::default();
     let peer = Peer::new(Making {
         client,
@@ -44,7 +44,7 @@ async fn learn(net: &Net, caps: Caps, habits: Habits) -> (u64, u64, Habits) {
         .filter(|l| l.name.starts_with("Punkt "))
         .count();
     assert_eq!(named, OBJECTS - 2, "every name was read");
-    let figures = figures.lock().unwrap().clone();
+    let figures = figures.lock().expect("no one panicked").clone();
     (figures.requests, figures.refused, peer.habits())
 }
 
@@ -63,7 +63,7 @@ async fn all_objects(test: &str, manner: &str, segmentation: Segmentation) {
     let (first, refused, habits) = learn(&net, caps, Habits::default()).await;
     let took = began.elapsed();
     let (second, wasted, _) = learn(&net, caps, habits.clone()).await;
-    println!(
+    eprintln!(
         "{manner}: {first} requests, {refused} refused, {took:.1?}; again: {second}, {wasted} refused; {habits:?}"
     );
     assert!(
@@ -146,7 +146,7 @@ async fn one_dead_device_of_a_hundred_slows_no_other() {
             break;
         }
     }
-    println!("p99 between two values: {all:?} with all alive, {without:?} with one dead");
+    eprintln!("p99 between two values: {all:?} with all alive, {without:?} with one dead");
     assert!(without <= all.mul_f64(1.1), "{all:?} → {without:?}");
 }
 
@@ -209,7 +209,7 @@ async fn crowd(name: &str) -> Result<(), String> {
         .map_err(|_| "it took too long")?
         .map_err(|e| e.to_string())?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    print!("{text}");
+    eprint!("{text}");
     match output.status.success() {
         true => Ok(()),
         false => Err(text + &String::from_utf8_lossy(&output.stderr)),
@@ -264,7 +264,7 @@ async fn inside_the_network_of_the_crowd() {
         assert!(find.remark.is_empty(), "{find:?}");
         doubles += usize::from(!devices.insert(find.address));
     }
-    println!(
+    eprintln!(
         "{} of 60 found in {:.1?}, {doubles} twice",
         devices.len(),
         began.elapsed()
