@@ -92,7 +92,10 @@ async fn a_write_is_recorded_with_its_times_and_waits_for_the_gateway() {
         json!({ "kind": "cloud", "name": "operator@acme" })
     );
     assert_eq!(record["outcome"]["state"], "requested");
-    assert!(!record.to_string().contains("127.0.0.1"), "only the audit log says from where");
+    assert!(
+        !record.to_string().contains("127.0.0.1"),
+        "only the audit log says from where"
+    );
     let at = origin("acme", "gw-001");
     let waiting = site.db.pending_commands(&at, site.now()).await.unwrap();
     assert_eq!(waiting.len(), 1);
