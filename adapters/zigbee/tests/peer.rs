@@ -256,7 +256,7 @@ async fn refused_in_words(running: &Running) {
 async fn command_a_group(house: &House, running: &mut Running) {
     operate(running, "group_add", "name = 'hall/lamps'\nid = 7")
         .await
-        .unwrap();
+        .expect("an answer");
     let group = "test-group-7";
     until(running, "the group", |r| state(r, group).is_some()).await;
     operate(
@@ -265,7 +265,7 @@ async fn command_a_group(house: &House, running: &mut Running) {
         &format!("group = '{group}'\ndevice = '{BULB}'"),
     )
     .await
-    .unwrap();
+    .expect("an answer");
     until(running, "the group's points", |r| {
         r.registry.slot(&format!("{group}/state")).is_some()
     })
