@@ -1,23 +1,23 @@
 //! The loop: connect, learn what there is, pass states on, carry out writes, connect again. Owns the
 //! order of these and what points show while there is no connection.
 
-use crate::book::{Book, Entry};
+mod beat;
+mod commands;
+mod states;
+
+use self::beat::Beat;
+use crate::book::Book;
 use crate::client::Session;
 use crate::client::socket::{Lost, Socket};
-use crate::codec::{Event, Message, State};
 use crate::config::Config;
-use crate::mapping::{self, Seen};
 use crate::poll::{Filled, Filling, Question, with_past};
-use crate::registry::Registry;
 use crate::report::Report;
 use crate::writes::Writes;
 use futures_util::future::BoxFuture;
-use riser_adapter::{
-    Adapter, AdapterCommand, AdapterContext, AdapterError, ErrorClass, WriteResult,
-};
-use riser_model::{Quality, Reading, Reason, ScanBatch, Slot, Value};
+use riser_adapter::{Adapter, AdapterContext, AdapterError, ErrorClass, WriteResult};
+use riser_model::{Reason, Slot, Value};
 use serde_json::{Map, json};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -28,8 +28,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 const WAITS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// How long changes of the registries are gathered.
 const SETTLE: Duration = Duration::from_secs(2);
-/// Readings handed over at once.
-const AT_ONCE: usize = 4096;
 const LOOK: Duration = Duration::from_millis(250);
 const EVENTS: [&str; 4] = [
     "state_changed",
@@ -209,195 +207,6 @@ impl Work {
         }
     }
 
-    /// Learns what there is, declares it, and passes every present state on.
-    async fn learn(&mut self, session: &mut Session) -> Result<(), End> {
-        let mut lists = Vec::new();
-        let mut refused = None;
-        for kind in [
-            "config/area_registry/list",
-            "config/device_registry/list",
-            "config/entity_registry/list",
-        ] {
-            let list = session.call(kind, Map::new()).await?;
-            lists.push(list.unwrap_or_else(|why| {
-                refused = Some(format!("'{kind}' was refused: {why}"));
-                serde_json::Value::Null
-            }));
-        }
-        let states = session.call("get_states", Map::new()).await?;
-        let states = states.map_err(|why| Lost::Ended(format!("no states are told: {why}")))?;
-        let list = states.as_array().map(Vec::as_slice).unwrap_or_default();
-        let states: Vec<State> = list.iter().filter_map(|s| State::read(s).ok()).collect();
-        let registry = Registry::new(&lists[0], &lists[1], &lists[2]);
-        let memory = Arc::clone(&self.context.memory);
-        let mut book = Book::new(&states, &registry, &self.config.choice, &*memory).await;
-        let points = book.points.iter().map(|e| Arc::clone(&e.point)).collect();
-        let declared = self
-            .context
-            .registry
-            .declare(&self.context.name, points)
-            .await;
-        match declared {
-            Ok(slots) => book.number(&slots),
-            Err(error) => return Err(Lost::Ended(format!("points were refused: {error}")).into()),
-        }
-        if book.left_out > 0 {
-            let text = format!(
-                "{} entities are beyond the bound and left out; choose with 'include'",
-                book.left_out
-            );
-            refused = Some(text);
-        }
-        self.gone(&book).await?;
-        self.book = book;
-        let away = |s: &&State| s.state == "unavailable";
-        let away: BTreeSet<String> = states
-            .iter()
-            .filter(away)
-            .map(|s| s.entity.clone())
-            .collect();
-        self.report
-            .devices(&self.book, away, self.context.clock.now());
-        self.report.up(refused);
-        self.marked = false;
-        self.pass_on(&states).await?;
-        Ok(())
-    }
-
-    /// Points of entities Home Assistant no longer has.
-    async fn gone(&mut self, book: &Book) -> Result<(), GoingDown> {
-        let there: BTreeSet<Slot> = book.points.iter().map(|e| e.slot).collect();
-        let gone = self.book.points.iter().map(|e| e.slot);
-        let gone: Vec<Slot> = gone.filter(|slot| !there.contains(slot)).collect();
-        self.mark(gone, Reason::NotConfigured).await
-    }
-
-    async fn pass_on(&mut self, states: &[State]) -> Result<(), GoingDown> {
-        let mut readings = Vec::new();
-        for state in states {
-            readings.extend(
-                self.book
-                    .of_entity(&state.entity)
-                    .map(|e| reading(e, state)),
-            );
-        }
-        self.remember(&readings);
-        self.send(readings).await
-    }
-
-    /// Takes a message in; true when what there is has to be learned anew.
-    async fn hear(&mut self, message: Message) -> Result<bool, End> {
-        match message {
-            Message::Event(Event::State { entity, state }) => self.changed(&entity, state).await,
-            Message::Event(Event::Registry) => Ok(true),
-            Message::Result { id, outcome } => {
-                if let Some(asked) = self.asked.remove(&id) {
-                    // The history may have been given up.
-                    let _ = asked.send(outcome);
-                } else {
-                    let present = &self.present;
-                    self.writes
-                        .answered(id, outcome, |slot| present.get(&slot).cloned());
-                }
-                Ok(false)
-            }
-            _ => Ok(false),
-        }
-    }
-
-    async fn changed(&mut self, entity: &str, state: Option<State>) -> Result<bool, End> {
-        if !self.book.has(entity) {
-            let new = state.is_some_and(|s| !mapping::plans(&s, &[]).is_empty());
-            return Ok(new && self.config.choice.takes(entity));
-        }
-        let Some(state) = state else {
-            return Ok(true);
-        };
-        let now = self.context.clock.now();
-        self.report
-            .heard(&self.book, entity, state.state == "unavailable", now);
-        let of_entity: Vec<&Entry> = self.book.of_entity(entity).collect();
-        let new_option = of_entity.iter().any(|e| {
-            !e.plan.options.is_empty()
-                && reading(e, &state).quality == Quality::bad(Reason::OutOfRange)
-        });
-        let readings: Vec<Reading> = of_entity.iter().map(|e| reading(e, &state)).collect();
-        self.remember(&readings);
-        for reading in &readings {
-            if let Some(value) = &reading.value {
-                self.writes.shown(reading.slot, value);
-            }
-        }
-        self.send(readings).await?;
-        Ok(new_option)
-    }
-
-    fn remember(&mut self, readings: &[Reading]) {
-        for reading in readings {
-            match &reading.value {
-                Some(value) => self.present.insert(reading.slot, value.clone()),
-                None => self.present.remove(&reading.slot),
-            };
-        }
-    }
-
-    async fn send(&self, mut readings: Vec<Reading>) -> Result<(), GoingDown> {
-        while !readings.is_empty() {
-            let rest = readings.split_off(readings.len().min(AT_ONCE));
-            let at = self.context.clock.now();
-            if !self.context.samples.send(ScanBatch { at, readings }).await {
-                return Err(GoingDown);
-            }
-            readings = rest;
-        }
-        Ok(())
-    }
-
-    async fn mark(&mut self, slots: Vec<Slot>, reason: Reason) -> Result<(), GoingDown> {
-        let mark = |slot: Slot| Reading {
-            slot,
-            value: None,
-            quality: Quality::bad(reason),
-        };
-        let readings: Vec<Reading> = slots.into_iter().map(mark).collect();
-        self.remember(&readings);
-        self.send(readings).await
-    }
-
-    async fn write(&mut self, session: &mut Session, command: AdapterCommand) -> Result<(), Lost> {
-        let refuse = |command: AdapterCommand, why: String| {
-            let _ = command.reply.send(WriteResult::Refused(why));
-        };
-        let Some(entry) = self.book.at(command.slot) else {
-            let why = "there is no such point; the entity is gone from Home Assistant";
-            refuse(command, why.to_owned());
-            return Ok(());
-        };
-        let Some(value) = command.value.clone() else {
-            let why = "Home Assistant has no levels to release; write the value it is to have";
-            refuse(command, why.to_owned());
-            return Ok(());
-        };
-        if self.writes.is_full() {
-            let why = "too many writes are under way; try again when they are done";
-            let _ = command.reply.send(WriteResult::Failed(why.to_owned()));
-            return Ok(());
-        }
-        let call = match mapping::call(&entry.plan, &entry.entity, &value) {
-            Ok(call) => call,
-            Err(why) => {
-                refuse(command, why);
-                return Ok(());
-            }
-        };
-        let body = json!({"domain": call.domain, "service": call.service,
-            "service_data": call.data, "target": {"entity_id": entry.entity}});
-        let body = body.as_object().cloned().unwrap_or_default();
-        let id = session.ask("call_service", body).await?;
-        self.writes.begun(id, (entry, value), command.reply);
-        Ok(())
-    }
-
     fn fill_in(&mut self, desk: mpsc::Sender<Question>) {
         if self.config.backfill_days == 0 {
             return;
@@ -468,51 +277,6 @@ impl Drop for Work {
     fn drop(&mut self) {
         if let Some(filling) = self.filling.take() {
             filling.abort();
-        }
-    }
-}
-
-fn reading(entry: &Entry, state: &State) -> Reading {
-    let Seen { value, quality } = mapping::read(&entry.plan, state);
-    Reading {
-        slot: entry.slot,
-        value,
-        quality,
-    }
-}
-
-/// Whether the connection lives: something is heard between two pings.
-struct Beat {
-    every: Duration,
-    heard: Instant,
-    asked: Option<Instant>,
-}
-
-impl Beat {
-    fn new(every: Duration) -> Self {
-        Self {
-            every,
-            heard: Instant::now(),
-            asked: None,
-        }
-    }
-
-    fn heard(&mut self) {
-        self.heard = Instant::now();
-        self.asked = None;
-    }
-
-    /// Whether to ask now.
-    fn due(&mut self) -> Result<bool, Lost> {
-        match self.asked {
-            Some(asked) if asked.elapsed() >= self.every => {
-                Err(Lost::Ended("nothing is heard any more".to_owned()))
-            }
-            None if self.heard.elapsed() >= self.every => {
-                self.asked = Some(Instant::now());
-                Ok(true)
-            }
-            _ => Ok(false),
         }
     }
 }

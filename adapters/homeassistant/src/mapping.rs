@@ -4,9 +4,15 @@
 //! Sources: the entity models of Home Assistant,
 //! <https://developers.home-assistant.io/docs/core/entity>, and the services of its integrations.
 
+mod service;
+mod values;
+
+pub use service::call;
+pub use values::{read, shows};
+
 use crate::codec::State;
-use riser_model::{Access, Label, Limits, Quality, Reason, Unit, Value, ValueKind};
-use serde_json::{Map, json};
+use riser_model::{Access, Label, Limits, Quality, Unit, Value, ValueKind};
+use serde_json::Map;
 
 /// Most options an entity may have.
 const OPTIONS: usize = 256;
@@ -291,146 +297,4 @@ fn unit(text: &str) -> Option<Unit> {
         other => other,
     };
     Unit::parse(symbol).ok()
-}
-
-/// What a state says of a point of its entity.
-#[must_use]
-pub fn read(plan: &Plan, state: &State) -> Seen {
-    let bad = |reason| Seen {
-        value: None,
-        quality: Quality::bad(reason),
-    };
-    match state.state.as_str() {
-        "unavailable" => return bad(Reason::DeviceDown),
-        "unknown" if plan.aspect.suffix().is_none() => return bad(Reason::NotAvailable),
-        _ => {}
-    }
-    match value(plan, state) {
-        Ok(value) => Seen {
-            value: Some(value),
-            quality: Quality::GOOD,
-        },
-        Err(reason) => bad(reason),
-    }
-}
-
-fn value(plan: &Plan, state: &State) -> Result<Value, Reason> {
-    let text = state.state.as_str();
-    let number = |attribute: &str| {
-        let number = state.number(attribute).map(Value::Float);
-        number.ok_or(Reason::NotAvailable)
-    };
-    let one_of = |text: &str| {
-        let at = plan.options.iter().position(|option| option == text);
-        let at = at.and_then(|at| i64::try_from(at).ok());
-        at.map(Value::Int).ok_or(Reason::OutOfRange)
-    };
-    match plan.aspect {
-        Aspect::Number => match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Value::Float(number)),
-            _ => Err(Reason::Undecodable),
-        },
-        Aspect::Flag => match text {
-            "on" => Ok(Value::Bool(true)),
-            "off" => Ok(Value::Bool(false)),
-            _ => Err(Reason::Undecodable),
-        },
-        Aspect::Lock => match text {
-            "locked" => Ok(Value::Bool(true)),
-            "unlocked" | "open" | "opening" | "unlocking" | "locking" => Ok(Value::Bool(false)),
-            "jammed" => Err(Reason::Fault),
-            _ => Err(Reason::Undecodable),
-        },
-        Aspect::Choice => one_of(text),
-        Aspect::Text => Ok(Value::text(text)),
-        // A light that is off has no brightness: it is dark.
-        Aspect::Brightness if text == "off" => Ok(Value::Float(0.0)),
-        Aspect::Brightness => {
-            let raw = state.number("brightness").ok_or(Reason::NotAvailable)?;
-            Ok(Value::Float((raw / 2.55).round()))
-        }
-        Aspect::Speed if text == "off" => Ok(Value::Float(0.0)),
-        Aspect::Speed => number("percentage"),
-        Aspect::Position | Aspect::Opening => number("current_position"),
-        Aspect::Temperature => number("current_temperature"),
-        Aspect::Humidity => number("current_humidity"),
-        Aspect::Setpoint => number("temperature"),
-        Aspect::Action => one_of(state.text("hvac_action").ok_or(Reason::NotAvailable)?),
-    }
-}
-
-/// The service call a write of a value becomes.
-///
-/// # Errors
-/// Why it cannot be written, in words.
-pub fn call(plan: &Plan, entity: &str, value: &Value) -> Result<Call, String> {
-    let domain = entity.split('.').next().unwrap_or_default();
-    let call = |service, data: serde_json::Value| {
-        let data = match data {
-            serde_json::Value::Object(data) => data,
-            _ => Map::new(),
-        };
-        Ok(Call {
-            domain: domain.to_owned(),
-            service,
-            data,
-        })
-    };
-    let not = |wanted: &str| format!("{entity} takes {wanted}, not '{value}'");
-    let number = || {
-        value
-            .as_f64()
-            .filter(|n| n.is_finite())
-            .ok_or_else(|| not("a number"))
-    };
-    let truth = || match value {
-        Value::Bool(flag) => Ok(*flag),
-        Value::Int(state @ (0 | 1)) => Ok(*state == 1),
-        _ => Err(not("on or off")),
-    };
-    let option = || {
-        let at = match value {
-            Value::Int(at) => usize::try_from(*at).ok(),
-            _ => None,
-        };
-        at.and_then(|at| plan.options.get(at))
-            .ok_or_else(|| not("one of its states"))
-    };
-    if !plan.access.writable() {
-        return Err(format!("{entity} can only be read"));
-    }
-    match plan.aspect {
-        Aspect::Number => call("set_value", json!({"value": number()?})),
-        Aspect::Text => match value {
-            Value::Text(text) => call("set_value", json!({"value": &**text})),
-            _ => Err(not("a text")),
-        },
-        Aspect::Flag if truth()? => call("turn_on", json!({})),
-        Aspect::Flag => call("turn_off", json!({})),
-        Aspect::Lock if truth()? => call("lock", json!({})),
-        Aspect::Lock => call("unlock", json!({})),
-        Aspect::Choice if domain == "climate" => {
-            call("set_hvac_mode", json!({"hvac_mode": option()?}))
-        }
-        Aspect::Choice => call("select_option", json!({"option": option()?})),
-        Aspect::Brightness => call("turn_on", json!({"brightness_pct": number()?})),
-        Aspect::Speed => call("set_percentage", json!({"percentage": number()?})),
-        Aspect::Position => call("set_cover_position", json!({"position": number()?})),
-        Aspect::Opening => call("set_valve_position", json!({"position": number()?})),
-        Aspect::Setpoint => call("set_temperature", json!({"temperature": number()?})),
-        Aspect::Temperature | Aspect::Humidity | Aspect::Action => {
-            Err(format!("{entity} can only be read"))
-        }
-    }
-}
-
-/// Whether what an entity shows is what was written: steps and percent are rounded on the way.
-#[must_use]
-pub fn shows(plan: &Plan, seen: &Value, wanted: &Value) -> bool {
-    let (Some(seen), Some(wanted)) = (seen.as_f64(), wanted.as_f64()) else {
-        return seen == wanted;
-    };
-    let step = plan.limits.step.unwrap_or(0.0).max(0.0);
-    let room = (step / 2.0).max(wanted.abs() * 1e-6);
-    (seen - wanted).abs() <= room + 1e-9
 }

@@ -4,6 +4,7 @@
 use crate::building::BuildingInMemory;
 use crate::past::{Notes, PastInMemory};
 use crate::registry::Registry;
+pub use crate::waiting::{eventually, run_to_end};
 use riser_adapter::{
     AdapterCommand, AdapterContext, AdapterError, Browse, BuildContext, Clock, ConfigError,
     HealthBoard, Kind, Operate, SampleSink, SystemClock, WriteResult,
@@ -268,33 +269,6 @@ impl Running {
         self.log.iter().filter(good).count()
     }
 
-    /// The share of their nominal rate that points keep, the lowest of them. Of three windows the best
-    /// counts: a machine that pauses for other work is not what is measured.
-    pub async fn share_of_rate(
-        &mut self,
-        paths: &[String],
-        interval: Duration,
-        window: Duration,
-    ) -> f64 {
-        let mut best = 0.0_f64;
-        for _ in 0..3 {
-            let before: Vec<usize> = paths.iter().map(|p| self.good_count(p)).collect();
-            let began = Instant::now();
-            self.pump_for(window).await;
-            let nominal = began.elapsed().as_secs_f64() / interval.as_secs_f64();
-            let counts = paths
-                .iter()
-                .zip(before)
-                .map(|(p, b)| self.good_count(p) - b);
-            let counts = counts.map(|c| f64::from(u32::try_from(c).unwrap_or(u32::MAX)));
-            best = best.max(counts.fold(f64::INFINITY, f64::min) / nominal);
-            if best >= 0.95 {
-                break;
-            }
-        }
-        best
-    }
-
     /// Sends a write; the result comes through the receiver.
     pub async fn send_write(
         &self,
@@ -360,6 +334,14 @@ impl Running {
         }
     }
 
+    /// Cuts the adapter off, as a kill of the process would.
+    pub fn kill(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+        self.pump();
+    }
+
     /// True while the adapter runs.
     #[must_use]
     pub fn is_alive(&self) -> bool {
@@ -384,20 +366,6 @@ impl Running {
         }
         self.pump();
         began.elapsed()
-    }
-}
-
-/// Waits until something holds that no reading tells; looks every 5 ms.
-///
-/// # Panics
-/// When it does not hold in time.
-pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let until = Instant::now() + PATIENCE;
-    while !holds() {
-        if Instant::now() > until {
-            panic!("waited {} s for {what}", PATIENCE.as_secs());
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

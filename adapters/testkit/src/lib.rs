@@ -15,6 +15,7 @@ pub mod peer;
 pub mod programs;
 pub mod registry;
 pub mod script;
+pub mod waiting;
 
 pub use building::BuildingInMemory;
 pub use harness::{Observed, Running};
