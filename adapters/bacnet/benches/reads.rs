@@ -1,6 +1,5 @@
-//! What the adapter costs: processor time per property value at 30,000 values a second, and
-//! notifications of 5,000 subscribed points at 500 a second, counted one by one. The devices are
-//! their own process, so that only the adapter is measured. Run with `cargo bench -p riser-bacnet`;
+//! What the adapter costs: processor time per property value at 30,000 values a second. The devices
+//! are their own process, so that only the adapter is measured. Run with `cargo bench -p riser-bacnet`;
 //! figures are printed, nothing is asserted.
 //!
 //! The rig, for others to run: 30 devices on 127.0.2.1 to 127.0.2.30, 1,000 analog inputs each with
@@ -10,22 +9,16 @@
 
 use riser_adapter_testkit::Running;
 use riser_bacnet::codec::service::property::{self, Reference};
-use riser_bacnet::codec::service::{self, cov, device};
-use riser_bacnet::codec::{
-    Apdu, Bits, Bvlc, Datum, Npdu, ObjectId, ObjectType, Payload, PropertyId,
-};
-use std::collections::{HashMap, HashSet};
-use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use riser_bacnet::codec::service::{self, device};
+use riser_bacnet::codec::{Apdu, Bits, Bvlc, Datum, Npdu, Payload, PropertyId};
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const DEVICES: u8 = 30;
 const POINTS: u32 = 1000;
 const PORT: u16 = 47_999;
-const TOLD_DEVICES: u8 = 5;
-const TOLD_PER_SECOND: u32 = 500;
 
 fn main() {
     if std::env::args().any(|a| a == "--devices") {
@@ -37,9 +30,8 @@ fn main() {
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let mut devices = Devices::start();
+        let _devices = Devices::start();
         reads().await;
-        notifications(&mut devices).await;
     });
 }
 
@@ -77,38 +69,6 @@ async fn reads() {
     running.stop().await;
 }
 
-/// 5,000 subscribed points; every notification carries a value of its own.
-async fn notifications(devices: &mut Devices) {
-    let rest = "interval_ms = 86400000\ncov = true\ncov_lifetime_s = 3600\ncov_verify_s = 86400";
-    let mut running = Running::start(&riser_bacnet::KIND, &config(TOLD_DEVICES, rest));
-    let all = usize::from(TOLD_DEVICES) * POINTS as usize;
-    running
-        .wait_until("a first value of each", |r| r.latest.len() == all)
-        .await;
-    devices.order(&format!("wait {all}"));
-    devices.answer();
-    devices.order("tell 10");
-    let (cpu, began) = (processor_time(), Instant::now());
-    running.pump_for(Duration::from_secs(12)).await;
-    let sent = devices.answer();
-    let (cpu, wall) = (processor_time() - cpu, began.elapsed().as_secs_f64());
-    let told: HashSet<u64> = running
-        .log
-        .iter()
-        .filter_map(|o| match o.value {
-            Some(riser_model::Value::Float(x)) if x >= 1.0e6 => Some(x.to_bits()),
-            _ => None,
-        })
-        .collect();
-    println!(
-        "notifications: {sent} sent of {all} points at {TOLD_PER_SECOND}/s, {} came, {} lost, {:.3} cores",
-        told.len(),
-        sent.saturating_sub(told.len()),
-        cpu / wall,
-    );
-    running.stop().await;
-}
-
 /// Readings that came in a time.
 async fn count(running: &mut Running, time: Duration) -> u32 {
     let until = tokio::time::Instant::now() + time;
@@ -128,10 +88,7 @@ fn processor_time() -> f64 {
 }
 
 /// The devices in a process of their own.
-struct Devices {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-}
+struct Devices(Child);
 
 impl Devices {
     fn start() -> Self {
@@ -143,109 +100,38 @@ impl Devices {
             .spawn()
             .expect("the devices start");
         let output = child.stdout.take().expect("it was piped");
-        let lines = BufReader::new(output);
-        let mut devices = Self { child, lines };
-        devices.answer();
-        devices
-    }
-
-    /// The number they say next.
-    fn answer(&mut self) -> usize {
         let mut line = String::new();
-        self.lines.read_line(&mut line).expect("a line");
-        line.trim().parse().unwrap_or(0)
-    }
-
-    fn order(&mut self, text: &str) {
-        let orders = self.child.stdin.as_mut().expect("it takes orders");
-        writeln!(orders, "{text}").expect("the devices run");
+        BufReader::new(output).read_line(&mut line).expect("a line");
+        Self(child)
     }
 }
 
 impl Drop for Devices {
     fn drop(&mut self) {
-        let _ended_before = self.child.kill();
-        let _ended = self.child.wait();
+        let _ended_before = self.0.kill();
+        let _ended = self.0.wait();
     }
 }
 
-/// Who subscribed to what: device, subscriber, process.
-type Subscribers = Arc<Mutex<HashMap<(u8, u32), (SocketAddr, u32)>>>;
-
 fn serve() {
-    let subscribers = Subscribers::default();
-    let mut sockets = Vec::new();
     for nth in 1..=DEVICES {
         let at = SocketAddrV4::new(Ipv4Addr::new(127, 0, 2, nth), PORT);
-        let socket = Arc::new(UdpSocket::bind(at).expect("a port"));
-        sockets.push(socket.clone());
-        let subscribers = subscribers.clone();
+        let socket = UdpSocket::bind(at).expect("a port");
         std::thread::spawn(move || {
             let mut buffer = [0; 2048];
             while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-                if let Some(answer) = answer(nth, &buffer[..length], from, &subscribers) {
+                if let Some(answer) = answer(nth, &buffer[..length]) {
                     let _gone = socket.send_to(&answer, from);
                 }
             }
         });
     }
     println!("READY");
-    for line in std::io::stdin().lines().map_while(Result::ok) {
-        let seconds = line
-            .strip_prefix("tell ")
-            .and_then(|s| s.parse().ok())
-            .unwrap_or(1);
-        tell(&sockets, &subscribers, seconds);
-    }
+    // Until the bench has ended.
+    let _ended = std::io::stdin().lines().map_while(Result::ok).count();
 }
 
-/// Tells of changes at the rate, the next object of the next device each time; how many were sent.
-fn tell(sockets: &[Arc<UdpSocket>], subscribers: &Subscribers, seconds: u32) -> usize {
-    let began = Instant::now();
-    let mut sent = 0;
-    for nth in 0..seconds * TOLD_PER_SECOND {
-        let due = began + Duration::from_secs(1) * nth / TOLD_PER_SECOND;
-        while Instant::now() < due {
-            std::thread::park_timeout(Duration::from_millis(1));
-        }
-        let device = u8::try_from(nth % u32::from(TOLD_DEVICES)).unwrap_or(0) + 1;
-        let object = (nth / u32::from(TOLD_DEVICES)) % POINTS + 1;
-        let to = subscribers
-            .lock()
-            .expect("no one panicked")
-            .get(&(device, object))
-            .copied();
-        let Some((to, process)) = to else { continue };
-        // A value no other notification carries, whole in 32 bits.
-        let value = Datum::Unsigned(1_000_000 + u64::from(nth)).encoded();
-        let flags = Datum::Bits(Bits::new(&[false; 4])).encoded();
-        let body = cov::Notification {
-            process,
-            device: device.into(),
-            object: ObjectId::new(ObjectType::ANALOG_INPUT, object),
-            remaining: 3000,
-            values: vec![
-                (PropertyId::PRESENT_VALUE, &value),
-                (PropertyId::STATUS_FLAGS, &flags),
-            ],
-        }
-        .encoded();
-        let service = service::UNCONFIRMED_COV_NOTIFICATION;
-        let frame = frame(&Apdu::Unconfirmed {
-            service,
-            body: &body,
-        });
-        sent += usize::from(sockets[usize::from(device) - 1].send_to(&frame, to).is_ok());
-    }
-    sent
-}
-
-fn answer(
-    nth: u8,
-    datagram: &[u8],
-    from: SocketAddr,
-    subscribers: &Subscribers,
-) -> Option<Vec<u8>> {
+fn answer(nth: u8, datagram: &[u8]) -> Option<Vec<u8>> {
     let Bvlc::Unicast(npdu) = Bvlc::decode(datagram).ok()? else {
         return None;
     };
@@ -286,18 +172,6 @@ fn answer(
                 service,
                 body: &body,
             }))
-        }
-        Apdu::Confirmed {
-            invoke,
-            service: service::SUBSCRIBE_COV,
-            body,
-            ..
-        } => {
-            let wanted = cov::Subscribe::decode(body).ok()?;
-            let key = (nth, wanted.object.instance());
-            subscribers.lock().ok()?.insert(key, (from, wanted.process));
-            let service = service::SUBSCRIBE_COV;
-            Some(frame(&Apdu::SimpleAck { invoke, service }))
         }
         _ => None,
     }
