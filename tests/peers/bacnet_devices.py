@@ -29,7 +29,7 @@ from bacpypes3.local.object import Object as LocalObject
 from bacpypes3.local.schedule import ScheduleObject
 from bacpypes3.object import CalendarObject as _Calendar, TrendLogObject as _TrendLog
 from bacpypes3.pdu import IPv4Address, LocalBroadcast
-from bacpypes3.primitivedata import Real
+from bacpypes3.primitivedata import ObjectIdentifier, Real
 
 STATE = dict(off=0.0, mute=0.0, refuse=0.0, requests=0, claims=False)
 
@@ -282,7 +282,7 @@ async def orders(apps):
             kind, number = rest[0].split(":")
             names = dict(ai="analog-input", av="analog-value", bi="binary-input", mi="multi-state-input")
             for app in apps:
-                obj = app.get_object_id((names[kind], int(number)))
+                obj = app.get_object_id(ObjectIdentifier(f"{names[kind]},{number}"))
                 obj.presentValue = type(obj.presentValue)(float(rest[1]) if "." in rest[1] else int(rest[1]))
         elif word == "subscriptions":
             total = sum(len(d.cov_subscriptions) for app in apps for d in app._cov_detections.values())
