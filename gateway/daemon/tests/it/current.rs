@@ -34,6 +34,10 @@ fn read(bus: &Bus) {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 fn what_runs_is_what_is_spoken_of_whatever_the_file_says() {
     let bus = Bus::new();
     let site = Site::new(&bus.adapter("field"));
