@@ -177,7 +177,7 @@ pub(crate) fn add(
         for (key, value) in write::settled(&have, finder.join(&have, &found)) {
             match write::entry(into, &mut have, (&key, value)) {
                 Ok(Some(below)) => {
-                    places.push((format!("adapter[{index}].{below}"), choice.number))
+                    places.push((format!("adapter[{index}].{below}"), choice.number));
                 }
                 Ok(None) => {}
                 Err(text) => troubles.push(Trouble::of(choice.number, text)),

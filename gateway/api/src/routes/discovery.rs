@@ -328,22 +328,23 @@ fn problem(trouble: Trouble) -> AdditionProblem {
 }
 
 fn addition(added: adding::Added, preview: ConfigurationPreview) -> Addition {
-    let of = |at: &str| {
+    let problems = preview.problems.into_iter().map(|problem| {
         let mut places = added.places.iter();
-        let place = places.find(|(place, _)| {
-            at.strip_prefix(place.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        let of_find = places.find_map(|(place, number)| {
+            let below = problem.at.strip_prefix(place.as_str())?;
+            let below = below.strip_prefix('.').or(below.is_empty().then_some(""))?;
+            Some((*number, below.to_owned()))
         });
-        place.map(|(_, number)| *number)
-    };
-    let problems = preview.problems.into_iter().map(|p| AdditionProblem {
-        id: of(&p.at),
-        text: if p.at.is_empty() {
-            p.text
-        } else {
-            format!("{}: {}", p.at, p.text)
-        },
-        proposal: None,
+        let (id, at) = of_find.map_or((None, problem.at), |(id, below)| (Some(id), below));
+        AdditionProblem {
+            id,
+            text: if at.is_empty() {
+                problem.text
+            } else {
+                format!("{at}: {}", problem.text)
+            },
+            proposal: None,
+        }
     });
     Addition {
         problems: problems.collect(),

@@ -5,7 +5,6 @@ use riser_model::{ConfigurationAnswer, ConfigurationPoint, Point, Timestamp};
 use riser_runtime::{AdapterView, BrowseNode, Field, FieldKind, Operation, SearchField};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// The protocols of this gateway.
