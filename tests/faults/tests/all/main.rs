@@ -11,7 +11,6 @@ mod kill;
 mod ledger;
 mod link;
 mod mass;
-mod narrow;
 mod poison;
 mod power;
 mod reconnect;
