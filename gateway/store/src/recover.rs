@@ -179,11 +179,9 @@ impl Search<'_> {
         let gone = gone.map(|m| format!("day file {m} is missing"));
         for what in damaged.chain(gone) {
             let reason = format!("{what}; how much of it the cloud did not have is not known");
-            let lane = "history".to_owned();
-            let at = self.now;
             tx.emit(&Event::Loss {
-                at,
-                lane,
+                at: self.now,
+                lane: "history".to_owned(),
                 samples: 0,
                 reason,
             })?;
