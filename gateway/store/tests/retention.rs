@@ -171,6 +171,45 @@ async fn the_free_space_floor_takes_durable_days_first_and_reports_the_rest() {
 }
 
 #[tokio::test]
+async fn of_a_day_that_went_the_rollups_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON);
+    let mut settings = config(dir.path());
+    (settings.retention_days, settings.keep_unsent) = (7, false);
+    let (store, _) = Store::open(settings, hands.now()).unwrap();
+    // Within a week nothing goes by age.
+    fill(&store, &hands, 5).await;
+    store.settle().await.unwrap();
+    store.compact().await.unwrap();
+    let slot = Slot(1);
+    let (from, to) = (Timestamp(NOON - DAY), Timestamp(NOON + 3 * DAY));
+    let before = store.trend(slot, from, to, 300).await.unwrap();
+    assert_eq!(
+        before
+            .buckets
+            .iter()
+            .map(|b| u64::from(b.count))
+            .sum::<u64>(),
+        30
+    );
+    fill(&store, &hands, 12).await;
+    store.settle().await.unwrap();
+    let oldest = days(dir.path())[0].clone();
+    assert!(oldest.as_str() > "2026-11-26", "{oldest}");
+
+    assert!(store.samples(slot, from, to, 99).await.unwrap().is_empty());
+    let after = store.trend(slot, from, to, 300).await.unwrap();
+    assert_eq!(after, before, "drawn from what is left of it");
+    let short = (Timestamp(NOON), Timestamp(NOON + DAY / 24));
+    let hour = store.trend(slot, short.0, short.1, 300).await.unwrap();
+    assert_eq!(
+        hour.buckets.iter().map(|b| u64::from(b.count)).sum::<u64>(),
+        10
+    );
+    close(store).await;
+}
+
+#[tokio::test]
 async fn the_bound_on_bytes_takes_durable_days_first_and_reports_the_rest() {
     let dir = tempfile::tempdir().unwrap();
     let hands = Hands::new(NOON);

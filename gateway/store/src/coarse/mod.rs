@@ -14,7 +14,7 @@ mod read;
 use crate::cells::{self, Cell};
 use crate::octets::{Bad, Cursor, put, put_block, sign, signed, zigzag};
 pub(crate) use build::keep_up;
-pub(crate) use read::{parts, year_problems};
+pub(crate) use read::{Days, parts, year_problems};
 use riser_model::{Slot, Timestamp};
 use std::io;
 use std::path::{Path, PathBuf};

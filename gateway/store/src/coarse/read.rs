@@ -10,33 +10,48 @@ use crate::sqlite::open_reader;
 use riser_model::trend::Part;
 use riser_model::{Slot, Timestamp};
 use rusqlite::Connection;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use zstd::bulk::Decompressor;
+
+/// The days there are, for rollups to answer for.
+pub(crate) struct Days {
+    /// Those that hold times of the range.
+    pub(crate) within: Vec<DayFile>,
+    /// The numbers of all of them: a day that was reduced and is not among them was dropped, and its
+    /// rollups are all that is left of it.
+    pub(crate) kept: HashSet<i64>,
+}
 
 /// Shows what the rollups hold of a point in `[from, to)`, both whole units; answers with the names
 /// of the days it has answered for. A year that cannot be read is deleted and answers for none: it
 /// is made again from the day files, which answer meanwhile.
 pub(crate) fn parts(
     dir: &Path,
-    days: &[DayFile],
+    days: &Days,
     (slot, unit): (Slot, Unit),
     (from, to): (Timestamp, Timestamp),
     visit: &mut dyn FnMut(&Part),
 ) -> HashSet<String> {
     let mut years: BTreeMap<&str, Vec<&DayFile>> = BTreeMap::new();
-    for day in days.iter().filter(|d| d.sealed) {
+    for day in days.within.iter().filter(|d| d.sealed) {
         if let Some(year) = year_of(&day.name) {
             years.entry(year).or_default().push(day);
         }
     }
+    // What is in a day file was read on its day or came late: dropped days before the range hold
+    // nothing of it.
+    let dropped = |day: i64| day >= from.day() && !days.kept.contains(&day);
+    let all = crate::files::days(&folder(dir)).unwrap_or_default();
+    all.iter()
+        .for_each(|(year, _)| _ = years.entry(year).or_default());
     let mut answered = HashSet::new();
-    for (year, days) in years {
+    for (year, within) in years {
         let path = year_path(dir, year);
         if !path.exists() {
             continue;
         }
-        match of_year(&path, &days, (slot, unit)) {
+        match of_year(&path, (&within, &dropped), (slot, unit)) {
             Ok((names, cells)) => {
                 for (no, cell) in cells {
                     let at = Timestamp(no.saturating_mul(unit.ms()));
@@ -61,7 +76,7 @@ type Answer = (Vec<String>, Vec<(i64, Cell)>);
 
 fn of_year(
     path: &Path,
-    days: &[&DayFile],
+    (within, dropped): (&[&DayFile], &dyn Fn(i64) -> bool),
     (slot, unit): (Slot, Unit),
 ) -> Result<Answer, StoreError> {
     let doing = "read rollups";
@@ -69,14 +84,15 @@ fn of_year(
     conn.execute_batch("BEGIN").doing(doing, path)?;
     let mut names: BTreeMap<i64, String> = BTreeMap::new();
     let done = done(&conn, path)?;
-    for day in days {
+    for day in within {
         let number = day_number(&day.name).unwrap_or(-1);
         if done.get(&number) == Some(&(day.batches, day.samples)) {
             names.insert(number, day.name.clone());
         }
     }
-    let ends = (names.first_key_value(), names.last_key_value());
-    let (Some((first, _)), Some((last, _))) = ends else {
+    let gone = done.keys().copied().filter(|day| dropped(*day));
+    let wanted: BTreeSet<i64> = names.keys().copied().chain(gone).collect();
+    let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else {
         return Ok((Vec::new(), Vec::new()));
     };
     let column = unit.column();
@@ -89,7 +105,7 @@ fn of_year(
     let mut cells = Vec::new();
     while let Some(row) = rows.next().doing(doing, path)? {
         let id: i64 = row.get(0).doing(doing, path)?;
-        if !names.contains_key(&(id & ((1 << super::DAY_BITS) - 1))) {
+        if !wanted.contains(&(id & ((1 << super::DAY_BITS) - 1))) {
             continue;
         }
         let blob = row

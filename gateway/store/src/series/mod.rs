@@ -8,6 +8,7 @@ use crate::coarse::{self, Unit};
 use crate::error::Doing;
 use crate::intake::Urgent;
 use crate::readers::Reader;
+use crate::retention::day_number;
 use crate::scan::span_end;
 use crate::{Store, StoreError};
 use riser_model::{Sample, Slot, Timestamp, Trend, TrendBuilder};
@@ -110,7 +111,9 @@ fn trend(
     buckets: usize,
 ) -> Result<Trend, StoreError> {
     let raw = TrendBuilder::new(from, to, buckets);
-    if raw.bucket_ms() < Timestamp::MINUTE && to.since(from) <= RAW_RANGE_MS {
+    let fine = raw.bucket_ms() < Timestamp::MINUTE && to.since(from) <= RAW_RANGE_MS;
+    let shed = only_rolled_up(reader, to);
+    if fine && shed.is_none() {
         let mut builder = raw;
         let window = Window::new(from, to);
         each_file(reader, window, &HashSet::new(), |conn, file| {
@@ -127,13 +130,20 @@ fn trend(
         })?;
         return Ok(builder.finish());
     }
-    let unit = unit(to.since(from), raw.bucket_ms());
+    let unit = unit(to.since(from), raw.bucket_ms()).or(shed);
     let step = unit.map_or(Timestamp::MINUTE, Unit::ms);
     let mut builder = TrendBuilder::aligned(from, to, buckets, step);
     let (from, to) = builder.range();
     let window = Window::new(from, to);
     let answered = unit.map_or_else(HashSet::new, |unit| {
-        let days = reader.shared.catalog().overlapping(from, to);
+        let days = {
+            let catalog = reader.shared.catalog();
+            let names = catalog.files().iter().map(|f| day_number(&f.name));
+            coarse::Days {
+                kept: names.flatten().collect(),
+                within: catalog.overlapping(from, to),
+            }
+        };
         let dir = &reader.shared.config.dir;
         coarse::parts(dir, &days, (slot, unit), (from, to), &mut |part| {
             builder.add_part(part);
@@ -143,6 +153,13 @@ fn trend(
         minutes(conn, file, (window, slot), &mut builder)
     })?;
     Ok(builder.finish())
+}
+
+/// Before the oldest day that is left there are only rollups, the finest of them quarters.
+fn only_rolled_up(reader: &Reader, to: Timestamp) -> Option<Unit> {
+    let catalog = reader.shared.catalog();
+    let oldest = catalog.files().iter().map(|f| f.first_at).min()?;
+    (to <= oldest).then_some(Unit::Quarter)
 }
 
 fn samples(
