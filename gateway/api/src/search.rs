@@ -222,11 +222,9 @@ impl Job {
         let mut look = interval(Duration::from_secs(1));
         loop {
             tokio::select! {
+                // A search that ends because it was cancelled was cancelled, whoever is seen first.
+                biased;
                 () = self.cancel.cancelled() => return Some(Ending::Cancelled),
-                find = finds.recv() => match find {
-                    Some(find) => self.take(find),
-                    None => return None,
-                },
                 now = look.tick() => {
                     if now >= deadline {
                         return Some(Ending::TooLong);
@@ -236,6 +234,10 @@ impl Job {
                         return Some(Ending::Forgotten);
                     }
                 }
+                find = finds.recv() => match find {
+                    Some(find) => self.take(find),
+                    None => return None,
+                },
             }
         }
     }
