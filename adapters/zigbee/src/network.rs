@@ -211,13 +211,14 @@ impl Network {
     }
 
     /// Every value is doubtful from now on, because nobody would say that it changed. Once the bridge
-    /// is back, whoever can be asked is asked.
+    /// is back, whoever can be asked is asked, also who has spoken meanwhile: a bridge that starts
+    /// publishes what it remembers, and that may be older than what the device does now.
     pub(crate) fn bridge_is_back(&mut self, at: At) {
         for (id, entity) in &mut self.entities {
             entity.watch.bridge_started();
             entity.asked = Some(at.steady);
             if entity.readable() {
-                self.effects.reads.push((*id, false));
+                self.effects.reads.push((*id, true));
             }
         }
     }
