@@ -17,7 +17,7 @@ use std::time::Duration;
 /// the ledger and not in the device's record.
 const PLAIN: u64 = 8;
 /// How long the telling and counting of closed hours may take.
-const TOLD: Duration = Duration::from_secs(60);
+const TOLD: Duration = Duration::from_secs(150);
 
 /// Ends both processes and starts them an hour later.
 async fn an_hour_later(rig: &mut Rig, clock: &mut Clock) {

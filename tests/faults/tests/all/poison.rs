@@ -1,15 +1,18 @@
 //! Every hundredth batch of a backlog is poisoned, half of them so that only the cloud finds out: the
-//! rest flows, the poisoned ones are in quarantine with their reasons on both sides.
+//! rest flows, the poisoned ones are in quarantine with their reasons on both sides, and the ledger
+//! knows of which lane and hour their samples were.
 
-use riser_e2e::Lab;
+use crate::ledger::{find, n, rows, told};
 use riser_e2e::lab::{GATEWAY, tool};
+use riser_e2e::{Lab, until};
 use riser_faults::{Building, Rig, alone, backlog, rig};
+use riser_model::ledger::HOUR;
 use riser_wire::{decode_data, peek};
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Seconds without the cloud.
 const OFFLINE: u32 = 3_600;
@@ -27,6 +30,8 @@ struct Poisoned {
     frames: BTreeMap<u64, Vec<u8>>,
     /// Times of their samples.
     times: BTreeSet<i64>,
+    /// Samples by hour and slot: all that are stored, and of them those that are poisoned.
+    hours: BTreeMap<(i64, u32), (u64, u64)>,
 }
 
 /// Turns the first octet of the body of every hundredth batch in `dir`; every other one gets a checksum
@@ -45,7 +50,14 @@ fn poison(dir: &Path) -> Poisoned {
             .expect("batches");
         for (id, mut frame) in rows {
             let (header, samples) = decode_data(&frame).expect("a sound batch");
-            if header.seq % EVERY != 0 {
+            let poisons = header.seq % EVERY == 0;
+            for sample in &samples {
+                let hour = sample.at.0.div_euclid(HOUR) * HOUR;
+                let sums = poisoned.hours.entry((hour, sample.slot.0)).or_default();
+                sums.0 += 1;
+                sums.1 += u64::from(poisons);
+            }
+            if !poisons {
                 continue;
             }
             poisoned.samples += samples.len() as u64;
@@ -164,6 +176,71 @@ async fn the_rest_flowed(rig: &Rig, poisoned: &Poisoned, backlog: &backlog::Back
     assert_eq!(once, expected, "all but the poisoned ones");
 }
 
+/// What the ledger must say, by hour and lane: slots are given out device by device.
+fn by_lane(rig: &Rig, poisoned: &Poisoned) -> BTreeMap<(i64, String), (u64, u64)> {
+    let mut lanes: BTreeMap<(i64, String), (u64, u64)> = BTreeMap::new();
+    for ((hour, slot), (all, bad)) in &poisoned.hours {
+        let device = usize::try_from(slot - 1).unwrap_or(0) / rig.building.points;
+        let lane = format!("tcp 127.0.0.1:{}", rig.devices[device].port);
+        let sums = lanes.entry((*hour, lane)).or_default();
+        *sums = (sums.0 + all, sums.1 + bad);
+    }
+    lanes
+}
+
+/// Every sample of the poisoned batches is in the ledger as refused, all others as durable; on the
+/// gateway and in the cloud.
+async fn accounted(rig: &mut Rig, poisoned: &Poisoned) {
+    let truth = by_lane(rig, poisoned);
+    let hours = || truth.keys().map(|(hour, _)| *hour);
+    let (first, last) = (hours().min().unwrap_or(0), hours().max().unwrap_or(0));
+    let range = format!("from={first}&to={}", last + 1);
+    let path = format!("/api/v1/ledger?{range}");
+    let settled = |rows: &[Value]| rows.iter().all(|row| row["waiting_cloud"] == 0);
+    let here = until("all of it is counted", Duration::from_secs(30), || async {
+        let rows = rows(&rig.local.get(&path).await.1);
+        settled(&rows).then_some(rows)
+    })
+    .await;
+    // It tells of hours of which nothing waits any more as it starts, and else once a minute.
+    rig.lab.gateway.stop().await;
+    rig.start_gateway().await;
+    let there = told(rig, (&range, truth.len())).await;
+    assert_eq!((here.len(), there.len()), (truth.len(), truth.len()));
+    for ((hour, lane), (all, bad)) in &truth {
+        for list in [&here, &there] {
+            let row = find(list, *hour, lane);
+            for key in ["collected", "stored"] {
+                assert_eq!(n(row, key), *all, "{key}: {row}");
+            }
+            assert_eq!(n(row, "durable"), all - bad, "{row}");
+            let dropped = row["dropped"].as_object().expect("a ledger row");
+            for (key, count) in dropped {
+                let wanted = if key == "refused" { *bad } else { 0 };
+                assert_eq!(*count, wanted, "{key}: {row}");
+            }
+        }
+        let here = find(&here, *hour, lane);
+        for key in ["waiting_disk", "waiting_cloud", "unexplained"] {
+            assert_eq!(here[key], 0, "{key}: {here}");
+        }
+        let there = find(&there, *hour, lane);
+        assert_eq!(n(there, "received"), all - bad, "{there}");
+    }
+    let path = format!("/api/v1/gateways/{GATEWAY}/completeness?{range}");
+    let body = rig.cloud.get(&path).await.1;
+    let unexplained: u64 = list(&body, "days")
+        .iter()
+        .map(|d| n(d, "unexplained"))
+        .sum();
+    assert_eq!(unexplained, 0, "{body}");
+    eprintln!(
+        "{} rows of lanes and hours explain all {} poisoned samples",
+        truth.len(),
+        poisoned.samples
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_hundredth_batch_is_poisoned_and_the_rest_flows() {
     let _turn = alone().await;
@@ -171,15 +248,17 @@ async fn every_hundredth_batch_is_poisoned_and_the_rest_flows() {
     let devices = building.devices().await;
     let lab = Lab::prepare(&building.configuration(&devices)).await;
     let dir = lab.folder.join("gateway");
-    let from = rig::now() - i64::from(OFFLINE) * 1_000 - 5_000;
+    // All of it in hours that are closed.
+    let from = rig::now() - i64::from(OFFLINE) * 1_000 - HOUR - 180_000;
     let backlog = backlog::fill(&dir, (building, &devices), from, OFFLINE).await;
     let poisoned = poison(&dir);
     assert!(poisoned.batches.len() > 20, "{poisoned:?}");
     let begun = Instant::now();
-    let rig = Rig::with(lab, devices, building).await;
+    let mut rig = Rig::with(lab, devices, building).await;
     rig.caught_up().await;
     eprintln!("drained past the poison in {:.1?}", begun.elapsed());
     at_the_gateway(&rig, &poisoned).await;
     in_the_cloud(&rig, &poisoned).await;
     the_rest_flowed(&rig, &poisoned, &backlog).await;
+    accounted(&mut rig, &poisoned).await;
 }
