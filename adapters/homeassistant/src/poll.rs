@@ -9,7 +9,7 @@ use crate::book::Book;
 use crate::codec::rows;
 use crate::mapping::Aspect;
 use riser_adapter::{Past, PastError};
-use riser_model::{Slot, Timestamp};
+use riser_model::{Slot, Timestamp, chain};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -120,7 +120,7 @@ impl Filling {
             let (rows, unread) = rows(list);
             filled.unread += unread;
             let stored = self.past.stamps(*slot, from, to).await;
-            let stored = stored.map_err(|e| words(&e))?;
+            let stored = stored.map_err(|e| chain(&e))?;
             let scans = missing(*slot, (&rows, *wanted), &stored);
             filled.samples += scans.len();
             self.store(scans).await?;
@@ -136,11 +136,11 @@ impl Filling {
         loop {
             match self.past.add(scans.clone()).await {
                 Ok(()) => return Ok(()),
-                Err(error @ PastError::Refused(_)) => return Err(words(&error)),
+                Err(error @ PastError::Refused(_)) => return Err(chain(&error)),
                 Err(error) => {
                     tries += 1;
                     if tries == TRIES {
-                        return Err(words(&error));
+                        return Err(chain(&error));
                     }
                     tokio::time::sleep(AGAIN).await;
                 }
@@ -165,14 +165,4 @@ impl Filling {
 fn text(at: Timestamp) -> String {
     let at = jiff::Timestamp::from_millisecond(at.0);
     at.map(|at| at.to_string()).unwrap_or_default()
-}
-
-fn words(error: &PastError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(c) = cause {
-        text = format!("{text}: {c}");
-        cause = c.source();
-    }
-    text
 }
