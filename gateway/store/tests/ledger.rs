@@ -44,6 +44,31 @@ async fn every_sample_is_counted_by_lane_and_hour() {
     close(store).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn lanes_that_are_assigned_at_once_are_all_known() {
+    const POINTS: usize = 8;
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path(), &Hands::new(NOON));
+    let points = (0..POINTS).map(|n| common::point(&format!("a/p{n}")));
+    let slots = store.declare_points(points.collect()).await.unwrap().slots;
+    for round in 0..100 {
+        let mut all = tokio::task::JoinSet::new();
+        for slot in slots.clone() {
+            let (store, lane) = (store.clone(), Arc::from(format!("{round}-{slot:?}")));
+            all.spawn(async move { store.assign_lanes(vec![(slot, lane)]).await });
+        }
+        all.join_all().await.into_iter().for_each(Result::unwrap);
+        let at = NOON + round;
+        batch(&store, scan(at, &slots)).await;
+        let ledger = ledger(&store).await;
+        for slot in &slots {
+            let lane = format!("{round}-{slot:?}");
+            assert_eq!(row(&ledger, NOON, &lane).counts.collected, 1);
+        }
+    }
+    close(store).await;
+}
+
 #[tokio::test]
 async fn what_was_in_memory_at_a_crash_is_dropped_by_it() {
     let dir = tempfile::tempdir().unwrap();

@@ -21,6 +21,8 @@ struct Place {
 pub(crate) struct Lanes {
     slots: Vec<Place>,
     names: Vec<String>,
+    /// Counts the changes, so that of two at once the later one stays.
+    turn: u64,
 }
 
 impl Lanes {
@@ -126,6 +128,7 @@ impl Store {
             return Ok(());
         }
         let shared = Arc::clone(&self.shared);
+        let writing = Arc::clone(&self.shared);
         let lanes = self
             .write(move |tx| {
                 let mut numbers: FxHashMap<Arc<str>, u32> = FxHashMap::default();
@@ -145,10 +148,18 @@ impl Store {
                     let values = params![slot.0, no, tx.now().0];
                     tx.execute("put a point on its lane", sql, values)?;
                 }
-                Lanes::load(tx.conn(), tx.file())
+                let mut lanes = Lanes::load(tx.conn(), tx.file())?;
+                // Here is the one thread that writes: turns are in the order of the commits.
+                let mut inner = writing.ledger.lock();
+                inner.lane_turn += 1;
+                lanes.turn = inner.lane_turn;
+                Ok(lanes)
             })
             .await?;
-        shared.ledger.lock().lanes = Arc::new(lanes);
+        let mut inner = shared.ledger.lock();
+        if lanes.turn > inner.lanes.turn {
+            inner.lanes = Arc::new(lanes);
+        }
         Ok(())
     }
 }

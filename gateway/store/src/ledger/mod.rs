@@ -58,6 +58,8 @@ const EVERY: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub(crate) struct Inner {
     pub(crate) lanes: Arc<Lanes>,
+    /// How many times lanes were assigned.
+    pub(crate) lane_turn: u64,
     pub(crate) changes: Changes,
     /// Number of the last writing.
     pub(crate) generation: u64,
