@@ -86,6 +86,12 @@ impl Program {
         self.0.id()
     }
 
+    /// It has ended by itself.
+    #[must_use]
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(Some(_)))
+    }
+
     /// Starts a program that says nothing.
     pub fn spawn(command: &mut Command) -> Self {
         match command.stdin(Stdio::null()).spawn() {

@@ -27,6 +27,9 @@ pub(crate) const DEVICES: [(&str, &str); 7] = [
 /// How long something foreign may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long zigbee2mqtt may take to stop before it is killed: without a broker it does not end at all.
+const STOPPING: Duration = Duration::from_secs(10);
+
 fn peers() -> PathBuf {
     std::env::var_os("RISER_PEERS")
         .map_or_else(|| repository(MANIFEST).join(".peers"), PathBuf::from)
@@ -283,13 +286,23 @@ impl Bridge {
         self.program = None;
     }
 
+    /// What a supervisor does: one that ended by itself, as it does when it starts without a broker, is
+    /// started again. True when it had to be.
+    pub(crate) fn keep_up(&mut self) -> bool {
+        let ended = self.program.as_mut().is_some_and(Program::has_ended);
+        if ended {
+            self.up();
+        }
+        ended
+    }
+
     /// Asked to stop; it says that it goes.
     pub(crate) async fn stop(&mut self) {
-        if let Some(program) = &self.program {
+        if let Some(program) = &mut self.program {
             let id = program.id().to_string();
             riser_adapter_testkit::programs::run("kill", &["-TERM", &id]).await;
-            let until = Instant::now() + PATIENCE;
-            while !self.log().contains("Stopped Zigbee2MQTT") && Instant::now() < until {
+            let until = Instant::now() + STOPPING;
+            while !program.has_ended() && Instant::now() < until {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
