@@ -13,6 +13,7 @@ mod socket;
 mod table;
 
 pub use address::{Address, PORT, Place, parse_ip, written};
+pub(crate) use assembly::{Assembly, Step};
 pub use foreign::Registration;
 pub use request::{Ask, RequestError};
 pub use socket::Binding;

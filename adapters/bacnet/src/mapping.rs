@@ -88,7 +88,7 @@ pub fn value_of(kind: ValueKind, datum: &Datum) -> Result<Value, Reason> {
 }
 
 /// 21.3 and not 21.299999237060547: the shortest decimal that is the same number of 32 bits.
-fn shown(x: f32) -> f64 {
+pub(crate) fn shown(x: f32) -> f64 {
     x.to_string().parse().unwrap_or_else(|_| f64::from(x))
 }
 

@@ -10,6 +10,7 @@ use crate::codec::{Apdu, Bvlc, Npdu, Payload};
 use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// Longest datagram that is looked at: some stacks send a little more than they announce.
@@ -109,6 +110,12 @@ impl Inner {
                 }
             }
             Apdu::Confirmed { invoke, .. } => self.asked(from, invoke, octets).await,
+            // Somebody who asked says something of the answer.
+            Apdu::SegmentAck { server: false, .. } | Apdu::Abort { server: false, .. }
+                if self.face().is_some() =>
+            {
+                self.hand_over(from, octets);
+            }
             ref other => self.answered(&from, other).await,
         }
     }
@@ -170,30 +177,32 @@ impl Inner {
             service::UNCONFIRMED_COV_NOTIFICATION => {
                 self.notice(&from, body);
             }
-            _ => {
-                let inbound = lock(&self.inbound).clone();
-                if let Some(inbound) = inbound {
-                    let apdu = octets.to_vec();
-                    // A face that cannot keep up answers fewer; whoever asks asks again.
-                    if inbound.try_send(Inbound { from, apdu }).is_err() {
-                        count(&self.counters.dropped);
-                    }
-                }
-            }
+            _ => self.hand_over(from, octets),
+        }
+    }
+
+    /// The server face, while there is one.
+    fn face(&self) -> Option<mpsc::Sender<Inbound>> {
+        let inbound = lock(&self.inbound).clone();
+        inbound.filter(|face| !face.is_closed())
+    }
+
+    /// A face that cannot keep up answers fewer; whoever asks asks again.
+    fn hand_over(&self, from: Address, octets: &[u8]) {
+        let Some(face) = self.face() else { return };
+        let apdu = octets.to_vec();
+        if face.try_send(Inbound { from, apdu }).is_err() {
+            count(&self.counters.dropped);
         }
     }
 
     /// A request to this port: for the server face, or one that is told that there is none.
     async fn asked(&self, from: Address, invoke: u8, octets: &[u8]) {
-        let inbound = lock(&self.inbound).clone();
-        let Some(inbound) = inbound else {
+        if self.face().is_none() {
             let reason = service::error::UNRECOGNISED_SERVICE;
             return self.answer(&from, &Apdu::Reject { invoke, reason }).await;
-        };
-        let apdu = octets.to_vec();
-        if inbound.try_send(Inbound { from, apdu }).is_err() {
-            count(&self.counters.dropped);
         }
+        self.hand_over(from, octets);
     }
 
     /// Hands a notification to its subscriber. False when nobody could take it.

@@ -210,6 +210,15 @@ named! { PropertyId, u32, PROPERTIES:
     (APDU_TIMEOUT, 11, "apdu-timeout"), (NUMBER_OF_APDU_RETRIES, 73, "number-of-apdu-retries"),
     (DEVICE_ADDRESS_BINDING, 30, "device-address-binding"),
     (MAX_SEGMENTS_ACCEPTED, 167, "max-segments-accepted"),
+    (APDU_SEGMENT_TIMEOUT, 10, "apdu-segment-timeout"),
+    (ACTIVE_COV_SUBSCRIPTIONS, 152, "active-cov-subscriptions"),
+    (ACK_REQUIRED, 1, "ack-required"), (EVENT_ENABLE, 35, "event-enable"),
+    (LIST_OF_OBJECT_PROPERTY_REFERENCES, 54, "list-of-object-property-references"),
+    (NOTIFY_TYPE, 72, "notify-type"), (PRIORITY_FOR_WRITING, 88, "priority-for-writing"),
+    (RECIPIENT_LIST, 102, "recipient-list"), (EVENT_TIME_STAMPS, 130, "event-time-stamps"),
+    (LIMIT_ENABLE, 52, "limit-enable"), (TIME_DELAY, 113, "time-delay"),
+    (EVENT_MESSAGE_TEXTS, 351, "event-message-texts"),
+    (EVENT_DETECTION_ENABLE, 353, "event-detection-enable"),
 }
 
 const ABBREVIATIONS: &[(u16, &str)] = &[
@@ -223,6 +232,8 @@ const ABBREVIATIONS: &[(u16, &str)] = &[
     (14, "mo"),
     (19, "mv"),
     (17, "sch"),
+    (6, "cal"),
+    (15, "nc"),
     (20, "tl"),
     (45, "iv"),
     (46, "lav"),

@@ -17,6 +17,9 @@ pub enum DecodeError {
     /// A value that its type cannot have.
     #[error("{0} is not one the standard allows")]
     Invalid(&'static str),
+    /// Something follows where nothing may.
+    #[error("something follows {0}")]
+    Extra(&'static str),
     /// Groups within groups without end.
     #[error("groups are nested deeper than {DEPTH}")]
     Deep,
@@ -61,6 +64,14 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Nothing may be left.
+    pub fn end(&self, what: &'static str) -> Result<(), DecodeError> {
+        match self.is_empty() {
+            true => Ok(()),
+            false => Err(DecodeError::Extra(what)),
+        }
     }
 
     /// What is left.

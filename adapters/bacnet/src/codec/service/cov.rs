@@ -1,5 +1,7 @@
 //! Change of value: subscribing and being told (clauses 13.1, 13.14 and 13.15).
 
+use super::property::{Reference, decode_read};
+use crate::codec::Datum;
 use crate::codec::ids::{ObjectId, PropertyId};
 use crate::codec::tag::{
     DecodeError, Reader, number, put_close, put_context, put_context_number, put_open,
@@ -46,10 +48,90 @@ impl Subscribe {
             }
             (None, Some(_)) => return Err(DecodeError::Missing("how notifications are sent")),
         };
+        reader.end("a subscription")?;
         Ok(Self {
             process,
             object,
             terms,
+        })
+    }
+}
+
+/// One entry of a device's list of subscriptions (`BACnetCOVSubscription`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Active {
+    /// Network and address of the subscriber; network 0 is the device's own.
+    pub subscriber: (u16, Vec<u8>),
+    /// Number the subscriber knows the subscription by.
+    pub process: u32,
+    /// What is watched.
+    pub watched: Reference,
+    /// Notifications are to be answered.
+    pub confirmed: bool,
+    /// Seconds it lasts yet; 0 does not end.
+    pub remaining: u32,
+    /// Change that is told; none where every change is.
+    pub increment: Option<f32>,
+}
+
+impl Active {
+    /// Writes the entry.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        put_open(out, 0);
+        put_open(out, 0);
+        put_open(out, 1);
+        Datum::Unsigned(self.subscriber.0.into()).encode(out);
+        Datum::Octets(self.subscriber.1.clone()).encode(out);
+        put_close(out, 1);
+        put_close(out, 0);
+        put_context_number(out, 1, self.process.into());
+        put_close(out, 0);
+        put_open(out, 1);
+        out.extend(super::property::read(&self.watched));
+        put_close(out, 1);
+        put_context(out, 2, &[u8::from(self.confirmed)]);
+        put_context_number(out, 3, self.remaining.into());
+        if let Some(increment) = self.increment {
+            put_context(out, 4, &increment.to_be_bytes());
+        }
+    }
+
+    /// Reads a list of them.
+    pub fn decode_all(octets: &[u8]) -> Result<Vec<Self>, DecodeError> {
+        let mut reader = Reader::new(octets);
+        let mut list = Vec::new();
+        while !reader.is_empty() {
+            list.push(Self::decode(&mut reader)?);
+        }
+        Ok(list)
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut who = Reader::new(reader.group(0, "a subscriber")?);
+        let mut recipient = Reader::new(who.group(0, "a subscriber")?);
+        let mut address = Reader::new(recipient.group(1, "an address")?);
+        let network = number(address.application(2, "a network")?, "a network")?;
+        let mac = address.application(6, "an address")?.to_vec();
+        let process = number(who.context(1, "a process")?, "a process")?;
+        let watched = decode_read(reader.group(1, "what is watched")?)?;
+        let confirmed: u8 = number(reader.context(2, "how it is told")?, "how it is told")?;
+        let remaining = number(
+            reader.context(3, "the time remaining")?,
+            "the time remaining",
+        )?;
+        let increment = reader.optional(4)?.map(|octets| {
+            let octets = octets.try_into();
+            octets
+                .map(f32::from_be_bytes)
+                .map_err(|_| DecodeError::Invalid("an increment"))
+        });
+        Ok(Self {
+            subscriber: (network, mac),
+            process,
+            watched,
+            confirmed: confirmed != 0,
+            remaining,
+            increment: increment.transpose()?,
         })
     }
 }

@@ -22,6 +22,8 @@ pub enum Refusal {
 
 /// Codes Riser answers with or looks for.
 pub mod code {
+    /// Class "device".
+    pub const DEVICE: u32 = 0;
     /// Class "object".
     pub const OBJECT: u32 = 1;
     /// Class "property".
@@ -36,6 +38,10 @@ pub mod code {
     pub const INVALID_DATA_TYPE: u32 = 9;
     /// Code "no space to add list element" and its like for subscriptions.
     pub const NO_SPACE_FOR_OBJECT: u32 = 18;
+    /// Code "no space to add list element".
+    pub const NO_SPACE_TO_ADD: u32 = 19;
+    /// Code "operational problem".
+    pub const OPERATIONAL_PROBLEM: u32 = 25;
     /// Code "unknown object".
     pub const UNKNOWN_OBJECT: u32 = 31;
     /// Code "unknown property".
@@ -50,12 +56,20 @@ pub mod code {
     pub const NOT_SUPPORTED: u32 = 45;
     /// Code "property is not an array".
     pub const NOT_AN_ARRAY: u32 = 50;
+    /// Code "value not initialised".
+    pub const VALUE_NOT_INITIALISED: u32 = 72;
 }
 
 /// Reject "unrecognised service".
 pub const UNRECOGNISED_SERVICE: u8 = 9;
 /// Reject "buffer overflow".
 const REJECT_OVERFLOW: u8 = 1;
+/// Reject "missing required parameter".
+pub const MISSING_PARAMETER: u8 = 5;
+/// Abort "buffer overflow".
+pub const BUFFER_OVERFLOW: u8 = 1;
+/// Abort "out of resources".
+pub const OUT_OF_RESOURCES: u8 = 9;
 /// Abort "segmentation not supported".
 pub const SEGMENTATION_NOT_SUPPORTED: u8 = 4;
 
@@ -69,6 +83,20 @@ impl Refusal {
         Ok(Self::Error {
             class: number(reader.application(9, "an error class")?, "an error class")?,
             code: number(reader.application(9, "an error code")?, "an error code")?,
+        })
+    }
+
+    /// How a request is refused that cannot be read (clause 18.9).
+    #[must_use]
+    pub fn of_request(error: DecodeError) -> Self {
+        Self::Reject(match error {
+            DecodeError::Missing(_) | DecodeError::Short(_) => MISSING_PARAMETER,
+            // The one parameter with bounds of its own.
+            DecodeError::Invalid("a priority") => 6,
+            DecodeError::Invalid("a tag") => 4,
+            DecodeError::Invalid(_) => 3,
+            DecodeError::Extra(_) => 7,
+            DecodeError::Deep => REJECT_OVERFLOW,
         })
     }
 

@@ -85,7 +85,8 @@ pub fn read(wanted: &Reference) -> Vec<u8> {
 pub fn decode_read(body: &[u8]) -> Result<Reference, DecodeError> {
     let mut reader = Reader::new(body);
     let object = ObjectId::decode(reader.context(0, "an object")?)?;
-    reference(&mut reader, object, 1)
+    let wanted = reference(&mut reader, object, 1)?;
+    reader.end("the property to read").map(|()| wanted)
 }
 
 /// Writes the answer to ReadProperty.
@@ -228,7 +229,8 @@ impl Write {
         let mut reader = Reader::new(body);
         let object = ObjectId::decode(reader.context(0, "an object")?)?;
         let reference = reference(&mut reader, object, 1)?;
-        Self::value(&mut reader, reference, 3)
+        let write = Self::value(&mut reader, reference, 3)?;
+        reader.end("the property to write").map(|()| write)
     }
 
     fn value(
@@ -280,6 +282,27 @@ pub fn decode_write_many(body: &[u8]) -> Result<Vec<Write>, DecodeError> {
         }
     }
     Ok(writes)
+}
+
+/// Why a WritePropertyMultiple ended: the refusal, and the first property that was not written.
+#[must_use]
+pub fn write_many_refusal(refusal: Refusal, first: &Reference) -> Vec<u8> {
+    let mut out = Vec::with_capacity(20);
+    put_open(&mut out, 0);
+    refusal.encode(&mut out);
+    put_close(&mut out, 0);
+    put_open(&mut out, 1);
+    out.extend(read(first));
+    put_close(&mut out, 1);
+    out
+}
+
+/// Reads why a WritePropertyMultiple ended.
+pub fn decode_write_many_refusal(body: &[u8]) -> Result<(Refusal, Reference), DecodeError> {
+    let mut reader = Reader::new(body);
+    let refusal = Refusal::decode(reader.group(0, "an error")?)?;
+    let first = decode_read(reader.group(1, "the first write that failed")?)?;
+    Ok((refusal, first))
 }
 
 /// A value alone in its property.
