@@ -267,6 +267,40 @@ async fn without_a_cloud_a_damaged_day_says_nothing_of_the_others() {
     close(store).await;
 }
 
+#[tokio::test]
+async fn what_was_folded_before_there_was_a_cloud_is_explained_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON);
+    let alone = StoreConfig {
+        keep_unsent: false,
+        ..config(dir.path())
+    };
+    let (store, _) = Store::open(alone, hands.now()).unwrap();
+    let slots = declare(&store).await;
+    for n in 0..200 {
+        store.collected(&scan(NOON + n, &slots));
+        common::append(&store, vec![scan(NOON + n, &slots)]);
+    }
+    store.settle().await.unwrap();
+    hands.forward(DAY);
+    batch(&store, scan(hands.get(), &slots)).await;
+    store.settle().await.unwrap();
+    assert_eq!(store.compact().await.unwrap(), 1);
+    close(store).await;
+    hands.forward(3 * HOUR);
+    // Twice: what is explained once is not explained again.
+    for _ in 0..2 {
+        let (store, _) = open(dir.path(), &hands);
+        store.settle().await.unwrap();
+        let ledger = ledger(&store).await;
+        assert!(ledger.rows.iter().all(|r| r.unexplained == 0), "{ledger:?}");
+        let all = sum(&ledger);
+        assert_eq!((all.stored, all.dropped.retention), (603, 600));
+        assert_eq!(claim_all(&store).await, 1);
+        close(store).await;
+    }
+}
+
 /// Samples may be older than the batch they come in.
 #[tokio::test]
 async fn what_was_back_filled_waits_like_the_rest() {

@@ -75,7 +75,12 @@ pub(crate) fn take_up(
     }
     // Without a cloud nothing waits for it, so nothing can be missing that does.
     if lost && cloud {
-        damaged(&tx, found, (&lanes, &epochs))?;
+        gone(&tx, found, (&lanes, &epochs), "damaged")?;
+    }
+    // A cloud that comes later never gets what was folded or went before it did.
+    let alone = "SELECT NOT cloud FROM ledger_head";
+    if cloud && tx.value("read the ledger", alone, [])? {
+        changed |= gone(&tx, found, (&lanes, &epochs), "retention")?;
     }
     inner.begins = epochs
         .into_iter()
@@ -257,12 +262,14 @@ fn account(tx: &StateTx<'_>) -> Result<bool, StoreError> {
     Ok(rows > 0)
 }
 
-/// What neither the cloud has nor any file here, of all that was stored, went with a damaged one.
-fn damaged(
+/// What neither the cloud has nor any file here, of all that was stored, went with a file that is
+/// gone, for the reason `column` names. Whether there was any.
+fn gone(
     tx: &StateTx<'_>,
     found: &Found,
     (lanes, epochs): (&Lanes, &FxHashMap<Epoch, Told>),
-) -> Result<(), StoreError> {
+    column: &str,
+) -> Result<bool, StoreError> {
     let mut waiting: FxHashMap<Cell, u64> = FxHashMap::default();
     for segment in found.catalog.files().iter().flat_map(|f| &f.segments) {
         let numbering = (segment.epoch, Stream::Data);
@@ -277,18 +284,21 @@ fn damaged(
             });
         }
     }
-    let doing = "account for a damaged file";
+    let doing = "account for a file that is gone";
     let sql = "SELECT hour, lane, stored - durable - retention - damaged - refused FROM ledger \
                WHERE stored > durable + retention + damaged + refused";
     let mut query = tx.conn().prepare(sql).doing(doing, tx.file())?;
     let row = |r: &Row<'_>| Ok(((r.get(0)?, r.get(1)?), r.get(2)?));
     let rows = query.query_map([], row).doing(doing, tx.file())?;
     let open: Vec<(Cell, u64)> = rows.collect::<Result<_, _>>().doing(doing, tx.file())?;
+    let sql = format!(
+        "UPDATE ledger SET {column} = {column} + ?3, told = min(told, 1) \
+         WHERE hour = ?1 AND lane = ?2 AND ?3 > 0"
+    );
+    let mut rows = 0;
     for (cell, rest) in open {
         let lost = rest.saturating_sub(waiting.get(&cell).copied().unwrap_or(0));
-        let sql = "UPDATE ledger SET damaged = damaged + ?3, told = min(told, 1) \
-                   WHERE hour = ?1 AND lane = ?2 AND ?3 > 0";
-        tx.execute(doing, sql, params![cell.0, cell.1, lost])?;
+        rows += tx.execute(doing, &sql, params![cell.0, cell.1, lost])?;
     }
-    Ok(())
+    Ok(rows > 0)
 }
