@@ -8,6 +8,7 @@ pub mod apdu;
 pub mod bvlc;
 pub mod ids;
 pub mod npdu;
+pub mod schedule;
 pub mod service;
 pub mod tag;
 mod text;

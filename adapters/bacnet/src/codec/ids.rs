@@ -232,8 +232,6 @@ const ABBREVIATIONS: &[(u16, &str)] = &[
     (14, "mo"),
     (19, "mv"),
     (17, "sch"),
-    (6, "cal"),
-    (15, "nc"),
     (20, "tl"),
     (45, "iv"),
     (46, "lav"),
@@ -247,6 +245,9 @@ impl ObjectType {
             "msi" => "mi",
             "mso" => "mo",
             "msv" => "mv",
+            // Written by people; the keys of points learned long ago keep the long names.
+            "cal" => return Some(Self::CALENDAR),
+            "nc" => return Some(Self::NOTIFICATION_CLASS),
             other => other,
         };
         let found = ABBREVIATIONS.iter().find(|(_, short)| *short == long);

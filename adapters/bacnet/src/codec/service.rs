@@ -3,17 +3,27 @@
 pub mod cov;
 pub mod device;
 pub mod error;
+pub mod event;
+pub mod list;
 pub mod property;
 pub mod range;
 
 pub use error::Refusal;
 
+/// Confirmed service: an alarm is taken note of.
+pub const ACKNOWLEDGE_ALARM: u8 = 0;
 /// Confirmed service: a value has changed.
 pub const CONFIRMED_COV_NOTIFICATION: u8 = 1;
 /// Confirmed service: an alarm or event.
 pub const CONFIRMED_EVENT_NOTIFICATION: u8 = 2;
+/// Confirmed service: which alarms stand, as older devices tell it.
+pub const GET_ALARM_SUMMARY: u8 = 3;
 /// Confirmed service: be told of changes.
 pub const SUBSCRIBE_COV: u8 = 5;
+/// Confirmed service: put elements into a list.
+pub const ADD_LIST_ELEMENT: u8 = 8;
+/// Confirmed service: take elements out of a list.
+pub const REMOVE_LIST_ELEMENT: u8 = 9;
 /// Confirmed service: read one property.
 pub const READ_PROPERTY: u8 = 12;
 /// Confirmed service: read many properties.
@@ -24,6 +34,8 @@ pub const WRITE_PROPERTY: u8 = 15;
 pub const WRITE_PROPERTY_MULTIPLE: u8 = 16;
 /// Confirmed service: read part of a list.
 pub const READ_RANGE: u8 = 26;
+/// Confirmed service: which events stand.
+pub const GET_EVENT_INFORMATION: u8 = 29;
 
 /// Unconfirmed service: a device says where it is.
 pub const I_AM: u8 = 0;

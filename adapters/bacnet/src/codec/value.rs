@@ -74,6 +74,14 @@ impl Bits {
                 .is_some_and(|o| o << (at % 8) & 0x80 != 0)
     }
 
+    /// The octets behind a tag: how many bits of the last are none, then the bits.
+    #[must_use]
+    pub fn content(&self) -> Vec<u8> {
+        let mut octets = vec![self.unused];
+        octets.extend(&self.octets);
+        octets
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -273,7 +281,8 @@ fn shortest_signed(octets: &[u8; 8]) -> &[u8] {
     octets.get(spare..).unwrap_or(octets)
 }
 
-fn bits(content: &[u8]) -> Result<Bits, DecodeError> {
+/// Bits without a tag.
+pub(crate) fn bits(content: &[u8]) -> Result<Bits, DecodeError> {
     match content.split_first() {
         Some((unused @ 0..=7, octets)) if *unused == 0 || !octets.is_empty() => Ok(Bits {
             unused: *unused,
