@@ -2,6 +2,7 @@
 //! device that numbers every value it gives out, and clients for both HTTP faces. Owns no test.
 
 pub mod broker;
+pub mod clock;
 pub mod cloud;
 pub mod committed;
 pub mod lab;
@@ -12,6 +13,7 @@ pub mod process;
 pub mod proxy;
 pub mod wait;
 
+pub use clock::Clock;
 pub use lab::Lab;
 pub use process::Process;
 pub use wait::{until, within};

@@ -15,8 +15,14 @@ pub fn root() -> PathBuf {
 /// The Python of one peer environment, such as `modbus`.
 #[must_use]
 pub fn python(environment: &str) -> Option<PathBuf> {
+    file(environment, "bin/python")
+}
+
+/// A file of one peer environment, such as a program in `zigbee`.
+#[must_use]
+pub fn file(environment: &str, path: &str) -> Option<PathBuf> {
     let home = std::env::var_os("RISER_PEERS").map_or_else(|| root().join(".peers"), PathBuf::from);
-    present(environment, home.join(environment).join("bin/python"))
+    present(environment, home.join(environment).join(path))
 }
 
 /// A program on the PATH.

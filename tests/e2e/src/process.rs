@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
 /// A program with its arguments, running or not.
@@ -15,6 +16,7 @@ pub struct Process {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     log: PathBuf,
+    takes_orders: bool,
     child: Option<Child>,
 }
 
@@ -42,6 +44,7 @@ impl Process {
             arguments: Vec::new(),
             environment: Vec::new(),
             log: folder.join(format!("{name}.log")),
+            takes_orders: false,
             child: None,
         }
     }
@@ -59,6 +62,15 @@ impl Process {
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.set_environment(name, value);
         self
+    }
+
+    /// Lets it be told something while it runs, see [`Process::order`].
+    #[must_use]
+    pub fn taking_orders(self) -> Self {
+        Self {
+            takes_orders: true,
+            ..self
+        }
     }
 
     /// Sets an environment variable from the next start on.
@@ -83,7 +95,11 @@ impl Process {
         let child = Command::new(&self.program)
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(n, v)| (n, v)))
-            .stdin(Stdio::null())
+            .stdin(if self.takes_orders {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            })
             .stdout(log)
             .stderr(copy)
             .kill_on_drop(true)
@@ -108,6 +124,30 @@ impl Process {
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.child.as_ref().and_then(Child::id)
+    }
+
+    /// Resident memory in kilobytes.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn resident(&self) -> u64 {
+        let id = self.id().expect("a running process has an id");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+        line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok())
+            .expect("a running process has a size")
+    }
+
+    /// Tells it a line on its standard input.
+    ///
+    /// # Panics
+    /// When it does not run, or takes no orders.
+    pub async fn order(&mut self, line: &str) {
+        let stdin = self.child.as_mut().and_then(|c| c.stdin.as_mut());
+        let stdin = stdin.expect("a running process that takes orders");
+        let sent = stdin.write_all(format!("{line}\n").as_bytes()).await;
+        sent.expect("it reads its orders");
     }
 
     /// Ends it as a power cut would: SIGKILL, nothing flushed.

@@ -5,7 +5,6 @@
 pub mod account;
 pub mod backlog;
 pub mod building;
-pub mod clock;
 pub mod disk;
 pub mod fleet;
 pub mod hours;
@@ -15,11 +14,11 @@ pub mod rig;
 
 pub use account::{Account, Outage};
 pub use building::{Building, Point};
-pub use clock::Clock;
 pub use disk::Disk;
 pub use fleet::Fleet;
 pub use hours::Tally;
 pub use rig::Rig;
+pub use riser_e2e::clock::{self, Clock};
 
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 

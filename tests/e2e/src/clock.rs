@@ -4,7 +4,7 @@
 //! Both processes see the same clock, set anew at each start (libfaketime); their monotonic clock is
 //! the real one.
 
-use riser_e2e::{Lab, Process};
+use crate::{Lab, Process};
 use riser_model::ledger::HOUR;
 use std::path::{Path, PathBuf};
 
