@@ -3,7 +3,7 @@
 
 use crate::{Building, Clock, HealthBoard, Memory, Past};
 use futures_util::future::BoxFuture;
-use riser_model::{Command, Point, ScanBatch, Slot, Value};
+use riser_model::{Command, Point, Priority, ScanBatch, Slot, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
@@ -108,6 +108,11 @@ pub struct AdapterCommand {
     /// The winning value of the point's priority array; `None` relinquishes (protocols without
     /// relinquish refuse).
     pub value: Option<Value>,
+    /// The level of `value` in the gateway's priority array; `None` when the gateway holds none.
+    pub winner: Option<Priority>,
+    /// Levels the gateway has given back, or holds below the winner: what a device with levels of
+    /// its own still has there from this gateway is to go.
+    pub released: Vec<Priority>,
     /// What it is for, with priority and expiry, for protocols that have them.
     pub command: Command,
     /// Where the result goes; exactly one is expected.

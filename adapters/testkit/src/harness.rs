@@ -290,14 +290,17 @@ impl Running {
         let Ok(target) = path.parse::<PointPath>() else {
             panic!("'{path}' is no point path");
         };
+        let priority = Priority::MANUAL_OPERATOR;
         let command = AdapterCommand {
             slot: self.registry.slot(path).unwrap_or(Slot(u32::MAX)),
             value: value.clone(),
+            winner: value.is_some().then_some(priority),
+            released: value.is_none().then_some(priority).into_iter().collect(),
             command: Command {
                 id: CommandId(Uuid::new_v4()),
                 path: target,
                 value,
-                priority: Priority::MANUAL_OPERATOR,
+                priority,
                 issued_at: SystemClock.now(),
                 expires_at,
                 hold_until: None,

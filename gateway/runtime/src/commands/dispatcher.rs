@@ -196,6 +196,8 @@ impl Dispatcher {
         permit.send(AdapterCommand {
             slot: job.slot,
             value: step.value.clone(),
+            winner: step.winner,
+            released: step.released.clone(),
             command: job.command.clone(),
             reply,
         });

@@ -28,10 +28,39 @@ pub(crate) enum Plan {
 pub(crate) struct Step {
     /// The winning value; `None` relinquishes.
     pub(crate) value: Option<Value>,
+    /// Its level.
+    pub(crate) winner: Option<Priority>,
+    /// Levels whose value the device may still hold and should not.
+    pub(crate) released: Vec<Priority>,
     /// What the level held before, to put back if the device does not take the value.
     before: Option<Held>,
     /// What this write is about, for the outcome; empty for a plain write.
     note: String,
+}
+
+impl Step {
+    fn new(value: Option<Value>, before: Option<Held>, note: String) -> Self {
+        Self {
+            value,
+            winner: None,
+            released: Vec::new(),
+            before,
+            note,
+        }
+    }
+
+    /// Says which level the value is of, and which levels the device should not hold any more: one
+    /// that was given back, and those below the winner.
+    pub(crate) fn place(&mut self, array: Option<&PriorityArray>, given_back: Option<Priority>) {
+        let mut held = array.into_iter().flat_map(PriorityArray::iter);
+        self.winner = held.next().map(|(level, _)| level);
+        let below = held.map(|(level, _)| level);
+        self.released = below.collect();
+        let gone = given_back.filter(|level| Some(*level) != self.winner);
+        self.released.extend(gone);
+        self.released.sort_unstable();
+        self.released.dedup();
+    }
 }
 
 /// The outcome of a command, before it is stamped.
@@ -120,11 +149,7 @@ impl Levels {
         let held_by = array.held_against(command.priority);
         let before = array.write(command.priority, held(command, value, now));
         let Some(by) = held_by else {
-            return Plan::Write(Step {
-                value: Some(value.clone()),
-                before,
-                note: String::new(),
-            });
+            return Plan::Write(Step::new(Some(value.clone()), before, String::new()));
         };
         let detail = format!(
             "{} holds the value from now on, but {} wins{}; release that level, or write at a higher priority",
@@ -152,15 +177,9 @@ impl Levels {
         };
         match (before, after) {
             (Some(_), Some((winner, held))) if winner.level() > command.priority.level() => {
-                Plan::Write(Step {
-                    value: Some(held.value),
-                    before: None,
-                    note: format!(
-                        "{released}; {} ({}) holds now",
-                        level(winner),
-                        who(&held.author)
-                    ),
-                })
+                let (level, who) = (level(winner), who(&held.author));
+                let note = format!("{released}; {level} ({who}) holds now");
+                Plan::Write(Step::new(Some(held.value), None, note))
             }
             (_, Some((winner, held))) => Plan::Done(Verdict::new(
                 CommandState::Applied,
@@ -170,11 +189,10 @@ impl Levels {
                     who(&held.author)
                 ),
             )),
-            (_, None) => Plan::Write(Step {
-                value: None,
-                before: None,
-                note: format!("{released}; nothing else holds the point"),
-            }),
+            (_, None) => {
+                let note = format!("{released}; nothing else holds the point");
+                Plan::Write(Step::new(None, None, note))
+            }
         }
     }
 
@@ -190,11 +208,8 @@ impl Levels {
             let detail = "another value has won meanwhile; nothing was written";
             return Plan::Done(Verdict::new(CommandState::Expired, detail));
         }
-        Plan::Write(Step {
-            value: command.value.clone(),
-            before: winner.map(|(_, held)| held.clone()),
-            note: String::new(),
-        })
+        let before = winner.map(|(_, held)| held.clone());
+        Plan::Write(Step::new(command.value.clone(), before, String::new()))
     }
 
     /// What the device's answer means for a command, and for its level.

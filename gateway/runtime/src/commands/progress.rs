@@ -25,7 +25,7 @@ impl Commander {
         }
         let plan = {
             let mut books = self.books();
-            if job.repeat {
+            let mut plan = if job.repeat {
                 books.levels.plan_repeat(job.slot, &job.command)
             } else {
                 let now = self.time_of(&mut books);
@@ -38,7 +38,14 @@ impl Commander {
                     books.unrecorded.insert(job.command.path.device.clone());
                 }
                 plan
+            };
+            if let Plan::Write(step) = &mut plan {
+                let owed = books.unsettled.get(&job.slot).filter(|_| job.repeat);
+                let asked = job.command.value.is_none().then_some(job.command.priority);
+                let given_back = owed.map(|u| u.level).or(asked);
+                step.place(books.levels.array(job.slot), given_back);
             }
+            plan
         };
         self.arrays_changed.notify_one();
         match plan {

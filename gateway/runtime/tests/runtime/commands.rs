@@ -138,8 +138,14 @@ async fn a_lower_priority_is_accepted_and_takes_over_when_the_higher_is_released
     assert_eq!(released.outcome.read_back, Some(Value::Float(5.0)));
     assert_eq!(bench.device.writes(), numbers(&[Some(21.0), Some(5.0)]));
 
+    assert_eq!(
+        bench.device.levels(),
+        [(Some(8), vec![]), (Some(10), vec![8])]
+    );
+
     bench.device.answer(Answer::NoRelinquish);
     let last = bench.write(bench.command(10, None)).await;
+    assert_eq!(bench.device.levels().last(), Some(&(None, vec![10])));
     assert_eq!(last.outcome.state, CommandState::Applied);
     assert!(
         last.outcome.detail.contains("left as it is"),
@@ -194,6 +200,13 @@ async fn a_hold_that_ends_gives_way_to_the_next_level() {
         bench.device.writes(),
         numbers(&[Some(5.0), Some(21.0), Some(5.0)])
     );
+    // The lower one is held by the gateway alone while the higher one wins.
+    let levels = [
+        (Some(12), vec![]),
+        (Some(8), vec![12]),
+        (Some(12), vec![8]),
+    ];
+    assert_eq!(bench.device.levels(), levels);
     let stats = bench.runtime.stats();
     assert_eq!((stats.holds_ended, stats.writes_repeated), (1, 1));
 }

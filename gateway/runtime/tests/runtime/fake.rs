@@ -48,6 +48,7 @@ pub(crate) struct Device {
     answer: Mutex<Answer>,
     pub(crate) runs: AtomicU32,
     writes: Mutex<Vec<Option<Value>>>,
+    levels: Mutex<Vec<(Option<u8>, Vec<u8>)>>,
     kept: Mutex<Vec<oneshot::Sender<WriteResult>>>,
     up: watch::Sender<Option<(SampleSink, Vec<Slot>)>>,
     registry: Mutex<Option<Arc<dyn PointRegistry>>>,
@@ -65,6 +66,7 @@ impl Device {
             answer: Mutex::new(Answer::Apply),
             runs: AtomicU32::new(0),
             writes: Mutex::default(),
+            levels: Mutex::default(),
             kept: Mutex::default(),
             up: watch::Sender::new(None),
             registry: Mutex::default(),
@@ -91,6 +93,11 @@ impl Device {
     /// The values written to the device so far; `None` relinquishes.
     pub(crate) fn writes(&self) -> Vec<Option<Value>> {
         self.writes.lock().expect("no test panicked").clone()
+    }
+
+    /// Of each write, the level of its value and the levels that are to go.
+    pub(crate) fn levels(&self) -> Vec<(Option<u8>, Vec<u8>)> {
+        self.levels.lock().expect("no test panicked").clone()
     }
 
     pub(crate) fn runs(&self) -> u32 {
@@ -141,6 +148,11 @@ impl Device {
             .lock()
             .expect("no test panicked")
             .push(command.value.clone());
+        let released = command.released.iter().map(|l| l.level()).collect();
+        self.levels
+            .lock()
+            .expect("no test panicked")
+            .push((command.winner.map(riser_model::Priority::level), released));
         let result = match (
             &*self.answer.lock().expect("no test panicked"),
             &command.value,
