@@ -6,17 +6,23 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runTestBinaries } from './cargo.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const peers = process.env.RISER_PEERS ?? join(root, '.peers');
 const ci = !!process.env.CI;
 const env = { ...process.env, RISER_PEERS: peers, CARGO_TERM_COLOR: 'never', RUST_BACKTRACE: '1' };
+// What is built once and thrown away is built faster without notes for the next time.
+if (ci) env.CARGO_INCREMENTAL ??= '0';
 const count = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
 const started = Date.now();
 
 /** Everything, with the ways tests have of breaking a part of a running riserd. */
 const workspace = ['--workspace', '--features', 'riserd/fault-injection'];
+
+/** What makes a test binary run what takes long. */
+const LONG = ['--ignored', '--nocapture', '--test-threads=1'];
 
 const say = (text) => console.log(`\n== ${text} [${((Date.now() - started) / 1000).toFixed(0)} s]`);
 
@@ -152,6 +158,27 @@ async function cargoTest(what, args) {
   }
 }
 
+/**
+ * Tests of the workspace: all, or those of the binaries that `choice.only` wants. Always the same
+ * selection of packages and features, as another would build the crates anew.
+ */
+async function rustTests(what, choice) {
+  say(what);
+  const { code, results } = await runTestBinaries(workspace, { cwd: root, env }, choice);
+  for (const { binary, code, output } of results) {
+    countCargo(output);
+    // A binary that dies prints no result, or one that does not tell.
+    if (code !== 0 && !/test result: FAILED/.test(output)) {
+      count.failed += 1;
+      failures.push(`${binary.package} ${binary.target} ended with ${code}`);
+    }
+  }
+  if (code !== 0 || results.length === 0) {
+    count.failed += 1;
+    failures.push(`${what}: cargo ended with ${code}, ${results.length} test binaries`);
+  }
+}
+
 /** Runs a Node test runner whose JSON report is read by `read`. */
 async function webTest(what, args, read) {
   say(what);
@@ -178,6 +205,11 @@ const readNodeTest = (output) => ({
   skipped: number(output, /^\S+ skipped (\d+)$/gm) + (output.match(/^SKIPPED browser tests\b/gm) ?? []).length,
 });
 
+async function build() {
+  say('building');
+  await must('build', 'cargo', ['build', ...workspace, '--bins', '--tests', '--quiet']);
+}
+
 async function setup() {
   await setupPackages();
   await setupPython();
@@ -188,10 +220,9 @@ async function all() {
   await setup();
   await ui();
   await webTest('web unit tests', ['test', '--silent'], readVitest);
-  say('building');
-  // One selection of packages and features for building and testing: another would build the crates twice.
-  await must('build', 'cargo', ['build', ...workspace, '--bins', '--tests', '--quiet']);
-  await cargoTest('unit, contract, peer, fault and end-to-end tests', workspace);
+  await build();
+  await rustTests('unit, contract, peer, fault and end-to-end tests');
+  await cargoTest('examples in the documentation', ['--doc', ...workspace]);
   await webTest('browser tests', ['run', '--silent', 'e2e'], readNodeTest);
   say('done');
   if (failures.length) console.log(`Failed:\n  ${failures.join('\n  ')}`);
@@ -202,9 +233,8 @@ async function all() {
 /** The long set of tests/faults; the fast one is part of `all`. */
 async function faults() {
   await setup();
-  say('building');
-  await must('build', 'cargo', ['build', ...workspace, '--bins', '--tests', '--quiet']);
-  await cargoTest('faults, the long set', ['-p', 'riser-faults', '--', '--ignored', '--nocapture', '--test-threads=1']);
+  await build();
+  await rustTests('faults, the long set', { only: (binary) => binary.package === 'riser-faults', args: LONG });
   if (failures.length) console.log(`Failed:\n  ${failures.join('\n  ')}`);
   console.log(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
   process.exit(count.failed === 0 && count.passed > 0 ? 0 : 1);
@@ -214,10 +244,9 @@ async function faults() {
 async function nightly() {
   await setup();
   await setupPython('tests/peers/nightly');
-  const crates = readdirSync(join(root, 'adapters')).filter((name) => existsSync(join(root, 'adapters', name, 'tests/peer.rs')));
-  for (const name of crates) {
-    await cargoTest(`${name}, the long set`, ['-p', `riser-${name}`, '--', '--ignored', '--nocapture', '--test-threads=1']);
-  }
+  await build();
+  const isField = (binary) => dirname(binary.folder) === join(root, 'adapters') || binary.package === 'riser-e2e';
+  await rustTests('adapters and all of them in one gateway, the long set', { only: isField, args: LONG });
   if (failures.length) console.log(`Failed:\n  ${failures.join('\n  ')}`);
   console.log(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
   process.exit(count.failed === 0 && count.passed > 0 ? 0 : 1);
