@@ -1,10 +1,7 @@
 //! Whole day files go, by age and by free space; what the cloud does not have goes last and is
 //! reported. A disk that refuses costs nothing until the queue is full.
-#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
-mod common;
-
-use common::{DAY, Hands, NOON, alarm, append, close, config, open, scan};
+use crate::common::{DAY, Hands, NOON, alarm, append, close, config, open, scan};
 use riser_model::{ClockState, Event, ScanBatch, Slot, Timestamp};
 use riser_store::{DiskState, Position, Store, Stream};
 use std::collections::HashSet;
@@ -79,7 +76,7 @@ async fn old_days_go_once_the_cloud_has_them() {
     );
     let (store, recovery) = open(dir.path(), &hands);
     assert_eq!(recovery.new_epoch, None);
-    assert_eq!(common::data_waiting(&store).await, 130);
+    assert_eq!(crate::common::data_waiting(&store).await, 130);
     close(store).await;
 }
 

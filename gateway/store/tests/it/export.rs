@@ -1,9 +1,6 @@
 //! An export holds what the history holds, as CSV and as Parquet; another program reads it.
-#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
-mod common;
-
-use common::{DAY, Hands, NOON, append, close, config, point};
+use crate::common::{DAY, Hands, NOON, append, close, config, point};
 use riser_model::{Quality, Reading, Reason, ScanBatch, Slot, Timestamp, Value};
 use riser_store::{ExportAsk, ExportFormat, ExportReport, Store, export};
 use std::path::{Path, PathBuf};

@@ -6,9 +6,7 @@
     reason = "what is not as expected fails the test, and a test that cannot run says so"
 )]
 
-mod common;
-
-use common::{DAY, Hands, NOON, alarm, append, close, config, open, scan};
+use crate::common::{DAY, Hands, NOON, alarm, append, close, config, open, scan};
 use riser_model::DiskStage;
 use riser_store::{DiskState, Store, Stream};
 use std::path::{Path, PathBuf};
@@ -55,12 +53,12 @@ fn in_small_disk(test: &str) {
 
 #[test]
 fn events_outlive_a_full_disk() {
-    in_small_disk("inside_events_outlive_a_full_disk");
+    in_small_disk("full_disk::inside_events_outlive_a_full_disk");
 }
 
 #[test]
 fn old_days_make_room_on_a_full_disk() {
-    in_small_disk("inside_old_days_make_room_on_a_full_disk");
+    in_small_disk("full_disk::inside_old_days_make_room_on_a_full_disk");
 }
 
 fn disk() -> PathBuf {

@@ -1,10 +1,7 @@
 //! Compaction keeps every sample, bit by bit, and every trend; a crash at any moment leaves a whole
 //! file; what waits for the cloud is left alone.
-#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
-mod common;
-
-use common::{DAY, Hands, MINUTE, NOON, append, close, config, open};
+use crate::common::{DAY, Hands, MINUTE, NOON, append, close, config, open};
 use proptest::prelude::*;
 use riser_model::{
     Quality, Reading, Reason, Sample, ScanBatch, Slot, Timestamp, Trend, TrendBuilder, Value,

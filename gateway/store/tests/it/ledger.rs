@@ -1,10 +1,7 @@
 //! The loss ledger: every sample is somewhere, whatever happens in between.
-#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
-mod common;
-
-use common::ledger::{HOUR, batch, declare, leave, ledger, row, scan, sum};
-use common::{DAY, Hands, NOON, append, close, config, open};
+use crate::common::ledger::{HOUR, batch, declare, leave, ledger, row, scan, sum};
+use crate::common::{DAY, Hands, NOON, append, close, config, open};
 use proptest::prelude::*;
 use riser_model::{Slot, Timestamp};
 use riser_store::{LedgerFilter, Position, Store, StoreConfig, Stream, read_ledger};
@@ -49,7 +46,7 @@ async fn lanes_that_are_assigned_at_once_are_all_known() {
     const POINTS: usize = 8;
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path(), &Hands::new(NOON));
-    let points = (0..POINTS).map(|n| common::point(&format!("a/p{n}")));
+    let points = (0..POINTS).map(|n| crate::common::point(&format!("a/p{n}")));
     let slots = store.declare_points(points.collect()).await.unwrap().slots;
     for round in 0..100 {
         let mut all = tokio::task::JoinSet::new();

@@ -6,9 +6,7 @@
     reason = "what is not as expected fails the test"
 )]
 
-mod common;
-
-use common::{Hands, NOON, alarm, append, close, open, scan};
+use crate::common::{Hands, NOON, alarm, append, close, open, scan};
 use rand::RngExt;
 use riser_model::Event;
 use riser_store::{Position, Stream};
@@ -92,7 +90,13 @@ impl Acknowledged {
 
 fn run_and_kill(dir: &Path, acknowledged: &mut Acknowledged, after: Duration) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--nocapture", "--test-threads", "1"])
+        .args([
+            "--exact",
+            "kill::child",
+            "--nocapture",
+            "--test-threads",
+            "1",
+        ])
         .env(CHILD, dir)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -1,11 +1,8 @@
 //! Files of earlier schemas open as they are and keep everything. `fixtures/schema-<n>` was written
 //! by the version of that schema of the day files: three days, two points, one alarm, part of it
 //! durable; from 2 on with a ledger.
-#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
-mod common;
-
-use common::{DAY, Hands, NOON, append, close, config, open, scan};
+use crate::common::{DAY, Hands, NOON, append, close, config, open, scan};
 use riser_model::{Quality, Reason, Sample, Slot, Timestamp, Value};
 use riser_store::{Position, Store, Stream};
 use std::collections::HashSet;

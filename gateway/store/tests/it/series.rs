@@ -1,10 +1,7 @@
 //! Trends and samples: raw and rolled up are the same picture, also across a crash, across days and
 //! for samples that come late.
-#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
-mod common;
-
-use common::{DAY, Hands, MINUTE, NOON, append, close, open, scan};
+use crate::common::{DAY, Hands, MINUTE, NOON, append, close, open, scan};
 use riser_model::{
     Quality, Reading, Reason, ScanBatch, Slot, Timestamp, Trend, TrendBuilder, Value,
 };

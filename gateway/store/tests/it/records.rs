@@ -1,9 +1,6 @@
 //! Points, alarms, commands, people and documents, also across a restart.
-#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
-mod common;
-
-use common::{Hands, NOON, alarm, close, open, point};
+use crate::common::{Hands, NOON, alarm, close, open, point};
 use riser_model::{
     AlarmId, AlarmState, Author, AuthorKind, Command, CommandId, CommandState, Event, Outcome,
     Priority, Role, Slot, Timestamp, Value,
@@ -41,7 +38,7 @@ fn outcome(n: u128, state: CommandState) -> Event {
 }
 
 async fn events(store: &Store) -> Vec<Event> {
-    let told = common::events_waiting(store).await;
+    let told = crate::common::events_waiting(store).await;
     told.into_iter().map(|(_, event)| event).collect()
 }
 
@@ -367,7 +364,7 @@ async fn values_are_kept() {
     ));
     assert!(
         closed
-            .append(vec![common::scan(1, &[1.0])], Default::default(), 0)
+            .append(vec![crate::common::scan(1, &[1.0])], Default::default(), 0)
             .is_err()
     );
 }

@@ -1,5 +1,4 @@
 //! What the store's tests share: a clock that is set by hand, points and scans. Owns no assertion.
-#![expect(dead_code, reason = "each test binary uses its own part")]
 
 pub(crate) mod ledger;
 

@@ -1,10 +1,7 @@
 //! Files that a bad disk, a person or a power cut has damaged: set aside, a new numbering, and the
 //! gateway keeps working.
-#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
-mod common;
-
-use common::{DAY, Hands, NOON, alarm, append, close, flip, open, point, scan};
+use crate::common::{DAY, Hands, NOON, alarm, append, close, flip, open, point, scan};
 use riser_model::{Event, Slot, Timestamp};
 use riser_store::{Position, Recovery, Store, Stream};
 use std::collections::HashSet;
@@ -268,7 +265,7 @@ async fn a_damaged_batch_does_not_block_the_others() {
         .unwrap();
     assert_eq!(claimed.len(), 399);
     store.settle().await.unwrap();
-    assert_eq!(common::data_waiting(&store).await, 399);
+    assert_eq!(crate::common::data_waiting(&store).await, 399);
     assert_eq!(store.stats().refused_batches, 1);
     let (from, to) = (Timestamp(NOON), Timestamp(NOON + 2 * DAY));
     assert_eq!(
@@ -283,7 +280,7 @@ async fn only_one_process_works_in_a_folder() {
     let dir = tempfile::tempdir().unwrap();
     let hands = Hands::new(NOON);
     let (store, _) = open(dir.path(), &hands);
-    let second = Store::open(common::config(dir.path()), hands.now());
+    let second = Store::open(crate::common::config(dir.path()), hands.now());
     assert!(matches!(second, Err(riser_store::StoreError::InUse { .. })));
     close(store).await;
     let (store, _) = open(dir.path(), &hands);

@@ -1,16 +1,14 @@
 //! Rollups for the link: of time whose batches wait, the newest first, each once, with the figures
 //! of its samples.
-#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
-mod common;
-
-use common::{Hands, MINUTE, NOON, append, close, open};
+use crate::common::{Hands, MINUTE, NOON, append, close, open};
 use riser_model::{Quality, Reading, Reason, ScanBatch, Slot, Timestamp, Value};
 use riser_store::{RolledUp, RollupAsk, Store, Stream};
 use riser_wire::cells::Cell;
 use riser_wire::{peek_rollup, read_rollup, read_rollup_point};
 
 /// The minute of noon.
+#[expect(clippy::cast_possible_truncation, reason = "minutes of this century fit")]
 const FIRST: u32 = (NOON / MINUTE) as u32;
 
 fn ask(minutes: u32, have: &[(u32, u32)]) -> RollupAsk {

@@ -1,10 +1,7 @@
 //! SIGKILL while days are compacted: every sample that was acknowledged is there afterwards, once.
 //! The child is this test binary again.
-#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
-mod common;
-
-use common::{DAY, Hands, NOON, append, close, config, scan};
+use crate::common::{DAY, Hands, NOON, append, close, config, scan};
 use rand::RngExt;
 use riser_model::{Slot, Timestamp};
 use riser_store::Store;
@@ -65,7 +62,13 @@ async fn child() {
 /// Answers how many values were acknowledged and how many days compacted.
 fn run_and_kill(dir: &Path, after: Duration) -> (f64, u32) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--nocapture", "--test-threads", "1"])
+        .args([
+            "--exact",
+            "compact_kill::child",
+            "--nocapture",
+            "--test-threads",
+            "1",
+        ])
         .env(CHILD, dir)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -1,10 +1,9 @@
 //! What is collected while the time is not known: held back, put right when it is, once, in order,
 //! across restarts; and let go as it is when nobody waits any more.
-#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
-mod common;
-
-use common::{Hands, MINUTE, NOON, alarm, append, close, config, events_waiting, point, scan};
+use crate::common::{
+    Hands, MINUTE, NOON, alarm, append, close, config, events_waiting, point, scan,
+};
 use riser_model::{ClockState, Event, Timestamp};
 use riser_store::{AlarmFilter, Correction, Position, Store, Stream};
 use std::path::Path;
@@ -246,7 +245,7 @@ async fn a_line_nobody_can_put_right_any_more_goes_as_it_is_and_is_marked() {
 
 /// Two lanes, three points; what is held back is on a line a day behind.
 async fn two_lanes(store: &Store) -> Vec<riser_model::Slot> {
-    common::ledger::declare(store).await
+    crate::common::ledger::declare(store).await
 }
 
 async fn held_back(dir: &Path, hands: &Hands, batches: i64) -> Vec<riser_model::Slot> {
@@ -254,7 +253,7 @@ async fn held_back(dir: &Path, hands: &Hands, batches: i64) -> Vec<riser_model::
     let slots = two_lanes(&store).await;
     for n in 0..batches {
         // An hour and a half apart, corrected to noon and after.
-        let scan = common::ledger::scan(ASSUMED + n * 5_400_000, &slots);
+        let scan = crate::common::ledger::scan(ASSUMED + n * 5_400_000, &slots);
         store.collected(&scan);
         append(&store, vec![scan]);
     }
@@ -290,10 +289,11 @@ async fn a_damaged_batch_that_waited_is_counted_by_its_right_hour_once() {
     close(store).await;
     // Also after another start it is counted once.
     let store = open(dir.path(), &hands, None);
-    let ledger = common::ledger::ledger(&store).await;
+    let ledger = crate::common::ledger::ledger(&store).await;
     let of = |hour: i64, lane: usize| {
-        let hour = NOON + hour * common::ledger::HOUR;
-        let counts = common::ledger::row(&ledger, hour, common::ledger::LANES[lane]).counts;
+        let hour = NOON + hour * crate::common::ledger::HOUR;
+        let counts =
+            crate::common::ledger::row(&ledger, hour, crate::common::ledger::LANES[lane]).counts;
         (counts.collected, counts.stored, counts.dropped.damaged)
     };
     assert_eq!((of(0, 0), of(0, 1)), ((2, 2, 0), (1, 1, 0)));
@@ -347,7 +347,7 @@ async fn damage_of_what_waits_found_while_running_leaves_todays_file_alone() {
     let hands = Hands::new(NOON);
     let store = open(dir.path(), &hands, None);
     let slots = two_lanes(&store).await;
-    common::ledger::batch(&store, common::ledger::scan(NOON, &slots)).await;
+    crate::common::ledger::batch(&store, crate::common::ledger::scan(NOON, &slots)).await;
     close(store).await;
     held_back(dir.path(), &hands, 3).await;
     let store = open(dir.path(), &hands, Some("boot/1"));
@@ -369,7 +369,7 @@ async fn damage_of_what_waits_found_while_running_leaves_todays_file_alone() {
     // The write that found it is repeated a moment later.
     eventually("it works again", async || store.settle().await.ok()).await;
     assert!(dir.path().join("history/2026-11-21.db").exists());
-    let all = common::ledger::sum(&common::ledger::ledger(&store).await);
+    let all = crate::common::ledger::sum(&crate::common::ledger::ledger(&store).await);
     assert_eq!(
         (all.collected, all.stored, all.dropped.damaged),
         (12, 12, 9)
@@ -387,10 +387,10 @@ async fn what_waits_and_finds_no_room_was_collected_and_dropped() {
     config.queue_samples = 2;
     let (store, _) = Store::open(config, hands.now()).unwrap();
     let slots = two_lanes(&store).await;
-    let scans = vec![common::ledger::scan(ASSUMED, &slots)];
+    let scans = vec![crate::common::ledger::scan(ASSUMED, &slots)];
     let full = store.append(scans, ClockState::Synchronised, 1);
     assert_eq!(full.unwrap_err().samples, 3);
-    for row in common::ledger::ledger(&store).await.rows {
+    for row in crate::common::ledger::ledger(&store).await.rows {
         assert_eq!((row.waiting_disk, row.unexplained), (0, 0), "{row:?}");
     }
     close(store).await;

@@ -1,11 +1,8 @@
 //! The loss ledger when files rot, vanish or are moved about: every sample of them is still accounted
 //! for, by lane and hour.
-#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
-mod common;
-
-use common::ledger::{HOUR, LANES, batch, declare, ledger, row, scan, sum};
-use common::{DAY, Hands, NOON, close, config, events_waiting, open};
+use crate::common::ledger::{HOUR, LANES, batch, declare, ledger, row, scan, sum};
+use crate::common::{DAY, Hands, NOON, close, config, events_waiting, open};
 use riser_model::{Event, Ledger};
 use riser_store::{Position, Store, StoreConfig, Stream};
 use std::collections::HashSet;
@@ -220,7 +217,7 @@ async fn the_open_day_file_that_vanishes_is_begun_anew() {
     store.settle().await.unwrap();
     std::fs::remove_file(day(dir.path(), "2026-11-21")).unwrap();
     store.collected(&scan(NOON + 1, &slots));
-    common::append(&store, vec![scan(NOON + 1, &slots)]);
+    crate::common::append(&store, vec![scan(NOON + 1, &slots)]);
     store.settle().await.unwrap();
     assert_ne!(store.epoch(), before.epoch);
     let all = sum(&ledger(&store).await);
@@ -250,7 +247,7 @@ async fn without_a_cloud_a_damaged_day_says_nothing_of_the_others() {
     let slots = declare(&store).await;
     for n in 0..200 {
         store.collected(&scan(NOON + n, &slots));
-        common::append(&store, vec![scan(NOON + n, &slots)]);
+        crate::common::append(&store, vec![scan(NOON + n, &slots)]);
     }
     store.settle().await.unwrap();
     hands.forward(DAY);
@@ -279,7 +276,7 @@ async fn what_was_folded_before_there_was_a_cloud_is_explained_to_it() {
     let slots = declare(&store).await;
     for n in 0..200 {
         store.collected(&scan(NOON + n, &slots));
-        common::append(&store, vec![scan(NOON + n, &slots)]);
+        crate::common::append(&store, vec![scan(NOON + n, &slots)]);
     }
     store.settle().await.unwrap();
     hands.forward(DAY);
@@ -328,7 +325,7 @@ async fn what_is_durable_is_counted_before_its_day_is_compacted() {
     let slots = declare(&store).await;
     for n in 0..200 {
         store.collected(&scan(NOON + n, &slots));
-        common::append(&store, vec![scan(NOON + n, &slots)]);
+        crate::common::append(&store, vec![scan(NOON + n, &slots)]);
     }
     store.settle().await.unwrap();
     hands.forward(DAY);
@@ -381,7 +378,7 @@ async fn batches_of_a_numbering_that_had_just_begun_are_counted_after_a_kill() {
         .unwrap();
     batch(&store, scan(NOON + 1, &slots)).await;
     let left = dir.path().join("left");
-    common::ledger::leave(&alive, &left);
+    crate::common::ledger::leave(&alive, &left);
     close(store).await;
     let (store, _) = open(&left, &hands);
     let all = sum(&ledger(&store).await);

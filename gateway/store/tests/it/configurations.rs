@@ -1,9 +1,6 @@
 //! Versions of the configuration: numbered, taken back, confirmed, proven, told in the audit log.
-#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
-mod common;
-
-use common::{Hands, NOON, close, config, document, open};
+use crate::common::{Hands, NOON, close, config, document, open};
 use riser_model::audit::action;
 use riser_model::{AuditHash, ConfigurationDifference, ConfigurationState, Timestamp};
 use riser_store::{AuditFilter, Deed, NewConfiguration, Store, Trace, read_configurations};

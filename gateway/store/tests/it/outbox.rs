@@ -6,9 +6,7 @@
     reason = "what is not as expected fails the test"
 )]
 
-mod common;
-
-use common::{Hands, NOON, alarm, append, close, open, scan};
+use crate::common::{Hands, NOON, alarm, append, close, open, scan};
 use proptest::prelude::*;
 use riser_model::Event;
 use riser_store::{Epoch, Position, Store, Stream};
@@ -170,7 +168,7 @@ async fn verify(store: &Store, epoch: Epoch, model: &mut Model) {
         for seq in 1..=head {
             model.events.entry(seq).or_insert(None);
         }
-        let events = common::events_waiting(store).await;
+        let events = crate::common::events_waiting(store).await;
         let occupancy = store.outbox().occupancy().batches;
         if store.outbox().head(Stream::Event).seq == head {
             return hold_against(store, epoch, model, (events, occupancy)).await;
@@ -229,7 +227,7 @@ proptest! {
 async fn live_claims_come_from_memory_and_from_disk_alike() {
     let dir = tempfile::tempdir().unwrap();
     let hands = Hands::new(NOON);
-    let mut config = common::config(dir.path());
+    let mut config = crate::common::config(dir.path());
     config.recent_bytes = 2_000;
     let (store, recovery) = Store::open(config, hands.now()).unwrap();
     let mut heads = store.committed(Stream::Data);
@@ -271,7 +269,7 @@ async fn backfill_goes_newest_hour_first_and_stays_below_the_live_lane() {
     for n in 0..6 {
         append(&store, vec![scan(hands.get(), &[f64::from(n)])]);
         store.settle().await.unwrap();
-        hands.forward(25 * common::MINUTE);
+        hands.forward(25 * crate::common::MINUTE);
     }
     // Committed at 12:00 12:25 12:50 | 13:15 13:40 | 14:05.
     let below = Position {
@@ -296,7 +294,7 @@ async fn a_cloud_that_knows_more_than_was_written_makes_a_new_epoch() {
     let hands = Hands::new(NOON);
     let (store, recovery) = open(dir.path(), &hands);
     store
-        .declare_points(vec![common::point("ahu-1/supply_temp")])
+        .declare_points(vec![crate::common::point("ahu-1/supply_temp")])
         .await
         .unwrap();
     append(&store, vec![scan(NOON, &[1.0])]);

@@ -6,9 +6,7 @@
     reason = "what is not as expected fails the test"
 )]
 
-mod common;
-
-use common::{DAY, Hands, NOON, alarm, close, config, open};
+use crate::common::{DAY, Hands, NOON, alarm, close, config, open};
 use riser_model::audit::action;
 use riser_model::{
     Acknowledgement, AuditEntry, Author, AuthorKind, ChainBreak, Command, CommandId, Event,
@@ -93,7 +91,7 @@ async fn a_day_of_work(store: &Store) {
     store.end_session([7; 32], by.clone()).await.unwrap();
     store.end_session([7; 32], by.clone()).await.unwrap();
     store
-        .add_configuration(common::document("a = 1"), Deed::by(by))
+        .add_configuration(crate::common::document("a = 1"), Deed::by(by))
         .await
         .unwrap();
 }

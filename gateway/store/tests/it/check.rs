@@ -1,10 +1,7 @@
 //! A damaged octet in any kind of file is found by the check, named, and contained: the store opens,
 //! the rest of it is there, and it goes on.
-#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
-mod common;
-
-use common::{DAY, Hands, NOON, alarm, append, close, config, point, scan};
+use crate::common::{DAY, Hands, NOON, alarm, append, close, config, point, scan};
 use riser_model::{Slot, Timestamp};
 use riser_store::{Store, check};
 use rusqlite::Connection;
