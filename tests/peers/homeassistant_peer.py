@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """A real Home Assistant with entities of every kind the adapter supports, for its tests.
 
-    homeassistant_peer.py PORT FOLDER
+    homeassistant_peer.py PORT FOLDER [DAYS]
 
 Writes a configuration into FOLDER if there is none, starts Home Assistant on 127.0.0.1:PORT, makes a user and a
-long-lived token (kept in FOLDER/token), gives two sensors ten days of hourly statistics, and prints "ready TOKEN".
-Then it takes lines: "restart" (answers "ready TOKEN" again), "kill", "record FILE" (a session, for the fake of the
-fast tests); at the end of its input it stops Home Assistant.
+long-lived token (kept in FOLDER/token), gives two sensors DAYS (ten) days of hourly statistics, and prints "ready TOKEN".
+Then it takes lines: "restart" (answers "ready TOKEN" again), "kill", "mqtt PORT" (connects it to the broker on
+127.0.0.1:PORT, as a person would in its pages),
+"record FILE" (a session, for the fake of the fast tests); at the end of its input it stops Home Assistant.
 """
 import asyncio
 import json
@@ -86,13 +87,12 @@ lock:
 climate:
   - {platform: generic_thermostat, name: Office, unique_id: office, heater: input_boolean.hall_light, target_sensor: sensor.outside_temperature, min_temp: 7, max_temp: 28, target_temp: 21, target_temp_step: 0.5, initial_hvac_mode: "off"}
 """
-DAYS = 10
 LISTS = ["config/area_registry/list", "config/device_registry/list", "config/entity_registry/list", "get_states"]
 
 
 class House:
-    def __init__(self, port, folder):
-        self.port, self.folder = port, pathlib.Path(folder)
+    def __init__(self, port, folder, days):
+        self.port, self.folder, self.days = port, pathlib.Path(folder), days
         self.base, self.process = f"http://127.0.0.1:{port}", None
 
     def start(self):
@@ -104,11 +104,15 @@ class House:
 
     async def ready(self):
         """Until it answers, and every entity is there; gives the token."""
+        # The pages of onboarding are gone once it is done: from then on the token has to be taken.
+        kept = self.folder / "token"
+        head = {"Authorization": "Bearer " + kept.read_text()} if kept.exists() else {}
+        path = "/api/" if kept.exists() else "/api/onboarding"
         deadline = time.monotonic() + 120
         async with aiohttp.ClientSession() as web:
             while True:
                 try:
-                    async with web.get(self.base + "/api/onboarding") as answer:
+                    async with web.get(self.base + path, headers=head) as answer:
                         if answer.status == 200:
                             break
                 except aiohttp.ClientError:
@@ -158,9 +162,9 @@ class House:
             return answers
 
     async def statistics(self, token):
-        """Ten days of hours up to the last whole one: 20 + n/10 as means, n as readings of the meter."""
+        """Days of hours up to the last whole one: 20 + n/10 as means, n as readings of the meter."""
         now = int(time.time()) // 3600 * 3600
-        hours = [now - 3600 * n for n in range(DAYS * 24, 0, -1)]
+        hours = [now - 3600 * n for n in range(self.days * 24, 0, -1)]
         stamp = lambda at: time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(at))
         mean = [{"start": stamp(at), "mean": 20 + n / 10, "min": 20, "max": 50} for n, at in enumerate(hours)]
         total = [{"start": stamp(at), "state": float(n), "sum": float(n)} for n, at in enumerate(hours)]
@@ -174,10 +178,19 @@ class House:
         wanted = {"type": "recorder/statistics_during_period", "start_time": stamp(hours[0]), "period": "hour", "statistic_ids": ["sensor.outside_temperature", "sensor.meter"]}
         for _ in range(100):
             found = (await self.ask(token, [wanted]))[0]
-            if all(len(found.get(name, [])) >= DAYS * 24 for name in wanted["statistic_ids"]):
+            if all(len(found.get(name, [])) >= self.days * 24 for name in wanted["statistic_ids"]):
                 return
             await asyncio.sleep(0.2)
         raise SystemExit("the statistics do not arrive")
+
+    async def mqtt(self, token, port):
+        """Adds the MQTT integration, by the two steps its form has."""
+        flows = self.base + "/api/config/config_entries/flow"
+        async with aiohttp.ClientSession(headers={"Authorization": "Bearer " + token}) as web:
+            form = await (await web.post(flows, json={"handler": "mqtt"})).json()
+            end = await (await web.post(f"{flows}/{form['flow_id']}", json={"broker": "127.0.0.1", "port": port})).json()
+        if end.get("type") != "create_entry":
+            raise SystemExit(f"mqtt: {end}")
 
     async def record(self, token, file):
         """What it answers to the questions of the adapter."""
@@ -197,8 +210,8 @@ class House:
                 self.process.wait()
 
 
-async def main(port, folder):
-    house = House(port, folder)
+async def main(port, folder, days=10):
+    house = House(port, folder, int(days))
     house.start()
     try:
         token = await house.ready()
@@ -213,6 +226,9 @@ async def main(port, folder):
             elif word == "kill":
                 house.stop(signal.SIGKILL)
                 print("killed", flush=True)
+            elif word == "mqtt":
+                await house.mqtt(token, int(rest[0]))
+                print("connected", flush=True)
             elif word == "record":
                 await house.record(token, rest[0])
                 print("recorded", flush=True)
@@ -220,4 +236,4 @@ async def main(port, folder):
         house.stop()
 
 
-asyncio.run(main(int(sys.argv[1]), sys.argv[2]))
+asyncio.run(main(int(sys.argv[1]), *sys.argv[2:]))

@@ -22,6 +22,8 @@ pub(crate) struct Book {
     by_slot: HashMap<Slot, usize>,
     /// Every device with its entities.
     pub(crate) devices: BTreeMap<Key, DeviceEntry>,
+    /// Entities that are a gateway's own points, offered there by MQTT discovery.
+    pub(crate) risers: BTreeSet<String>,
     /// Entities that were one too many.
     pub(crate) left_out: usize,
 }

@@ -1,18 +1,15 @@
 //! Configuration: what a technician writes, checked whole before anything opens. Owns the keys of
 //! `sample.toml`.
 
+use crate::tls::Trust;
 use riser_adapter::{BuildContext, ConfigError, config::parse};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use serde::Deserialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where Debian and most others keep the certificates the system trusts.
-const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Days that can be filled in; Home Assistant keeps hourly statistics for ever.
 const MOST_DAYS: u16 = 3660;
 
@@ -27,6 +24,8 @@ pub struct Config {
     pub tls: Option<Arc<ClientConfig>>,
     /// Which entities become points.
     pub choice: Choice,
+    /// Whether points a gateway of Riser offers there become points too.
+    pub include_riser: bool,
     /// Days of statistics to fill in.
     pub backfill_days: u16,
     /// How long a written value may take to show.
@@ -75,6 +74,11 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// What fits one of `include`, or anything where that is empty, and none of `exclude`.
+    pub(crate) fn new(include: Vec<String>, exclude: Vec<String>) -> Self {
+        Self { include, exclude }
+    }
+
     /// Whether an entity becomes points.
     #[must_use]
     pub fn takes(&self, entity: &str) -> bool {
@@ -118,6 +122,8 @@ struct Raw {
     include: Vec<String>,
     #[serde(default)]
     exclude: Vec<String>,
+    #[serde(default)]
+    include_riser: bool,
     #[serde(default = "month")]
     backfill_days: u16,
     #[serde(default = "five")]
@@ -178,10 +184,8 @@ impl Config {
                 false => plain(&raw)?,
             },
             endpoint,
-            choice: Choice {
-                include: raw.include,
-                exclude: raw.exclude,
-            },
+            choice: Choice::new(raw.include, raw.exclude),
+            include_riser: raw.include_riser,
             backfill_days: raw.backfill_days,
             confirm,
             ping,
@@ -261,40 +265,12 @@ fn plain(raw: &Raw) -> Result<Option<Arc<ClientConfig>>, ConfigError> {
 }
 
 fn tls(raw: &Raw, base: &Path) -> Result<Arc<ClientConfig>, ConfigError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| ConfigError::new("url", e.to_string()))?;
-    if !raw.verify {
-        if raw.ca.is_some() {
-            return Err(ConfigError::new("ca", "is of no use with 'verify = false'"));
-        }
-        let unchecked = Arc::new(crate::client::socket::Unchecked::default());
-        let builder = builder
-            .dangerous()
-            .with_custom_certificate_verifier(unchecked);
-        return Ok(Arc::new(builder.with_no_client_auth()));
-    }
-    let path = raw
-        .ca
-        .as_ref()
-        .map_or_else(|| SYSTEM_ROOTS.into(), |ca| base.join(ca));
-    let bad = |problem: String| ConfigError::new("ca", format!("{}: {problem}", path.display()));
-    let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(&path).map_err(|e| bad(e.to_string()))?;
-    for certificate in certificates {
-        let certificate = certificate.map_err(|e| bad(e.to_string()))?;
-        let added = roots.add(certificate);
-        // Some a system trusts are older than what is accepted today; a given one must be sound.
-        if raw.ca.is_some() {
-            added.map_err(|e| bad(e.to_string()))?;
-        }
-    }
-    if roots.is_empty() {
-        return Err(bad("holds no certificate".to_owned()));
-    }
-    let builder = builder.with_root_certificates(roots);
-    Ok(Arc::new(builder.with_no_client_auth()))
+    let trust = Trust {
+        ca: raw.ca.as_deref(),
+        verify: raw.verify,
+        identity: None,
+    };
+    trust.client(base)
 }
 
 #[cfg(test)]

@@ -119,6 +119,7 @@ async fn ask(endpoint: Endpoint) -> Option<Found> {
         token: Token(String::new()),
         tls: None,
         choice: Choice::default(),
+        include_riser: false,
         backfill_days: 0,
         confirm: Duration::ZERO,
         ping: Duration::ZERO,

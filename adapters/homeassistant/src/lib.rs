@@ -4,7 +4,7 @@
 //! knows which points an entity became, [`mapping`] makes readings of its state, `adapter` hands
 //! them over. The path of a write: `adapter` takes the command, [`mapping`] makes a service call of
 //! it, `writes` waits until the state shows it. `poll` asks for the past, `discover` finds servers
-//! nobody has configured.
+//! nobody has configured. `face` is the other way round: the gateway's points in Home Assistant.
 //!
 //! Source: the WebSocket API of Home Assistant, <https://developers.home-assistant.io/docs/api/websocket>.
 
@@ -14,10 +14,12 @@ mod client;
 pub mod codec;
 pub mod config;
 mod discover;
+pub mod face;
 pub mod mapping;
 mod poll;
 mod registry;
 mod report;
+mod tls;
 mod writes;
 
 use riser_adapter::{BuildContext, Built, ConfigError, Kind};

@@ -28,6 +28,9 @@ pub(crate) struct Device {
     manufacturer: Option<String>,
     #[serde(default)]
     model: Option<String>,
+    /// Who knows the device by which name, in pairs.
+    #[serde(default)]
+    identifiers: Value,
 }
 
 /// An entity of the registry.
@@ -73,6 +76,12 @@ impl Registry {
         self.devices.get(entity.device_id.as_deref()?)
     }
 
+    /// Whether an entity is a point that a gateway of Riser offers by MQTT discovery.
+    pub(crate) fn is_risers(&self, entity: &str) -> bool {
+        let device = self.entity(entity).and_then(|e| self.device_of(e));
+        device.is_some_and(Device::is_risers)
+    }
+
     /// The area a device is in.
     pub(crate) fn area_of(&self, device: &Device) -> Option<&str> {
         let area = self.areas.get(device.area_id.as_deref()?)?;
@@ -92,6 +101,14 @@ impl Device {
         let name = self.name_by_user.as_deref().or(self.name.as_deref());
         name.filter(|n| !n.trim().is_empty())
             .map_or_else(|| cut(&self.id), cut)
+    }
+
+    fn is_risers(&self) -> bool {
+        let list = self.identifiers.as_array().map(Vec::as_slice);
+        list.unwrap_or_default().iter().any(|pair| {
+            let name = pair.get(1).and_then(Value::as_str).unwrap_or_default();
+            pair.get(0).and_then(Value::as_str) == Some("mqtt") && name.starts_with("riser_")
+        })
     }
 
     /// Maker and model, as far as known.

@@ -23,6 +23,7 @@ pub struct BuildingInMemory {
 #[derive(Debug, Default)]
 struct Known {
     points: Vec<PointView>,
+    given: u32,
     levels: BTreeMap<(PointPath, Priority), (Value, Author)>,
     writes: Vec<Command>,
 }
@@ -53,7 +54,8 @@ impl BuildingInMemory {
     /// Adds a point nobody has read yet.
     pub fn add(&self, point: Point) -> Slot {
         let mut known = self.lock();
-        let slot = Slot(u32::try_from(known.points.len()).unwrap_or(u32::MAX));
+        let slot = Slot(known.given);
+        known.given += 1;
         known.points.push(PointView {
             point,
             slot,
@@ -64,10 +66,15 @@ impl BuildingInMemory {
         slot
     }
 
+    /// Takes a point away, as a new configuration does.
+    pub fn remove(&self, slot: Slot) {
+        self.lock().points.retain(|view| view.slot != slot);
+    }
+
     /// A value as an adapter reads it.
     pub fn set(&self, slot: Slot, value: Option<Value>, quality: Quality) {
         let at = SystemClock.now();
-        if let Some(view) = self.lock().points.get_mut(slot.index()) {
+        if let Some(view) = self.lock().points.iter_mut().find(|v| v.slot == slot) {
             view.value.clone_from(&value);
             view.quality = quality;
             view.at = Some(at);
@@ -145,7 +152,7 @@ impl PointSource for BuildingInMemory {
     }
 
     fn point(&self, slot: Slot) -> Option<PointView> {
-        self.lock().points.get(slot.index()).cloned()
+        self.lock().points.iter().find(|v| v.slot == slot).cloned()
     }
 
     fn changes(&self) -> broadcast::Receiver<Arc<ScanBatch>> {

@@ -13,6 +13,8 @@ const KINDS: &[&Kind] = &[
     &riser_bacnet::KIND,
     #[cfg(feature = "homeassistant")]
     &riser_homeassistant::KIND,
+    #[cfg(feature = "homeassistant")]
+    &riser_homeassistant::face::KIND,
     #[cfg(feature = "zigbee")]
     &riser_zigbee::KIND,
 ];

@@ -37,8 +37,11 @@ impl Work {
         let list = states.as_array().map(Vec::as_slice).unwrap_or_default();
         let states: Vec<State> = list.iter().filter_map(|s| State::read(s).ok()).collect();
         let registry = Registry::new(&lists[0], &lists[1], &lists[2]);
+        let own = |s: &State| registry.is_risers(&s.entity) && !self.config.include_riser;
+        let (risers, states): (Vec<State>, Vec<State>) = states.into_iter().partition(own);
         let memory = Arc::clone(&self.context.memory);
         let mut book = Book::new(&states, &registry, &self.config.choice, &*memory).await;
+        book.risers = risers.into_iter().map(|s| s.entity).collect();
         let points = book.points.iter().map(|e| Arc::clone(&e.point)).collect();
         let declared = self
             .context
@@ -116,7 +119,8 @@ impl Work {
     async fn changed(&mut self, entity: &str, state: Option<State>) -> Result<bool, End> {
         if !self.book.has(entity) {
             let new = state.is_some_and(|s| !mapping::plans(&s, &[]).is_empty());
-            return Ok(new && self.config.choice.takes(entity));
+            let taken = self.config.choice.takes(entity) && !self.book.risers.contains(entity);
+            return Ok(new && taken);
         }
         let Some(state) = state else {
             return Ok(true);
