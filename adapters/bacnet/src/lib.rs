@@ -19,6 +19,9 @@ mod discover;
 mod lane;
 pub mod mapping;
 pub mod poll;
+mod server;
+
+pub use server::KIND as SERVER_KIND;
 
 use riser_adapter::{BuildContext, Built, ConfigError, Kind};
 use std::sync::Arc;

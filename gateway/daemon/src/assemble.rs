@@ -11,6 +11,8 @@ const KINDS: &[&Kind] = &[
     &riser_tuya::KIND,
     #[cfg(feature = "bacnet")]
     &riser_bacnet::KIND,
+    #[cfg(feature = "bacnet")]
+    &riser_bacnet::SERVER_KIND,
     #[cfg(feature = "homeassistant")]
     &riser_homeassistant::KIND,
     #[cfg(feature = "homeassistant")]
