@@ -5,8 +5,13 @@
 //! was only in memory is gone. Mounted again, the journal is replayed as after a real cut.
 
 use riser_e2e::{peers, until};
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -27,6 +32,23 @@ pub struct Disk {
     mount: PathBuf,
     medium: Option<Medium>,
     folder: TempDir,
+}
+
+/// A stranger that takes whatever becomes free, until this is dropped; then it gives all of it back.
+#[derive(Debug)]
+pub struct Greed {
+    file: PathBuf,
+    enough: Arc<AtomicBool>,
+    taker: Option<JoinHandle<()>>,
+}
+
+impl Drop for Greed {
+    fn drop(&mut self) {
+        self.enough.store(true, Ordering::Relaxed);
+        // It ends by itself; that it panicked would show in its own words.
+        let _ = self.taker.take().map(JoinHandle::join);
+        let _ = std::fs::remove_file(&self.file);
+    }
 }
 
 /// A block device that can be made to refuse every write, under the file system: nbdkit's error
@@ -98,6 +120,18 @@ fn must(program: &str, arguments: &[&str]) {
 
 fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
+}
+
+/// Makes a file as large as there is room.
+fn swell(path: &Path) -> File {
+    let mut options = File::options();
+    let file = options.create(true).append(true).open(path);
+    let mut file = file.expect("the stranger's file");
+    for size in [1 << 20, 1 << 12, 1] {
+        let block = vec![0x5a; size];
+        while file.write_all(&block).is_ok() {}
+    }
+    file
 }
 
 impl Disk {
@@ -234,18 +268,28 @@ impl Disk {
     /// # Panics
     /// When the stranger's file cannot be opened.
     pub fn fill(&self) {
-        use std::io::Write;
-        let mut file = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.stranger())
-            .expect("the stranger's file");
-        for size in [1 << 20, 1 << 12, 1] {
-            let block = vec![0x5a; size];
-            while file.write_all(&block).is_ok() {}
-        }
         // An error here is what was wanted.
-        let _ = file.sync_all();
+        let _ = swell(&self.stranger()).sync_all();
+    }
+
+    /// Takes all the room there is and, from then on, whatever is given up, sooner than anybody else
+    /// can.
+    #[must_use]
+    pub fn greed(&self) -> Greed {
+        let file = self.mount.join("greedy.log");
+        let enough = Arc::new(AtomicBool::new(false));
+        let (stop, path) = (Arc::clone(&enough), file.clone());
+        let taker = std::thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                swell(&path);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        Greed {
+            file,
+            enough,
+            taker: Some(taker),
+        }
     }
 
     /// Gives the room back.
