@@ -4,6 +4,10 @@ mod audit;
 mod broker;
 mod building;
 mod configuration;
+mod five;
+#[path = "../../../../adapters/homeassistant/tests/support/mod.rs"]
+#[expect(dead_code, reason = "the adapter's own tests use the rest of it")]
+mod homeassistant;
 mod kill;
 mod outage;
 mod refused;
