@@ -68,7 +68,7 @@ pub(crate) struct Building {
 }
 
 /// Moves `value` towards `target` with time constant `tau`, exactly for a constant target.
-fn lag(value: &mut f64, target: f64, tau: f64, dt: f64) {
+pub(crate) fn lag(value: &mut f64, target: f64, tau: f64, dt: f64) {
     *value += (target - *value) * (1.0 - (-dt / tau).exp());
 }
 

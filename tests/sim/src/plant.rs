@@ -1,7 +1,9 @@
-//! The register maps of the building's controllers. Owns which number stands where; the physics is
-//! in `physics`, the tables in `bank`.
+//! The register maps of the building's controllers, and the rooms that have others. Owns which number
+//! stands where; the physics is in `physics`, `hall` and `office`, the tables in `bank`.
 
 use crate::bank::{Bank, counter, float, scaled, unscaled, wide};
+use crate::hall::Hall;
+use crate::office::Office;
 use crate::physics::{Building, Commands, ZONES};
 
 /// Port offsets of the listeners.
@@ -27,6 +29,10 @@ pub(crate) struct Plant {
     building: Building,
     /// AHU, boiler, meter, then the zones.
     pub(crate) banks: Vec<Bank>,
+    /// A room with an air handling unit of its own, on BACnet.
+    pub(crate) hall: Hall,
+    /// A room with devices people buy, on Tuya and Zigbee.
+    pub(crate) office: Office,
 }
 
 impl Plant {
@@ -60,6 +66,8 @@ impl Plant {
         let mut plant = Self {
             building: Building::new(),
             banks,
+            hall: Hall::new(),
+            office: Office::new(),
         };
         plant.publish();
         plant
@@ -73,6 +81,8 @@ impl Plant {
         let mut left = steps;
         while left > 0.0 {
             self.building.step(dt / steps, &commands);
+            self.hall.step(dt / steps, &self.building);
+            self.office.step(dt / steps, &self.building);
             left -= 1.0;
         }
         self.publish();

@@ -45,7 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("riser-cloud", &["riser-model", "riser-rules", "riser-wire"]),
-    ("riser-sim", &[]),
+    ("riser-sim", &["riser-bacnet", "riser-tuya"]),
     ("riser-demo", &["riser-e2e"]),
     ("riser-tidy", &[]),
     (
