@@ -5,6 +5,7 @@ use crate::config::{Config, LaneConfig};
 use crate::device::{Device, Making, Peers, Shared, Standing};
 use crate::directory::Directory;
 use crate::lane;
+use crate::operate::{self, Desk};
 use futures_util::future::BoxFuture;
 use riser_adapter::{
     Adapter, AdapterCommand, AdapterContext, AdapterError, ErrorClass, RegistryError, WriteResult,
@@ -23,6 +24,7 @@ const QUEUE: usize = 256;
 pub(crate) struct Bacnet {
     pub(crate) config: Config,
     pub(crate) peers: Peers,
+    pub(crate) desk: Desk,
 }
 
 /// Which device owns which point. Clones share it.
@@ -68,7 +70,12 @@ impl Adapter for Bacnet {
 type Inboxes = FxHashMap<Key, mpsc::Sender<AdapterCommand>>;
 
 async fn run(adapter: Bacnet, context: AdapterContext) -> Result<(), AdapterError> {
-    let Bacnet { config, peers } = adapter;
+    let Bacnet {
+        config,
+        peers,
+        desk,
+    } = adapter;
+    let _ports_close_at_the_end = desk.begin(context.clock.clone());
     let mut commands = context.commands;
     let slots = context
         .registry
@@ -96,7 +103,7 @@ async fn run(adapter: Bacnet, context: AdapterContext) -> Result<(), AdapterErro
         let count = lane.devices.iter().map(|d| d.points.len()).sum::<usize>();
         let (own, others) = rest.split_at(count.min(rest.len()));
         rest = others;
-        start(lane, own, &shared, (&mut tasks, &mut inboxes))?;
+        start(lane, own, &shared, (&mut tasks, &mut inboxes, &desk))?;
     }
     let mut outcome = Ok(());
     loop {
@@ -127,7 +134,7 @@ fn start(
     lane: LaneConfig,
     slots: &[Slot],
     shared: &Shared,
-    (tasks, inboxes): (&mut JoinSet<()>, &mut Inboxes),
+    (tasks, inboxes, desk): (&mut JoinSet<()>, &mut Inboxes, &Desk),
 ) -> Result<(), AdapterError> {
     if lane.devices.is_empty() {
         return Ok(());
@@ -136,6 +143,9 @@ fn start(
     let directory = Directory::default();
     let cancel: CancellationToken = shared.cancel.clone();
     directory.listen(&client, cancel.clone());
+    for work in operate::begin(&lane, &client, shared, desk) {
+        tasks.spawn(work);
+    }
     let mut rest = slots;
     let mut standings = Vec::new();
     for config in lane.devices {

@@ -68,6 +68,8 @@ pub enum Heard {
     Object(Address, u32, crate::codec::ObjectId, String),
     /// A router says which networks it leads to.
     Router(SocketAddrV4, Vec<u16>),
+    /// A device tells of an alarm or event.
+    Event(Address, crate::codec::service::event::Notification),
     /// A BBMD, or a device that is none, answered a registration or a question.
     Bbmd(SocketAddrV4, u16),
 }

@@ -7,7 +7,7 @@ mod point;
 
 pub use device::{CovTerms, DeviceConfig};
 pub(crate) use lane::build as lane_of;
-pub use lane::{Bbmd, LaneConfig};
+pub use lane::{Bbmd, ClockTerms, LaneConfig};
 pub(crate) use point::labels;
 pub use point::{PointConfig, kind_of};
 

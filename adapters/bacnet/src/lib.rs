@@ -18,6 +18,7 @@ pub mod directory;
 mod discover;
 mod lane;
 pub mod mapping;
+mod operate;
 pub mod poll;
 mod server;
 
@@ -36,9 +37,18 @@ pub const KIND: Kind = Kind {
 
 fn build(table: &toml::Table, _context: &BuildContext) -> Result<Built, ConfigError> {
     let config = config::Config::new(table)?;
-    let points = config.points();
+    let mut points = config.points();
+    let devices = config.lanes.iter().flat_map(|l| &l.devices);
+    points.extend(devices.flat_map(operate::event_points));
     let peers = device::Peers::default();
     let browse = browse::Tree::new(&config, peers.clone());
-    let adapter = adapter::Bacnet { config, peers };
-    Ok(Built::new(Box::new(adapter), points).browse(Arc::new(browse)))
+    let desk = operate::Desk::default();
+    let operate = operate::Operations::new(&config, peers.clone(), desk.clone());
+    let adapter = adapter::Bacnet {
+        config,
+        peers,
+        desk,
+    };
+    let built = Built::new(Box::new(adapter), points);
+    Ok(built.browse(Arc::new(browse)).operate(Arc::new(operate)))
 }

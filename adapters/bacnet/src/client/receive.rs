@@ -5,7 +5,7 @@ use super::address::Address;
 use super::table::Reaction;
 use super::{Counters, Heard, Inbound, Inner, Notice, count, lock};
 use crate::codec::npdu::{GLOBAL, I_AM_ROUTER, networks};
-use crate::codec::service::{self, cov::Notification, device};
+use crate::codec::service::{self, cov::Notification, device, event};
 use crate::codec::{Apdu, Bvlc, Npdu, Payload};
 use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::Arc;
@@ -109,6 +109,25 @@ impl Inner {
                         .await;
                 }
             }
+            Apdu::Confirmed {
+                segment: None,
+                invoke,
+                service: service::CONFIRMED_EVENT_NOTIFICATION,
+                body,
+                ..
+            } => {
+                let answer = match self.event(&from, body) {
+                    true => Apdu::SimpleAck {
+                        invoke,
+                        service: service::CONFIRMED_EVENT_NOTIFICATION,
+                    },
+                    false => Apdu::Reject {
+                        invoke,
+                        reason: service::error::INVALID_TAG,
+                    },
+                };
+                self.answer(&from, &answer).await;
+            }
             Apdu::Confirmed { invoke, .. } => self.asked(from, invoke, octets).await,
             // Somebody who asked says something of the answer.
             Apdu::SegmentAck { server: false, .. } | Apdu::Abort { server: false, .. }
@@ -177,6 +196,9 @@ impl Inner {
             service::UNCONFIRMED_COV_NOTIFICATION => {
                 self.notice(&from, body);
             }
+            service::UNCONFIRMED_EVENT_NOTIFICATION => {
+                self.event(&from, body);
+            }
             _ => self.hand_over(from, octets),
         }
     }
@@ -203,6 +225,18 @@ impl Inner {
             return self.answer(&from, &Apdu::Reject { invoke, reason }).await;
         }
         self.hand_over(from, octets);
+    }
+
+    /// Passes on what a device tells of an event. False when it cannot be read.
+    fn event(&self, from: &Address, body: &[u8]) -> bool {
+        match event::Notification::decode(body) {
+            Ok(told) => self.tell(Heard::Event(from.clone(), told)),
+            Err(_) => {
+                count(&self.counters.garbage);
+                return false;
+            }
+        }
+        true
     }
 
     /// Hands a notification to its subscriber. False when nobody could take it.

@@ -49,6 +49,8 @@ pub struct DeviceConfig {
     pub settle: Duration,
     /// Whether the device's own trend logs are filled in as history.
     pub trend_logs: bool,
+    /// How often it is asked which alarms stand; `None`: it only tells by itself.
+    pub events: Option<Duration>,
     /// Points that are named.
     pub points: Vec<PointConfig>,
 }
@@ -91,6 +93,7 @@ struct DeviceTable {
     settle_ms: Option<u64>,
     #[serde(default)]
     trend_logs: bool,
+    events_s: Option<u64>,
     #[serde(default)]
     point: Vec<toml::Table>,
 }
@@ -135,9 +138,11 @@ pub(super) fn build(at: &str, table: &toml::Table) -> Result<(Key, DeviceConfig)
         )?,
         settle: millis(at, "settle_ms", raw.settle_ms, 1000, (0, 60_000))?,
         trend_logs: raw.trend_logs,
+        events: events(at, raw.events_s)?,
         points: Vec::new(),
     };
-    let mut keys = HashSet::new();
+    let shown = crate::operate::event_points(&device).into_iter();
+    let mut keys: HashSet<_> = shown.map(|p| p.path.clone()).collect();
     for (i, table) in raw.point.iter().enumerate() {
         let at = format!("{at}.point[{i}]");
         let point = point::build(&at, table, &device)?;
@@ -175,4 +180,13 @@ fn terms(
         confirmed,
         verify: Duration::from_secs(verify_s),
     })
+}
+
+/// How often it is asked which alarms stand.
+fn events(at: &str, seconds: Option<u64>) -> Result<Option<Duration>, ConfigError> {
+    if let Some(seconds) = seconds.filter(|s| !(1..=86_400).contains(s)) {
+        let problem = format!("{seconds} is not between 1 and 86400");
+        return Err(ConfigError::new(format!("{at}.events_s"), problem));
+    }
+    Ok(seconds.map(Duration::from_secs))
 }

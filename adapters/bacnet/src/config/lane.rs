@@ -2,6 +2,7 @@
 
 use super::{DeviceConfig, millis};
 use crate::client::{Binding, PORT, Patience, parse_ip};
+use jiff::tz::TimeZone;
 use riser_adapter::{ConfigError, config::parse};
 use riser_model::Key;
 use serde::Deserialize;
@@ -17,6 +18,17 @@ pub struct Bbmd {
     pub lifetime: Duration,
 }
 
+/// How devices are told the time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClockTerms {
+    /// The zone of their local time.
+    pub zone: Option<TimeZone>,
+    /// Whether they are told UTC.
+    pub utc: bool,
+    /// How often; `None` only when somebody asks for it.
+    pub every: Option<Duration>,
+}
+
 /// One lane, checked.
 #[derive(Debug, Clone)]
 pub struct LaneConfig {
@@ -30,6 +42,8 @@ pub struct LaneConfig {
     pub patience: Patience,
     /// Where to register as a foreign device.
     pub bbmd: Option<Bbmd>,
+    /// How its devices are told the time.
+    pub clock: ClockTerms,
     /// Devices behind it.
     pub devices: Vec<DeviceConfig>,
 }
@@ -48,6 +62,8 @@ struct LaneTable {
     per_router: Option<usize>,
     bbmd: Option<String>,
     bbmd_lifetime_s: Option<u16>,
+    time_zone: Option<String>,
+    time_sync_hours: Option<u64>,
 }
 
 impl LaneConfig {
@@ -86,6 +102,7 @@ pub(crate) fn build(at: &str, table: &toml::Table) -> Result<LaneConfig, ConfigE
     }
     let bbmd = bbmd(raw.bbmd.as_deref(), raw.bbmd_lifetime_s);
     let bbmd = bbmd.map_err(|why| wrong("bbmd", why))?;
+    let clock = clock(at, raw.time_zone.as_deref(), raw.time_sync_hours)?;
     let place = match (&raw.interface, ip.is_unspecified()) {
         (Some(interface), true) => interface.clone(),
         (_, true) => "any".to_owned(),
@@ -95,6 +112,7 @@ pub(crate) fn build(at: &str, table: &toml::Table) -> Result<LaneConfig, ConfigE
     Ok(LaneConfig {
         name: format!("bacnet {place}:{port}"),
         key: raw.key,
+        clock,
         binding: Binding {
             interface: raw.interface,
             ip,
@@ -129,4 +147,26 @@ fn bbmd(at: Option<&str>, lifetime_s: Option<u16>) -> Result<Option<Bbmd>, Strin
         at: parse_ip(at)?,
         lifetime: Duration::from_secs(lifetime_s.unwrap_or(300).max(5).into()),
     }))
+}
+
+fn clock(at: &str, zone: Option<&str>, hours: Option<u64>) -> Result<ClockTerms, ConfigError> {
+    let wrong = |key: &str, problem: String| ConfigError::new(format!("{at}.{key}"), problem);
+    let zone = zone.map(|name| {
+        TimeZone::get(name).map_err(|_| {
+            let problem = format!(
+                "'{name}' is no time zone; write it as in the IANA database, such as Europe/Berlin"
+            );
+            wrong("time_zone", problem)
+        })
+    });
+    let zone = zone.transpose()?;
+    if let Some(hours) = hours.filter(|h| !(1..=720).contains(h)) {
+        let problem = format!("{hours} is not between 1 and 720");
+        return Err(wrong("time_sync_hours", problem));
+    }
+    Ok(ClockTerms {
+        utc: zone.is_none(),
+        zone,
+        every: hours.map(|hours| Duration::from_secs(hours * 3600)),
+    })
 }

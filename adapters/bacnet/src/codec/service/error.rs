@@ -54,6 +54,8 @@ pub mod code {
     pub const INVALID_ARRAY_INDEX: u32 = 42;
     /// Code "optional functionality not supported".
     pub const NOT_SUPPORTED: u32 = 45;
+    /// Code "invalid event state".
+    pub const INVALID_EVENT_STATE: u32 = 73;
     /// Code "property is not an array".
     pub const NOT_AN_ARRAY: u32 = 50;
     /// Code "value not initialised".
@@ -62,6 +64,8 @@ pub mod code {
 
 /// Reject "unrecognised service".
 pub const UNRECOGNISED_SERVICE: u8 = 9;
+/// Reject "invalid tag".
+pub const INVALID_TAG: u8 = 4;
 /// Reject "buffer overflow".
 const REJECT_OVERFLOW: u8 = 1;
 /// Reject "missing required parameter".
