@@ -18,6 +18,7 @@ Control port: one JSON object a line, one JSON line back.
   {"do":"silent","dev":"bulb","on":true}            it answers nothing
   {"do":"lqi","dev":"bulb","lqi":40}                link quality
   {"do":"get","dev":"plug","attr":[endpoint,cluster,attribute]}   what the device itself holds
+  {"do":"firmware","dev":"bulb"}                    what it asks for over the air, and what it has got: type, version, octets
   {"do":"hang","on":true}                           the stick answers nothing
   {"do":"drop"}                                     the stick closes the connection
 """
@@ -60,6 +61,7 @@ class Dev:
         s.name, s.nwk, s.ieee, s.man, s.router, s.lqi, s.silent, s.seq = name, nwk, ieee, man_code, router, 168, False, 0
         s.eps = {e: dict(profile=p, dev=d, inp=i, out=o) for e, p, d, i, o, a in eps}
         s.attr = {e: dict(a) for e, p, d, i, o, a in eps}; s.joined = False; s.groups = set(); s.binds = []; s.reporting = []; s.seen = []
+        s.scenes = {}; s.image = dict(type=0x2201, version=0x10000000, octets=0)
     def tsn(s): s.seq = (s.seq + 1) & 0xFF; return s.seq
 BATT = {(1, 0x20): (0x20, 30), (1, 0x21): (0x20, 200)}
 def zone(kind): return {(0x500, 0): (0x30, 0), (0x500, 1): (0x31, kind), (0x500, 2): (0x19, 0), (0x500, 0x10): (0xF0, 0), (0x500, 0x11): (0x20, 0xFF)}
@@ -226,7 +228,10 @@ class Stick:
         elif clu == 4 and cmd in (0, 3):                               # groups: add, remove
             (d.groups.add if cmd == 0 else d.groups.discard)(struct.unpack_from("<H", b)[0])
             return rsp(cmd, b"\0" + b[:2], True)
-        elif clu == 5 and cmd in (0, 2, 4): return rsp(cmd, b"\0" + b[:3], True)   # scenes: add, remove, store
+        elif clu == 5 and 5 not in d.eps[ep]["inp"]: return None if bcast else rsp(0x0B, bytes([cmd, 0xC3]))
+        elif clu == 5 and cmd in (0, 2, 4): return s.scene(d, at, cmd, b, None if bcast else rsp)
+        elif clu == 5 and cmd == 5: new += d.scenes.get(struct.unpack_from("<HB", b), [])
+        elif clu == 0x19: return s.ota(d, ep, cmd, b)
         elif clu == 8 and cmd in (0, 4):
             new.append((8, 0, 0x20, b[0]))
             if cmd == 4: new.append((6, 0, 0x10, 1 if b[0] else 0))
@@ -238,6 +243,32 @@ class Stick:
         for c, aid, t, v in new: at[(c, aid)] = (t, v)
         if not fc & 0x10 and not bcast: rsp(0x0B, bytes([cmd, 0]))
         for c, aid, t, v in new: s.report(d, [[ep, c, aid, t, v]])
+    def scene(s, d, at, cmd, b, rsp):                                # add, remove, store; recalled above
+        which, status = struct.unpack_from("<HB", b), 0
+        if cmd == 4: d.scenes[which] = [(c, a, *at[(c, a)]) for c, a in ((6, 0), (8, 0), (0x300, 7)) if (c, a) in at]
+        elif cmd == 2: status = 0 if d.scenes.pop(which, None) is not None else 0x8B
+        else:
+            i, found = 6 + b[5], []                                  # behind the transition time and the name
+            while i + 3 <= len(b):
+                c, n = struct.unpack_from("<HB", b, i); v = b[i + 3]; i += 3 + n
+                if c in (6, 8): found.append((c, 0, 0x10 if c == 6 else 0x20, v))
+            d.scenes[which] = found
+        if rsp: rsp(cmd, bytes([status]) + b[:3], True)
+    # -- firmware over the air: the device asks block by block, starts anew with it and announces itself
+    def ota(s, d, ep, cmd, b):
+        me = struct.pack("<HHI", d.man, d.image["type"], d.image["version"])
+        def ask(c, body): s.indicate(d.nwk, ep, 1, 0x104, 0x19, bytes([0x11, d.tsn(), c]) + body, d.lqi)
+        def block(offset): ask(3, b"\0" + struct.pack("<HHIIB", d.man, d.image["type"], d.image["next"], offset, 48))
+        if cmd == 0: ask(1, b"\0" + me)
+        elif cmd == 2 and b[0] == 0:
+            d.image["next"], d.image["size"], d.image["octets"] = *struct.unpack_from("<II", b, 5), 0
+            block(0)
+        elif cmd == 5 and b[0] == 0:
+            d.image["octets"] = struct.unpack_from("<I", b, 9)[0] + b[13]
+            if d.image["octets"] < d.image["size"]: block(d.image["octets"])
+            else: ask(6, b"\0" + struct.pack("<HHI", d.man, d.image["type"], d.image["next"]))
+        elif cmd == 7:
+            d.image["version"] = d.image["next"]; asyncio.get_running_loop().call_later(0.5, s.join, d)
     def enroll(s, d, ep, sep): s.indicate(d.nwk, ep, sep, 0x104, 0x500, bytes([0x19, d.tsn(), 0x01]) + struct.pack("<HH", d.attr[ep][(0x500, 1)][1], d.man), d.lqi)
     def report(s, d, attrs):
         groups = {}
@@ -283,6 +314,7 @@ class Stick:
                 elif do == "lqi": d.lqi = q["lqi"]
                 elif do == "get": a["value"] = s.get(d, q["attr"])
                 elif do == "seen": a["seen"] = d.seen[-50:]
+                elif do == "firmware": a["firmware"] = d.image
                 elif do == "hang": s.hang = q["on"]
                 elif do == "drop": s.w and s.w.transport.abort()
                 else: a = {"ok": False, "error": "unknown"}

@@ -7,8 +7,10 @@ use crate::hub::Hub;
 use crate::network::At;
 use crate::operate::{Remote, Wanted};
 use futures_util::future::BoxFuture;
+use futures_util::stream::{self, StreamExt};
 use riser_adapter::{
-    Adapter, AdapterCommand, AdapterContext, AdapterError, ErrorClass, PointRegistry, RegistryError,
+    Adapter, AdapterCommand, AdapterContext, AdapterError, ErrorClass, NOTE_LIMIT, PointRegistry,
+    RegistryError,
 };
 use riser_model::{Key, Point};
 use std::sync::Arc;
@@ -17,6 +19,8 @@ use tokio::sync::mpsc;
 
 /// Time between two looks at what is due, at most.
 const TICK: i64 = 500;
+/// Notes looked up or made at once.
+const NOTES: usize = 32;
 
 /// A checked configuration, ready to run.
 pub(crate) struct Zigbee {
@@ -129,7 +133,9 @@ impl Running {
             self.connection.renew(words);
             self.hub.lost(words, at);
         }
-        if std::mem::take(&mut self.hub.network.effects.declare) {
+        if self.hub.network.effects.declare {
+            self.recall_numbers().await;
+            self.hub.network.effects.declare = false;
             self.declare(at).await?;
             self.hub.lay_out(&self.remote.shelves());
         }
@@ -151,6 +157,27 @@ impl Running {
             }
         }
         Ok(true)
+    }
+
+    /// Looks up which numbers states had before, and notes those of new ones.
+    async fn recall_numbers(&mut self) {
+        let memory = &self.context.memory;
+        let unknown = stream::iter(self.hub.network.numbers.unknown());
+        let notes = unknown.map(|key| async move {
+            let note = memory.get(&key).await;
+            (key, note)
+        });
+        let notes: Vec<_> = notes.buffer_unordered(NOTES).collect().await;
+        if !notes.is_empty() {
+            self.hub.network.recall_numbers(&notes);
+        }
+        let changed = stream::iter(self.hub.network.numbers.changed());
+        let noted = changed.for_each_concurrent(NOTES, |(key, note)| async move {
+            if note.as_ref().is_none_or(|note| note.len() <= NOTE_LIMIT) {
+                memory.put(&key, note).await;
+            }
+        });
+        noted.await;
     }
 
     /// Declares what is new: everything at once, and one by one when another adapter has a part of it.

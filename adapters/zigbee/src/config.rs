@@ -32,6 +32,8 @@ pub struct Config {
     pub base: String,
     /// How long things may take.
     pub timing: Timing,
+    /// The bridge may be asked to restart when the broker has forgotten what it said.
+    pub may_restart_bridge: bool,
     /// Commands on their way at once.
     pub outstanding: usize,
     /// Features left out on every device, by their property.
@@ -112,6 +114,7 @@ struct RootTable {
     refresh_interval_ms: Option<u32>,
     read_pause_ms: Option<u32>,
     outstanding: Option<usize>,
+    may_restart_bridge: Option<bool>,
     #[serde(default)]
     skip: BTreeSet<String>,
     #[serde(default)]
@@ -135,6 +138,7 @@ impl Config {
             base,
             timing,
             outstanding,
+            may_restart_bridge: root.may_restart_bridge.unwrap_or(true),
             devices: device::build_all(&root.device, &timing)?,
             skip: root.skip,
         })

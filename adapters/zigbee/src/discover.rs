@@ -1,31 +1,30 @@
-//! Finding bridges nobody has configured: a broker is asked who keeps a `bridge/state` on it. Owns the
-//! look around; it publishes nothing.
+//! Finding bridges nobody has configured, and the devices behind them: a broker is asked who keeps a
+//! `bridge/state` on it. Owns what a person can say about where to look, and how a find is recognised
+//! in a configuration; `look` asks, `words` says what was found and what is missing.
 
-use crate::client::{Connection, Heard};
-use crate::codec::bridge::{self, BridgeNews};
-use crate::codec::{Said, payload};
-use crate::config::Config;
+mod look;
+mod words;
+
+use crate::config::{Config, Ieee, key_of};
 use futures_util::future::BoxFuture;
 use riser_adapter::{
     AdapterError, BuildContext, Discover, DiscoverRequest, ErrorClass, Field, FieldKind, Found,
-    SearchField,
+    SearchField, devices,
 };
-use std::collections::BTreeMap;
-use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
-
-/// How long a broker may take for the connection and for what it has kept.
-const CONNECT: Duration = Duration::from_secs(8);
-const LISTEN: Duration = Duration::from_secs(2);
+use toml::{Table, Value};
 
 /// The capability.
-struct Finder;
+#[derive(Default)]
+struct Finder {
+    /// The configurations of the networks that run already.
+    running: Vec<Table>,
+}
 
 /// Makes it.
 pub(crate) fn make() -> Box<dyn Discover> {
-    Box::new(Finder)
+    Box::new(Finder::default())
 }
 
 impl Discover for Finder {
@@ -35,141 +34,180 @@ impl Discover for Finder {
         found: mpsc::Sender<Found>,
         cancel: CancellationToken,
     ) -> BoxFuture<'static, Result<(), AdapterError>> {
+        let running = self.running.clone();
         Box::pin(async move {
             let mut options = request.options;
+            // A field left empty is a field left out.
+            options.retain(|_, value| value.as_str().is_none_or(|text| !text.trim().is_empty()));
             let host = options.entry("host").or_insert_with(|| "127.0.0.1".into());
-            let object = host.to_string();
+            let object = host.as_str().unwrap_or_default().to_owned();
             let config = Config::new(&options, &BuildContext::default()).map_err(|error| {
                 AdapterError::new(ErrorClass::Misconfigured, "look for zigbee2mqtt", object)
-                    .because(error)
+                    .advise(error.to_string())
             })?;
-            let look = look(config, options, found);
-            cancel.run_until_cancelled(look).await.unwrap_or(Ok(()))
+            let place = format!("{}:{}", config.broker.host, config.broker.port);
+            let base = options
+                .contains_key("base_topic")
+                .then(|| config.base.clone());
+            let work = async {
+                let seen = look::look(config, base.as_deref(), &place).await?;
+                let scope = words::Scope {
+                    place: &place,
+                    base: base.as_deref(),
+                    options: &options,
+                    running: &running,
+                };
+                for find in words::finds(&seen, &scope) {
+                    if found.send(find).await.is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            };
+            cancel.run_until_cancelled(work).await.unwrap_or(Ok(()))
         })
     }
 
     fn fields(&self) -> Vec<SearchField> {
-        let field = |name: &str, title: &str, kind, about: &str| SearchField {
-            field: Field {
-                name: name.to_owned(),
-                title: title.to_owned(),
-                kind,
-                required: false,
-            },
-            default: None,
-            about: about.to_owned(),
-            when: None,
-        };
-        let mut host = field("host", "MQTT broker", FieldKind::Text, "Name or address");
-        host.default = Some("127.0.0.1".into());
+        let text = || FieldKind::Text;
         let ports = FieldKind::Number {
             min: 1,
             max: 65_535,
         };
+        let mut host = field("host", "MQTT broker", text(), "Name or address.");
+        host.default = Some("127.0.0.1".into());
         vec![
             host,
-            field("port", "Port", ports, "Left out, 1883"),
+            field("port", "Port", ports, "Left out, 1883; with TLS 8883."),
+            field("username", "User", text(), "Where the broker asks for one."),
+            field("password", "Password", text(), ""),
             field(
-                "username",
-                "User",
-                FieldKind::Text,
-                "Where the broker asks for one",
+                "ca",
+                "TLS: file of the authority",
+                text(),
+                "Full path on the gateway of the PEM file that signs the broker's certificate; switches TLS on.",
             ),
-            field("password", "Password", FieldKind::Text, ""),
+            field(
+                "base_topic",
+                "Base topic",
+                text(),
+                "As in zigbee2mqtt. Left out, every bridge whose base topic has one or two levels is found.",
+            ),
         ]
     }
-}
 
-#[derive(Default)]
-struct Seen {
-    online: bool,
-    version: String,
-    coordinator: String,
-    devices: Option<usize>,
-}
+    fn beside(&mut self, running: Vec<Table>) {
+        self.running = running;
+    }
 
-async fn look(
-    config: Config,
-    options: toml::Table,
-    found: mpsc::Sender<Found>,
-) -> Result<(), AdapterError> {
-    let place = format!("{}:{}", config.broker.host, config.broker.port);
-    let mut connection = Connection::new(config.broker, "discovery");
-    connect(&mut connection, &place).await?;
-    let topics = ["state", "info", "devices"].map(|t| format!("bridge/{t}"));
-    let topics = topics
-        .iter()
-        .flat_map(|t| [format!("+/{t}"), format!("+/+/{t}")]);
-    connection.subscribe(&topics.collect::<Vec<_>>());
-    let until = Instant::now() + LISTEN;
-    let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
-    while let Ok(heard) = timeout_at(until, connection.next()).await {
-        if let Heard::Message { topic, payload, .. } = heard
-            && let Ok(topic) = std::str::from_utf8(&topic)
-            && let Some((base, rest)) = topic.rsplit_once("/bridge/")
-            && seen.len() < 64
-        {
-            note(seen.entry(base.to_owned()).or_default(), rest, &payload);
+    fn known(&self, configured: &Table, find: &Found) -> Option<String> {
+        match address_of(&find.config) {
+            Some(ieee) => {
+                let mut entries = devices(configured);
+                let entry = entries.find(|device| address(device) == Some(ieee))?;
+                let key = entry.get("key").and_then(Value::as_str);
+                Some(key.map_or_else(|| key_of(ieee).to_string(), str::to_owned))
+            }
+            None if find.config.is_empty() => None,
+            None => same_network(configured, &find.config).then(String::new),
         }
     }
-    connection.close().await;
-    for (base, seen) in seen {
-        let _nobody_waits = found.send(find(&base, &seen, &place, &options)).await;
-    }
-    Ok(())
-}
 
-async fn connect(connection: &mut Connection, place: &str) -> Result<(), AdapterError> {
-    let until = Instant::now() + CONNECT;
-    let error = || AdapterError::new(ErrorClass::Retryable, "connect to the broker", place);
-    loop {
-        match timeout_at(until, connection.next()).await {
-            Ok(Heard::Connected) => return Ok(()),
-            Ok(Heard::Ended(trouble)) => return Err(error().advise(trouble.words)),
-            Ok(_) => {}
-            Err(_) => return Err(error().advise("no answer; check address and port")),
+    fn join(&self, configured: &Table, find: &Found) -> Table {
+        let mut config = find.config.clone();
+        if same_network(configured, &config) {
+            config.retain(|key, _| key == "device");
         }
+        config
     }
 }
 
-fn note(seen: &mut Seen, rest: &str, message: &[u8]) {
-    if rest == "state" {
-        seen.online = payload::said(message) == Ok(Said::Online);
-        return;
-    }
-    match bridge::read(rest, message) {
-        Ok(BridgeNews::Facts(facts)) => {
-            seen.version = facts.version;
-            seen.coordinator = facts.coordinator;
-        }
-        Ok(BridgeNews::Devices(devices, _)) => seen.devices = Some(devices.len().saturating_sub(1)),
-        _ => {}
-    }
-}
-
-fn find(base: &str, seen: &Seen, place: &str, options: &toml::Table) -> Found {
-    let mut config = options.clone();
-    config.insert("base_topic".to_owned(), base.into());
-    let mut identity = vec![("base_topic".to_owned(), base.to_owned())];
-    let version = ("version", seen.version.clone());
-    let stick = ("coordinator", seen.coordinator.clone());
-    let devices = (
-        "devices",
-        seen.devices.map(|n| n.to_string()).unwrap_or_default(),
-    );
-    let known = [version, stick, devices]
-        .into_iter()
-        .filter(|(_, v)| !v.is_empty());
-    identity.extend(known.map(|(k, v)| (k.to_owned(), v)));
-    Found {
-        address: format!("{place} {base}"),
-        identity,
-        profile: None,
-        remark: if seen.online {
-            "zigbee2mqtt is running; its devices are added by themselves".to_owned()
-        } else {
-            "zigbee2mqtt has stopped, and the broker remembers it; start it again".to_owned()
+fn field(name: &str, title: &str, kind: FieldKind, about: &str) -> SearchField {
+    SearchField {
+        field: Field {
+            name: name.to_owned(),
+            title: title.to_owned(),
+            kind,
+            required: false,
         },
-        config,
+        default: None,
+        about: about.to_owned(),
+        when: None,
+    }
+}
+
+/// The device a find is, where it is one.
+fn address_of(config: &Table) -> Option<Ieee> {
+    devices(config).next().and_then(address)
+}
+
+fn address(device: &Table) -> Option<Ieee> {
+    device.get("ieee")?.as_str()?.parse().ok()
+}
+
+/// Two configurations mean one bridge, whatever of it they leave to the defaults.
+fn same_network(one: &Table, other: &Table) -> bool {
+    let place = |table: &Table| {
+        let text = |key: &str| table.get(key).and_then(Value::as_str);
+        let port = if text("ca").is_some() { 8883 } else { 1883 };
+        Some((
+            text("host")?.to_ascii_lowercase(),
+            table
+                .get("port")
+                .and_then(Value::as_integer)
+                .unwrap_or(port),
+            text("base_topic")
+                .unwrap_or("zigbee2mqtt")
+                .trim_matches('/')
+                .to_owned(),
+        ))
+    };
+    place(one).is_some() && place(one) == place(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(text: &str) -> Table {
+        text.parse().unwrap()
+    }
+
+    fn find(config: &str) -> Found {
+        Found {
+            address: String::new(),
+            identity: Vec::new(),
+            profile: None,
+            remark: String::new(),
+            config: table(config),
+        }
+    }
+
+    const DEVICE: &str = "host = 'B'\nbase_topic = 'zigbee2mqtt'\n[[device]]\nieee = '0x00158d0001a2b3c4'\nkey = 'weather'\n";
+
+    #[test]
+    fn a_bridge_is_known_by_its_place_and_a_device_by_its_entry() {
+        let finder = Finder::default();
+        let known = |have: &str, config: &str| finder.known(&table(have), &find(config));
+        let bridge = "host = 'b'\nport = 1883\nbase_topic = 'zigbee2mqtt'";
+        assert_eq!(
+            known("host = 'B'\npassword = 'p'\nusername = 'u'", bridge),
+            Some(String::new())
+        );
+        assert_eq!(known("host = 'b'\nbase_topic = 'floor'", bridge), None);
+        assert_eq!(known("host = 'b'\nca = 'x'", bridge), None);
+        assert_eq!(known("host = 'b'", DEVICE), None);
+        let entry = "host = 'elsewhere'\n[[device]]\nieee = '0x00158D0001A2B3C4'\nkey = 'hall'";
+        assert_eq!(known(entry, DEVICE), Some("hall".into()));
+        assert_eq!(known(bridge, ""), None);
+    }
+
+    #[test]
+    fn a_device_of_a_network_that_is_there_brings_its_entry_only() {
+        let finder = Finder::default();
+        let joined = finder.join(&table("host = 'b'\nport = 1883"), &find(DEVICE));
+        assert_eq!(joined.keys().collect::<Vec<_>>(), ["device"]);
+        let whole = finder.join(&table("host = 'c'"), &find(DEVICE));
+        assert_eq!(whole.len(), 3);
     }
 }

@@ -5,6 +5,7 @@
 mod commands;
 mod news;
 mod report;
+mod scenes;
 
 use crate::client::outbox::Outgoing;
 use crate::client::{Outbox, Purpose};
@@ -33,6 +34,10 @@ pub(crate) struct Hub {
     requests: Requests,
     writes: Writes,
     searching: bool,
+    /// Something the broker keeps for the bridge was heard: settings, devices or groups.
+    told: bool,
+    /// The bridge was asked to tell everything anew.
+    asked_anew: bool,
     /// When the bridge said that it is there; it says so before it listens.
     started: Option<i64>,
     sent: u64,
@@ -54,6 +59,8 @@ impl Hub {
             requests: Requests::new(),
             writes: Writes::new(config.outstanding),
             searching: false,
+            told: false,
+            asked_anew: false,
             started: None,
             sent: 0,
             missed: 0,
@@ -66,6 +73,7 @@ impl Hub {
     /// What has become due.
     pub(crate) fn step(&mut self, at: At) {
         self.check(at);
+        self.ask_anew(at);
         self.end_late(at);
         self.network.refresh(at);
         for (id, always) in std::mem::take(&mut self.network.effects.reads) {
@@ -96,6 +104,31 @@ impl Hub {
         }
     }
 
+    /// A broker without persistence forgets the lists when it restarts, and zigbee2mqtt publishes them
+    /// at its own start only: whoever connects in between would wait for ever.
+    fn ask_anew(&mut self, at: At) {
+        if !self.forgotten(at) || self.asked_anew {
+            return;
+        }
+        self.asked_anew = true;
+        self.touched = true;
+        if self.config.may_restart_bridge {
+            tracing::warn!(
+                broker = self.place,
+                "the broker has forgotten the bridge's lists; asking it to start anew"
+            );
+            let topic = format!("{}/bridge/request/restart", self.config.base);
+            self.publish(topic, json!({}).to_string(), Purpose::Read);
+        }
+    }
+
+    /// The bridge is there for longer than an answer takes, and nothing it has said was kept.
+    fn forgotten(&self, at: At) -> bool {
+        let patience = millis(self.config.timing.answer);
+        let long = |since: i64| at.steady.saturating_sub(since) >= patience;
+        !self.told && self.network.bridge.up_since().is_some_and(long)
+    }
+
     fn end_late(&mut self, at: At) {
         for waiting in self.requests.late(at.steady) {
             match waiting {
@@ -106,6 +139,7 @@ impl Hub {
                     self.touched = true;
                 }
                 Waiting::Operation(operation) => commands::no_answer(operation, &self.place),
+                Waiting::Scene(scene, operation) => scenes::late(&scene, operation),
             }
         }
         for ended in self.writes.late(at.steady) {
@@ -229,7 +263,7 @@ impl Hub {
             self.finish(ended);
         }
         for waiting in self.requests.all() {
-            if let Waiting::Operation(operation) = waiting {
+            if let Waiting::Operation(operation) | Waiting::Scene(_, operation) = waiting {
                 commands::cut_off(operation, why);
             }
         }

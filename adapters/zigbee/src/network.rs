@@ -4,6 +4,7 @@
 pub(crate) mod bridge;
 pub(crate) mod entity;
 pub(crate) mod members;
+pub(crate) mod numbers;
 pub(crate) mod own;
 pub mod presence;
 pub(crate) mod states;
@@ -74,6 +75,8 @@ pub(crate) struct Network {
     pub(crate) entities: BTreeMap<EntityId, Entity>,
     pub(crate) routes: FxHashMap<String, Route>,
     pub(crate) slots: FxHashMap<Slot, (EntityId, usize)>,
+    /// Which number each state has.
+    pub(crate) numbers: numbers::Numbers,
     /// Messages that could not be read, since start.
     pub(crate) unreadable: u64,
     pub(crate) effects: Effects,
@@ -88,6 +91,7 @@ impl Network {
             entities: BTreeMap::new(),
             routes: FxHashMap::default(),
             slots: FxHashMap::default(),
+            numbers: numbers::Numbers::default(),
             unreadable: 0,
             effects: Effects::default(),
             config,

@@ -4,6 +4,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod ask;
+pub(crate) mod entry;
 pub(crate) mod list;
 pub(crate) mod parameters;
 

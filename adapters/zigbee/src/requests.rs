@@ -1,6 +1,7 @@
 //! Requests to the bridge on their way, each with its transaction. Owns which answer belongs to which
 //! request; an answer to somebody else's is left alone.
 
+use crate::network::entity::EntityId;
 use riser_adapter::AdapterError;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -21,6 +22,30 @@ pub(crate) enum Waiting {
     Check,
     /// Somebody who asked for an operation.
     Operation(Operation),
+    /// Somebody who asked for something with a scene, which only lists, states and the log answer.
+    Scene(Scene, Operation),
+}
+
+/// What is to become of a scene.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Scene {
+    /// Of which device or group.
+    pub(crate) of: EntityId,
+    /// Its name, as the bridge's log has it.
+    pub(crate) name: String,
+    pub(crate) number: u8,
+    pub(crate) shows: Shows,
+}
+
+/// What shows that it came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shows {
+    /// The list has it.
+    Listed,
+    /// The list has it no more.
+    Gone,
+    /// A state comes; a group or a device that tells none has done it when nobody complains.
+    State,
 }
 
 /// An operation on its way.
@@ -98,6 +123,22 @@ impl Requests {
         let late = self.pending.iter().filter(|(_, p)| now >= p.deadline);
         let late: Vec<u64> = late.map(|(number, _)| *number).collect();
         late.into_iter().filter_map(|n| self.take(n)).collect()
+    }
+
+    /// Whoever waits for something with a scene that this is true of.
+    pub(crate) fn scenes(&mut self, is: impl Fn(&Scene) -> bool) -> Vec<(Scene, Operation)> {
+        let found = self.pending.iter().filter(|(_, p)| match &p.waiting {
+            Waiting::Scene(scene, _) => is(scene),
+            _ => false,
+        });
+        let found: Vec<u64> = found.map(|(number, _)| *number).collect();
+        let taken = found.into_iter().filter_map(|n| self.take(n));
+        taken
+            .filter_map(|waiting| match waiting {
+                Waiting::Scene(scene, operation) => Some((scene, operation)),
+                _ => None,
+            })
+            .collect()
     }
 
     /// Everybody: the connection is gone.

@@ -242,7 +242,7 @@ impl Writes {
 }
 
 /// The part of the bridge's complaint that says why; the rest repeats the command in its own terms.
-fn reason(complaint: &str) -> &str {
+pub(crate) fn reason(complaint: &str) -> &str {
     let last = complaint
         .rsplit_once("failed (")
         .map(|(_, why)| why.trim_end_matches(['\'', ')']));

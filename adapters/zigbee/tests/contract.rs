@@ -11,9 +11,23 @@ use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{House, Near, Shared, devices};
+use support::{House, Near, Shared};
 
 const IEEE: &str = "0x0011223344556677";
+
+/// The bridge's list with one device: a sensor that is also a switch.
+fn devices(ieee: &str, name: &str) -> String {
+    let exposes = json!([
+        {"type": "numeric", "name": "temperature", "property": "temperature", "access": 1, "unit": "°C"},
+        {"type": "numeric", "name": "setpoint", "property": "setpoint", "access": 7, "unit": "°C", "value_min": 5, "value_max": 30, "value_step": 0.5},
+    ]);
+    let device = json!({
+        "ieee_address": ieee, "friendly_name": name, "type": "Router", "power_source": "Mains (single phase)",
+        "supported": true, "disabled": false, "interview_state": "SUCCESSFUL",
+        "definition": {"model": "M", "vendor": "V", "description": "a device", "exposes": exposes},
+    });
+    json!([device]).to_string()
+}
 
 fn house(stubborn: bool) -> Shared {
     let retained = [

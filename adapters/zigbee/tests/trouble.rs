@@ -119,7 +119,10 @@ async fn a_bridge_that_is_not_there_and_one_under_another_name() {
     search.await.expect("a search");
     let find = finds.recv().await.expect("a find");
     assert_eq!(find.config["base_topic"].as_str(), Some("floor/zigbee"));
-    assert!(find.remark.contains("is running"), "{find:?}");
+    assert!(
+        find.remark.contains("it is not connected any more"),
+        "{find:?}"
+    );
 }
 
 #[tokio::test]

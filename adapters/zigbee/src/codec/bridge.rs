@@ -31,6 +31,32 @@ pub struct BridgeFacts {
     pub restart_required: bool,
 }
 
+impl BridgeFacts {
+    /// Settings of it that work and serve badly, each with what to do.
+    pub fn doubts(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let doubts = [
+            (
+                !self.supervises,
+                "availability is off in zigbee2mqtt, so nobody notices a dead device for long; use 'supervise'",
+            ),
+            (
+                !self.stamps,
+                "last_seen is off in zigbee2mqtt, so the age of a kept value is not known; use 'supervise'",
+            ),
+            (
+                !self.json,
+                "advanced.output is 'attribute' in zigbee2mqtt, and no states come that way; set it to 'json' or 'attribute_and_json'",
+            ),
+            (
+                self.restart_required,
+                "settings of zigbee2mqtt have changed and wait for its restart",
+            ),
+        ];
+        let said = doubts.into_iter().filter(|(doubt, _)| *doubt);
+        said.map(|(_, words)| words)
+    }
+}
+
 /// Something that happened in the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Happening {

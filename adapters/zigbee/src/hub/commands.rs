@@ -107,18 +107,21 @@ impl Hub {
                 let _gone = reply.send(Err(error));
             }
             Ok(Sent::Message { topic, payload }) => {
-                let answer = if self.publish(topic, payload.to_string(), Purpose::Read) {
-                    let mut table = toml::Table::new();
-                    table.insert("sent".to_owned(), toml::Value::Boolean(true));
-                    Ok(table)
-                } else {
-                    Err(wrong(
-                        &what,
-                        "zigbee2mqtt",
-                        "too many messages wait; try again",
-                    ))
+                let sent = self.publish(topic, payload.to_string(), Purpose::Read);
+                let _gone = reply.send(on_its_way(sent, &what));
+            }
+            Ok(Sent::Scene {
+                topic,
+                payload,
+                scene,
+            }) => {
+                let operation = Operation {
+                    what,
+                    reply,
+                    read: crate::operate::answer::plain,
+                    begun: None,
                 };
-                let _gone = reply.send(answer);
+                self.scene((topic, payload), scene, operation, at);
             }
             Ok(Sent::Request {
                 path,
@@ -142,6 +145,17 @@ impl Hub {
             }
         }
     }
+}
+
+/// The answer to a message nothing answers.
+fn on_its_way(sent: bool, what: &str) -> crate::requests::Answer {
+    if !sent {
+        let advice = "too many messages wait; try again";
+        return Err(wrong(what, "zigbee2mqtt", advice));
+    }
+    let mut table = toml::Table::new();
+    table.insert("sent".to_owned(), toml::Value::Boolean(true));
+    Ok(table)
 }
 
 /// What a write is made of.

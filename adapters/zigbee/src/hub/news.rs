@@ -82,7 +82,7 @@ impl Hub {
                         self.poll.check_soon(at.steady);
                     }
                 }
-                Some(Waiting::Operation(operation)) => {
+                Some(Waiting::Operation(operation) | Waiting::Scene(_, operation)) => {
                     let text = match why {
                         Refusal::Nobody => "no zigbee2mqtt listens on this broker now",
                         Refusal::Denied => {
@@ -114,6 +114,7 @@ impl Hub {
         match self.network.routes.get(topic).copied() {
             Some(Route::State(id)) => {
                 let reports = self.network.state(id, payload, retained, at)?;
+                self.scene_shown(id, retained);
                 for report in reports {
                     let entity = self.network.entities.get(&id);
                     let slot = entity.and_then(|e| e.points.get(report.index)?.slot);
@@ -149,18 +150,26 @@ impl Hub {
                     self.end_all("zigbee2mqtt has stopped", at);
                 }
             }
-            BridgeNews::Facts(facts) => self.facts(facts),
+            BridgeNews::Facts(facts) => {
+                self.told = true;
+                self.facts(facts);
+            }
             BridgeNews::Devices(devices, left_out) => {
+                self.told = true;
                 self.network.unreadable += left_out as u64;
                 self.network.apply_devices(devices, at);
+                self.scenes_listed(retained);
             }
             BridgeNews::Groups(groups, left_out) => {
+                self.told = true;
                 self.network.unreadable += left_out as u64;
                 self.network.apply_groups(&groups, at);
+                self.scenes_listed(retained);
             }
             BridgeNews::Happened(_) if retained => {}
             BridgeNews::Happened(what) => self.network.happened(&what, at),
             BridgeNews::Answered(response) => self.answered(&response, at),
+            BridgeNews::Complaint(text) if self.scene_failed(&text) => {}
             BridgeNews::Complaint(text) => {
                 if let Some(ended) = self.writes.complained(&text, at.steady) {
                     self.finish(ended);
@@ -171,19 +180,7 @@ impl Hub {
     }
 
     fn facts(&mut self, facts: BridgeFacts) {
-        let mut doubts = Vec::new();
-        if !facts.supervises {
-            doubts.push("availability is off in zigbee2mqtt, so nobody notices a dead device for long; use 'supervise'");
-        }
-        if !facts.stamps {
-            doubts.push("last_seen is off in zigbee2mqtt, so the age of a kept value is not known; use 'supervise'");
-        }
-        if !facts.json {
-            doubts.push("advanced.output is 'attribute' in zigbee2mqtt, and no states come that way; set it to 'json' or 'attribute_and_json'");
-        }
-        if facts.restart_required {
-            doubts.push("settings of zigbee2mqtt have changed and wait for its restart");
-        }
+        let doubts: Vec<&str> = facts.doubts().collect();
         if let Some(own) = self.network.entities.get_mut(&EntityId::Bridge) {
             own.model = format!("zigbee2mqtt {} {}", facts.version, facts.coordinator);
             own.remark = (!doubts.is_empty()).then(|| doubts.join("; "));
@@ -222,6 +219,8 @@ impl Hub {
                 };
                 let _gone = operation.reply.send(answer);
             }
+            // Nothing answers it by its transaction.
+            Waiting::Scene(..) => {}
         }
     }
 

@@ -29,7 +29,7 @@ impl Hub {
         board.lane(LaneHealth {
             lane: name.clone(),
             adapter: name.clone(),
-            state: self.lane_state(),
+            state: self.lane_state(at),
             requests: self.sent,
             timeouts: self.missed,
             desyncs: self.network.unreadable,
@@ -38,15 +38,31 @@ impl Hub {
             utilisation: 0.0,
             last_error: bridge
                 .words(&self.config.base, &self.place)
-                .or_else(|| self.all_at_once()),
+                .or_else(|| self.all_at_once())
+                .or_else(|| self.forgotten(at).then(|| self.without_lists())),
         });
     }
 
-    fn lane_state(&self) -> LaneState {
+    fn lane_state(&self, at: At) -> LaneState {
         match self.network.bridge.lane() {
-            LaneState::Up if self.all_at_once().is_some() => LaneState::Degraded,
+            LaneState::Up if self.all_at_once().is_some() || self.forgotten(at) => {
+                LaneState::Degraded
+            }
             state => state,
         }
+    }
+
+    /// The broker has kept nothing of what the bridge said.
+    fn without_lists(&self) -> String {
+        let next = if self.config.may_restart_bridge {
+            "it was asked to start anew, which tells them again"
+        } else {
+            "restart it (restart_bridge), which tells them again"
+        };
+        format!(
+            "zigbee2mqtt answers, and the broker {} has forgotten its lists of devices: switch persistence on in the broker; {next}",
+            self.place
+        )
     }
 
     /// When nobody answers any more, it is the stick and not the devices.

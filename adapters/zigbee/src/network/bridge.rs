@@ -155,6 +155,11 @@ impl BridgeWatch {
         }
     }
 
+    /// Since when it is there; none while it is not.
+    pub(crate) fn up_since(&self) -> Option<i64> {
+        self.up_since
+    }
+
     /// As devices depend on it.
     pub(crate) fn view(&self) -> BridgeView {
         match self.up_since {

@@ -85,7 +85,7 @@ pub(crate) struct Entity {
     pub(crate) points: Vec<EntityPoint>,
     /// The devices of a group.
     pub(crate) members: Vec<Ieee>,
-    /// The scenes of a group.
+    /// The scenes stored in it.
     pub(crate) scenes: Vec<Scene>,
     /// Every point has its slot, or is refused one.
     pub(crate) declared: bool,

@@ -54,6 +54,7 @@ impl Network {
         entity.description.clone_from(&device.description);
         entity.power = device.power;
         entity.disabled = device.disabled;
+        entity.scenes.clone_from(&device.scenes);
         entity.stale_ms = config.stale_ms.unwrap_or(stale);
         entity.settle = config.settle.unwrap_or(settle);
         entity.remark = remark(device);
@@ -186,6 +187,7 @@ impl Network {
                 self.routes.retain(|_, route| route.entity() != id);
                 self.effects.unsubscribe.extend(topics);
                 self.slots.retain(|_, (of, _)| *of != id);
+                self.numbers.forget(id);
                 self.farewell(&entity, at);
             }
         }
@@ -213,7 +215,9 @@ impl Network {
             }
             dress(&mut point, config);
             if points.iter().all(|p| p.point.path != point.path) {
-                points.push(EntityPoint::new(point, feature.clone()));
+                let mut point = EntityPoint::new(point, feature.clone());
+                self.number_states(entity.id, &mut point);
+                points.push(point);
             }
         }
         // Properties no feature describes were found in states, and stay.
@@ -349,7 +353,7 @@ fn firmware(updatable: bool) -> Vec<Feature> {
 }
 
 /// What is odd about a device as the bridge has it.
-fn remark(device: &BridgeDevice) -> Option<String> {
+pub(crate) fn remark(device: &BridgeDevice) -> Option<String> {
     let mut parts = Vec::new();
     match device.interview {
         Interview::Done => {}

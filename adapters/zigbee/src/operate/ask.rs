@@ -7,7 +7,7 @@ use super::parameters::{flag, number, text, wrong};
 use crate::mapping::read_request;
 use crate::network::Network;
 use crate::network::entity::{Entity, EntityId};
-use crate::requests::Read;
+use crate::requests::{Read, Scene, Shows};
 use riser_adapter::AdapterError;
 use serde_json::{Value as Json, json};
 use toml::Table;
@@ -27,11 +27,19 @@ pub(crate) enum Sent {
     },
     /// A message to a device or group; nothing answers but its state.
     Message { topic: String, payload: Json },
+    /// The same about a scene: lists, states and the log tell what becomes of it.
+    Scene {
+        topic: String,
+        payload: Json,
+        scene: Scene,
+    },
 }
 
 const QUICK: i64 = 20_000;
 const SLOW: i64 = 60_000;
 const MAP: i64 = 300_000;
+/// The bridge itself gives a device a minute to ask for firmware.
+const CHECK: i64 = 90_000;
 /// How long to look whether a firmware update fails to begin.
 const BEGIN: i64 = 8_000;
 
@@ -72,12 +80,12 @@ pub(crate) fn prepare(
         "group_remove" => ask.group_remove(),
         "group_member_add" => ask.member("group/members/add"),
         "group_member_remove" => ask.member("group/members/remove"),
-        "scene_store" | "scene_recall" | "scene_remove" => ask.scene(),
+        "scene_store" | "scene_add" | "scene_recall" | "scene_remove" => ask.scene(),
         "touchlink_scan" => Ok(request("touchlink/scan", json!({}), SLOW)),
         "touchlink_identify" => Ok(ask.touchlink("touchlink/identify")),
         "touchlink_reset" => Ok(ask.touchlink("touchlink/factory_reset")),
         "network_map" => Ok(ask.network_map()),
-        "firmware_check" => ask.with_device("device/ota_update/check", &[], SLOW),
+        "firmware_check" => ask.with_device("device/ota_update/check", &[], CHECK),
         "firmware_update" => ask.firmware_update(),
         "firmware_schedule" => ask.with_device("device/ota_update/schedule", &[], QUICK),
         "firmware_unschedule" => ask.with_device("device/ota_update/unschedule", &[], QUICK),
@@ -201,7 +209,11 @@ impl Ask<'_> {
     }
 
     fn bind(&self, path: &'static str) -> Result<Sent, AdapterError> {
-        let mut payload = json!({"from": self.device("from")?, "to": self.id("to")?});
+        let to = match text(self.given, "to") {
+            stick if stick.eq_ignore_ascii_case("coordinator") => "Coordinator".to_owned(),
+            _ => self.id("to")?,
+        };
+        let mut payload = json!({"from": self.device("from")?, "to": to});
         for key in ["from_endpoint", "to_endpoint"] {
             if self.given.contains_key(key) {
                 payload[key] = endpoint(text(self.given, key));
@@ -268,13 +280,43 @@ impl Ask<'_> {
         let entity = self.entity("device")?;
         let id = number(self.given, "scene");
         let name = text(self.given, "name");
+        let shows = match self.entry.name {
+            "scene_store" | "scene_add" => Shows::Listed,
+            "scene_remove" => Shows::Gone,
+            _ => Shows::State,
+        };
         let payload = match self.entry.name {
             "scene_store" if name.is_empty() => json!({ "scene_store": id }),
             "scene_store" => json!({"scene_store": {"ID": id, "name": name}}),
+            "scene_add" => json!({"scene_add": self.new_scene(id, name)}),
             other => json!({ other: id }),
         };
+        let scene = Scene {
+            of: entity.id,
+            name: entity.name.clone(),
+            number: u8::try_from(id).unwrap_or_default(),
+            shows,
+        };
         let topic = self.network.topic_of(entity, "set");
-        Ok(Sent::Message { topic, payload })
+        Ok(Sent::Scene {
+            topic,
+            payload,
+            scene,
+        })
+    }
+
+    fn new_scene(&self, id: i64, name: &str) -> Json {
+        let mut scene =
+            json!({"ID": id, "state": if flag(self.given, "on") { "ON" } else { "OFF" }});
+        if !name.is_empty() {
+            scene["name"] = json!(name);
+        }
+        for key in ["brightness", "color_temp", "transition"] {
+            if self.given.contains_key(key) {
+                scene[key] = json!(number(self.given, key));
+            }
+        }
+        scene
     }
 
     fn touchlink(&self, path: &'static str) -> Sent {

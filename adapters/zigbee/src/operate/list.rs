@@ -1,75 +1,7 @@
 //! Every operation: its name, what a person reads, what it takes. Owns the descriptions only.
 
-use riser_adapter::{Field, FieldKind, Operation as Described};
-
-/// What a parameter takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Takes {
-    Text,
-    Number(i64, i64),
-    Flag,
-    /// A device, by key, address or name.
-    Device,
-    /// A device or a group.
-    Place,
-}
-
-/// One parameter: key, title, kind, required.
-pub(crate) type Parameter = (&'static str, &'static str, Takes, bool);
-
-/// One operation.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) name: &'static str,
-    title: &'static str,
-    description: &'static str,
-    pub(crate) parameters: &'static [Parameter],
-    confirm: bool,
-}
-
-impl Entry {
-    pub(crate) fn described(&self) -> Described {
-        let fields = self
-            .parameters
-            .iter()
-            .map(|(name, title, takes, required)| Field {
-                name: (*name).to_owned(),
-                title: (*title).to_owned(),
-                kind: match takes {
-                    Takes::Text | Takes::Place => FieldKind::Text,
-                    Takes::Number(min, max) => FieldKind::Number {
-                        min: *min,
-                        max: *max,
-                    },
-                    Takes::Flag => FieldKind::Flag,
-                    Takes::Device => FieldKind::Device,
-                },
-                required: *required,
-            });
-        Described {
-            name: self.name.to_owned(),
-            title: self.title.to_owned(),
-            description: self.description.to_owned(),
-            fields: fields.collect(),
-            confirm: self.confirm,
-        }
-    }
-}
-
-const fn entry(
-    name: &'static str,
-    (title, description): (&'static str, &'static str),
-    parameters: &'static [Parameter],
-    confirm: bool,
-) -> Entry {
-    Entry {
-        name,
-        title,
-        description,
-        parameters,
-        confirm,
-    }
-}
+pub(crate) use super::entry::Entry;
+use super::entry::{Parameter, Takes, entry};
 
 const DEVICE: Parameter = ("device", "Device", Takes::Device, true);
 const PLACE: Parameter = ("device", "Device or group", Takes::Place, true);
@@ -263,6 +195,33 @@ pub(crate) static ALL: &[Entry] = &[
         false,
     ),
     entry(
+        "scene_add",
+        (
+            "Add a scene",
+            "Stores a scene that is described here, without the device or group doing it now.",
+        ),
+        &[
+            PLACE,
+            SCENE,
+            ("on", "On", Takes::Flag, true),
+            ("name", "Name", Takes::Text, false),
+            ("brightness", "Brightness", Takes::Number(0, 254), false),
+            (
+                "color_temp",
+                "Colour temperature, in mired",
+                Takes::Number(50, 1_000),
+                false,
+            ),
+            (
+                "transition",
+                "Seconds to change over",
+                Takes::Number(0, 6_000),
+                false,
+            ),
+        ],
+        false,
+    ),
+    entry(
         "scene_recall",
         (
             "Recall a scene",
@@ -362,7 +321,7 @@ pub(crate) static ALL: &[Entry] = &[
 
 const BIND: &[Parameter] = &[
     ("from", "From", Takes::Device, true),
-    ("to", "To device or group", Takes::Place, true),
+    ("to", "To device, group or coordinator", Takes::Place, true),
     ("from_endpoint", "From its endpoint", Takes::Text, false),
     ("to_endpoint", "To its endpoint", Takes::Text, false),
     (

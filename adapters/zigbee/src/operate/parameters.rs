@@ -1,7 +1,7 @@
 //! Checking the parameters of an operation like a configuration: none unknown, none missing, each of
 //! its kind. Owns the words for what is wrong.
 
-use super::list::{Entry, Takes};
+use super::entry::{Entry, Takes};
 use riser_adapter::config::nearest;
 use riser_adapter::{AdapterError, ErrorClass};
 use toml::Value;

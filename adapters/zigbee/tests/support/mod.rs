@@ -173,17 +173,3 @@ fn matches(filter: &str, topic: &str) -> bool {
         }
     }
 }
-
-/// The bridge's list with one device: a sensor that is also a switch.
-pub(crate) fn devices(ieee: &str, name: &str) -> String {
-    let exposes = json!([
-        {"type": "numeric", "name": "temperature", "property": "temperature", "access": 1, "unit": "°C"},
-        {"type": "numeric", "name": "setpoint", "property": "setpoint", "access": 7, "unit": "°C", "value_min": 5, "value_max": 30, "value_step": 0.5},
-    ]);
-    let device = json!({
-        "ieee_address": ieee, "friendly_name": name, "type": "Router", "power_source": "Mains (single phase)",
-        "supported": true, "disabled": false, "interview_state": "SUCCESSFUL",
-        "definition": {"model": "M", "vendor": "V", "description": "a device", "exposes": exposes},
-    });
-    json!([device]).to_string()
-}
