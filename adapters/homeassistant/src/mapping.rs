@@ -204,8 +204,12 @@ fn sensor(state: &State, known: &[String]) -> Plan {
             ..plan(Aspect::Number, ValueKind::Float, Access::Read)
         };
     }
+    let options = state.list("options");
     match state.text("device_class") {
-        Some("enum") => choice(&state.list("options"), known, Access::Read),
+        // Some integrations (MQTT before 2024.11) say that there are states and not which.
+        Some("enum") if !(options.is_empty() && known.is_empty()) => {
+            choice(&options, known, Access::Read)
+        }
         _ => plan(Aspect::Text, ValueKind::Text, Access::Read),
     }
 }

@@ -5,7 +5,7 @@
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
@@ -26,6 +26,8 @@ pub(crate) struct Faults {
     pub(crate) refusing: AtomicBool,
     /// Texts that are no messages come between the others.
     pub(crate) noise: AtomicBool,
+    /// Times statistics were asked for.
+    pub(crate) asked: AtomicUsize,
 }
 
 pub(crate) struct Fake {
@@ -192,7 +194,10 @@ impl House {
             "ping" => vec![json!({"id": request["id"], "type": "pong"})],
             "subscribe_events" => result(Value::Null),
             "call_service" => self.call(request),
-            "recorder/statistics_during_period" => result(statistics(request)),
+            "recorder/statistics_during_period" => {
+                self.faults.asked.fetch_add(1, Ordering::SeqCst);
+                result(statistics(request))
+            }
             _ => match self.kept.lock().expect("no test panicked").get(kind) {
                 Some(recorded) => result(recorded.clone()),
                 None => vec![refusal(request, "unknown_command", "Unknown command.")],
