@@ -1,12 +1,10 @@
 //! The contract every adapter must pass, for Modbus over TCP and for RTU frames over TCP.
 
-mod support;
-
+use crate::support::{FakeDevice, Memory, Shared};
 use riser_adapter_testkit::Respond;
 use riser_adapter_testkit::contract::{Constant, Subject};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use support::{FakeDevice, Memory, Shared};
 
 fn memory(stubborn: bool) -> Shared {
     Arc::new(Mutex::new(Memory {

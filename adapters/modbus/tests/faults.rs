@@ -1,8 +1,7 @@
 //! Faults in bulk: stray octets, silent units, flapping devices, holes, gateways that take one
 //! request at a time. The peer is a fake in this process; its octets are bent on purpose.
 
-mod support;
-
+use crate::support::{FakeDevice, Memory, Shared};
 use riser_adapter::WriteResult;
 use riser_adapter_testkit::{Mode, Peer, Reply, Respond, Running};
 use riser_model::{DeviceState, Quality, Reason, Timestamp, Value};
@@ -10,7 +9,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use support::{FakeDevice, Memory, Shared};
 
 fn shared(memory: Memory) -> Shared {
     Arc::new(Mutex::new(memory))

@@ -1,9 +1,7 @@
 //! Against independent stacks: pymodbus (TCP, RTU on a serial pair, RTU over TCP, TLS), libmodbus' own
 //! test server, and mbpoll reading what was written. A missing one skips loudly, or fails under `CI`.
 
-mod foreign;
-
-use foreign::{PyPeer, SerialPair, certificates};
+use crate::foreign::{PyPeer, SerialPair, certificates};
 use riser_adapter::{BuildContext, DiscoverRequest, WriteResult};
 use riser_adapter_testkit::{Running, programs};
 use riser_model::{DeviceState, Quality, Reason, Value};
@@ -559,7 +557,7 @@ interval_ms = 5000
 /// libmodbus, a third implementer: values, writes, a slow answer, a register that is always busy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn libmodbus_test_server() {
-    let Some(server) = foreign::LibModbus::build("libmodbus_test_server") else {
+    let Some(server) = crate::foreign::LibModbus::build("libmodbus_test_server") else {
         return;
     };
     let (_running_server, port) = server.start();
@@ -596,7 +594,7 @@ async fn libmodbus_test_server() {
 /// libmodbus' lies: another id, another unit octet by octet, fewer registers than asked for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn libmodbus_lies_never_become_values() {
-    let Some(server) = foreign::LibModbus::build("libmodbus_lies") else {
+    let Some(server) = crate::foreign::LibModbus::build("libmodbus_lies") else {
         return;
     };
     for (what, point) in [

@@ -1,11 +1,9 @@
 //! The contract every adapter must pass, for a version without and two with a session key.
 
-mod support;
-
+use crate::support::{FakeDevice, ID};
 use riser_adapter_testkit::contract::{Constant, Subject};
 use riser_tuya::codec::Version;
 use std::net::SocketAddr;
-use support::{FakeDevice, ID};
 
 fn config(address: SocketAddr, version: &str) -> String {
     format!(

@@ -6,9 +6,7 @@
     reason = "what several tests share fails a test as they do themselves"
 )]
 
-mod foreign;
-
-use foreign::{ID, KEY, TuyaPeer, config, free_datagram_port, said};
+use crate::foreign::{ID, KEY, TuyaPeer, config, free_datagram_port, said};
 use futures_util::future::join_all;
 use riser_adapter::{BuildContext, DiscoverRequest, WriteResult};
 use riser_adapter_testkit::{Running, programs};

@@ -137,13 +137,13 @@ pub(super) fn join(configured: &Table, find: &Found) -> Table {
             let free = all.find(|key| !taken.contains(key.as_str()));
             let free = free.unwrap_or_else(|| wanted.to_owned());
             each(&mut config, "lane", |lane| {
-                drop(lane.insert("key".into(), free.clone().into()))
+                drop(lane.insert("key".into(), free.clone().into()));
             });
             free
         }
     };
     each(&mut config, "device", |device| {
-        drop(device.insert("lane".into(), key.clone().into()))
+        drop(device.insert("lane".into(), key.clone().into()));
     });
     config
 }
