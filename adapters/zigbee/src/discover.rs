@@ -122,6 +122,21 @@ impl Discover for Finder {
     }
 }
 
+/// The finds a bridge's list of devices makes, for the fuzzer.
+pub(crate) fn finds_of(list: &[u8]) -> Vec<Found> {
+    let seen = look::Seen {
+        devices: crate::codec::device::devices(list).ok(),
+        ..look::Seen::default()
+    };
+    let scope = words::Scope {
+        place: "broker:1883",
+        base: None,
+        options: &Table::from_iter([("host".to_owned(), Value::from("broker"))]),
+        running: &[],
+    };
+    words::finds(&[("z".to_owned(), seen)].into(), &scope)
+}
+
 fn field(name: &str, title: &str, kind: FieldKind, about: &str) -> SearchField {
     SearchField {
         field: Field {

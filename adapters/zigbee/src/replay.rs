@@ -26,6 +26,19 @@ pub struct Seen {
     pub at: i64,
 }
 
+/// What an operation makes of the bridge's answer, plain and as a network map.
+#[must_use]
+pub fn answers(data: &serde_json::Value) -> [toml::Table; 2] {
+    use crate::operate::answer;
+    [answer::plain(data), answer::map(data)]
+}
+
+/// What a search makes of a list of devices.
+#[must_use]
+pub fn finds(devices: &[u8]) -> Vec<riser_adapter::Found> {
+    crate::discover::finds_of(devices)
+}
+
 /// An adapter being told a story.
 pub struct Replay {
     hub: Hub,

@@ -38,23 +38,8 @@ fn bridge<'a>(finds: &'a [Found], base: &str) -> &'a Found {
     found.expect("just looked")
 }
 
-#[tokio::test]
-async fn what_is_missing_is_said() {
-    let Some(broker) = Broker::start("what_is_missing", "allow_anonymous true") else {
-        return;
-    };
-    let anywhere = at(&broker, "username = ''\nbase_topic = ''");
-    let finds = search(&*finder(), &anywhere).await.expect("a search");
-    assert_eq!(finds.len(), 1, "{finds:#?}");
-    let nobody = &finds[0];
-    assert!(nobody.config.is_empty(), "{nobody:?}");
-    assert!(
-        nobody
-            .remark
-            .contains("zigbee bridge down: the broker answers, but no retained bridge/state"),
-        "{nobody:?}"
-    );
-    // One has stopped, one is long gone, one has nobody and a device that was not understood.
+/// One bridge has stopped, one is long gone with a device it did not understand, one has nobody.
+async fn leave_words(broker: &Broker) {
     let devices: serde_json::Value =
         serde_json::from_str(include_str!("fixtures/devices.json")).expect("JSON");
     let mut list = devices.as_array().cloned().expect("a list");
@@ -78,6 +63,25 @@ async fn what_is_missing_is_said() {
     ] {
         broker.publish(topic, payload, true).await;
     }
+}
+
+#[tokio::test]
+async fn what_is_missing_is_said() {
+    let Some(broker) = Broker::start("what_is_missing", "allow_anonymous true") else {
+        return;
+    };
+    let anywhere = at(&broker, "username = ''\nbase_topic = ''");
+    let finds = search(&*finder(), &anywhere).await.expect("a search");
+    assert_eq!(finds.len(), 1, "{finds:#?}");
+    let nobody = &finds[0];
+    assert!(nobody.config.is_empty(), "{nobody:?}");
+    assert!(
+        nobody
+            .remark
+            .contains("zigbee bridge down: the broker answers, but no retained bridge/state"),
+        "{nobody:?}"
+    );
+    leave_words(&broker).await;
     let finds = search(&*finder(), &anywhere).await.expect("a search");
     let words = |base: &str| bridge(&finds, base).remark.clone();
     assert!(
@@ -140,6 +144,33 @@ async fn a_broker_that_refuses_is_told_from_one_that_is_not_there() {
     assert!(error.contains("refuses user 'riser'"), "{error}");
 }
 
+/// Beside the network that runs, a find says that it is there already.
+async fn beside_what_runs(house: &House) {
+    let mut finder = finder();
+    let runs: Table = house.config().parse().expect("TOML");
+    finder.beside(vec![runs.clone()]);
+    let finds = search(&*finder, &at(&house.broker, ""))
+        .await
+        .expect("a search");
+    assert_eq!(
+        finder.known(&runs, bridge(&finds, "zigbee2mqtt")),
+        Some(String::new())
+    );
+    let again = finds
+        .iter()
+        .find(|f| f.address.ends_with(DEVICES[0].1))
+        .expect("the weather sensor");
+    assert!(
+        again
+            .remark
+            .contains("it runs already as 0x00158d0001a2b3c4"),
+        "{again:?}"
+    );
+    assert_eq!(finder.known(&runs, again), None);
+    let joined = finder.join(&runs, again);
+    assert_eq!(joined.keys().collect::<Vec<_>>(), ["device"]);
+}
+
 #[tokio::test]
 async fn a_running_bridge_is_found_with_its_devices_and_what_they_offer() {
     let Some(house) = House::joined("a_running_bridge", &Setting::default()).await else {
@@ -152,7 +183,7 @@ async fn a_running_bridge_is_found_with_its_devices_and_what_they_offer() {
             .all(|(_, key)| r.health.devices().iter().any(|d| d.device.as_str() == *key))
     })
     .await;
-    let mut finder = finder();
+    let finder = finder();
     let finds = search(&*finder, &at(&house.broker, ""))
         .await
         .expect("a search");
@@ -188,28 +219,6 @@ async fn a_running_bridge_is_found_with_its_devices_and_what_they_offer() {
     let text = toml::to_string(&weather.config).expect("TOML");
     riser_adapter_testkit::harness::build(&riser_zigbee::KIND, &text)
         .unwrap_or_else(|e| panic!("{e}\n{text}"));
-    // Beside the network that runs it says that the device is there already.
-    let runs: Table = house.config().parse().expect("TOML");
-    finder.beside(vec![runs.clone()]);
-    let finds = search(&*finder, &at(&house.broker, ""))
-        .await
-        .expect("a search");
-    assert_eq!(
-        finder.known(&runs, bridge(&finds, "zigbee2mqtt")),
-        Some(String::new())
-    );
-    let again = finds
-        .iter()
-        .find(|f| f.address.ends_with(DEVICES[0].1))
-        .expect("the weather sensor");
-    assert!(
-        again
-            .remark
-            .contains("it runs already as 0x00158d0001a2b3c4"),
-        "{again:?}"
-    );
-    assert_eq!(finder.known(&runs, again), None);
-    let joined = finder.join(&runs, again);
-    assert_eq!(joined.keys().collect::<Vec<_>>(), ["device"]);
+    beside_what_runs(&house).await;
     running.stop().await;
 }

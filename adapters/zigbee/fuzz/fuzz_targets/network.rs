@@ -6,7 +6,9 @@ use libfuzzer_sys::fuzz_target;
 use riser_zigbee::replay::Replay;
 
 const DEVICES: &[u8] = include_bytes!("../../tests/fixtures/devices.json");
-const TOPICS: [&str; 8] = [
+const TOPICS: [&str; 10] = [
+    "z/bridge/response/x",
+    "z/bridge/logging",
     "z/bridge/state",
     "z/bridge/devices",
     "z/bridge/groups",
@@ -24,11 +26,11 @@ fuzz_target!(|data: &[u8]| {
     replay.message("z/bridge/devices", DEVICES, true);
     for step in data.split(|octet| *octet == b'\n').take(64) {
         let Some((first, rest)) = step.split_first() else { continue };
-        match first % 12 {
-            8 => replay.lose(),
-            9 => replay.connect(),
-            10 => replay.pass(i64::try_from(rest.len()).unwrap_or(0) * 1_000),
-            11 => replay.answers = !replay.answers,
+        match first % 14 {
+            10 => replay.lose(),
+            11 => replay.connect(),
+            12 => replay.pass(i64::try_from(rest.len()).unwrap_or(0) * 1_000),
+            13 => replay.answers = !replay.answers,
             topic => replay.message(TOPICS[usize::from(topic)], rest, first & 0x80 != 0),
         }
         for seen in replay.take() {
