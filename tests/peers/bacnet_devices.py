@@ -8,7 +8,7 @@
 Says READY when it listens, and takes lines on standard input: "off SECONDS" hears and says nothing for
 that long, "mute SECONDS" sends no notification, "refuse SECONDS" refuses subscriptions, "restart"
 forgets subscriptions, "set ai:1 23.5" sets a value, "subscriptions" says how many there are,
-"requests" how many confirmed requests came.
+"requests" how many confirmed requests came, "writes" how many of them wrote.
 """
 import argparse, asyncio, json, math, socket, sys, time
 
@@ -31,7 +31,7 @@ from bacpypes3.object import CalendarObject as _Calendar, TrendLogObject as _Tre
 from bacpypes3.pdu import IPv4Address, LocalBroadcast
 from bacpypes3.primitivedata import ObjectIdentifier, Real
 
-STATE = dict(off=0.0, mute=0.0, refuse=0.0, requests=0, claims=False)
+STATE = dict(off=0.0, mute=0.0, refuse=0.0, requests=0, writes=0, claims=False)
 
 
 # bacpypes3 takes every unicast to 127.x with its own port for one to itself: on loopback no answer would leave.
@@ -106,6 +106,7 @@ class Device(Application):
     async def indication(self, apdu):
         if not isinstance(apdu, UnconfirmedRequestPDU):
             STATE["requests"] += 1
+            STATE["writes"] += type(apdu).__name__.startswith("Write")
         await super().indication(apdu)
 
     async def do_WhoIsRequest(self, apdu):
@@ -283,12 +284,14 @@ async def orders(apps):
             names = dict(ai="analog-input", av="analog-value", bi="binary-input", mi="multi-state-input")
             for app in apps:
                 obj = app.get_object_id(ObjectIdentifier(f"{names[kind]},{number}"))
+                if obj is None:
+                    continue
                 obj.presentValue = type(obj.presentValue)(float(rest[1]) if "." in rest[1] else int(rest[1]))
         elif word == "subscriptions":
             total = sum(len(d.cov_subscriptions) for app in apps for d in app._cov_detections.values())
             print("SUBSCRIPTIONS", total, flush=True)
-        elif word == "requests":
-            print("REQUESTS", STATE["requests"], flush=True)
+        elif word in ("requests", "writes"):
+            print(word.upper(), STATE[word], flush=True)
 
 
 async def main():
@@ -313,4 +316,5 @@ async def main():
     await asyncio.Event().wait()
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -6,16 +6,20 @@
 
 mod address;
 mod assembly;
+mod bbmd;
 mod foreign;
 mod receive;
 mod request;
+mod seek;
 mod socket;
 mod table;
 
 pub use address::{Address, PORT, Place, parse_ip, written};
 pub(crate) use assembly::{Assembly, Step};
+pub use bbmd::Diagnosis;
 pub use foreign::Registration;
 pub use request::{Ask, RequestError};
+pub use seek::Holder;
 pub use socket::Binding;
 pub use table::Answer;
 
@@ -72,6 +76,10 @@ pub enum Heard {
     Event(Address, crate::codec::service::event::Notification),
     /// A BBMD, or a device that is none, answered a registration or a question.
     Bbmd(SocketAddrV4, u16),
+    /// A BBMD told to which others it passes broadcasts on.
+    Peers(SocketAddrV4, Vec<SocketAddrV4>),
+    /// A BBMD told which foreign devices are registered with it.
+    Foreign(SocketAddrV4, Vec<SocketAddrV4>),
 }
 
 /// A change a device tells of, for whoever subscribed.
@@ -105,6 +113,10 @@ pub struct Counters {
     pub garbage: AtomicU64,
     /// Notifications nobody could take.
     pub dropped: AtomicU64,
+    /// Broadcasts of other networks that came through a BBMD.
+    pub forwarded: AtomicU64,
+    /// Datagrams the kernel had no room for, as far as it tells.
+    pub lost: AtomicU64,
 }
 
 pub(crate) fn count(counter: &AtomicU64) {
@@ -115,7 +127,7 @@ pub(crate) struct Inner {
     sockets: Sockets,
     table: Mutex<Table>,
     heard: broadcast::Sender<Heard>,
-    notices: Mutex<FxHashMap<u32, mpsc::Sender<Notice>>>,
+    notices: Mutex<FxHashMap<(u32, u32), mpsc::Sender<Notice>>>,
     inbound: Mutex<Option<mpsc::Sender<Inbound>>>,
     routers: Mutex<FxHashMap<SocketAddrV4, Arc<Semaphore>>>,
     bbmd: Mutex<Option<SocketAddrV4>>,
@@ -188,9 +200,10 @@ impl Client {
         self.inner.heard.subscribe()
     }
 
-    /// Where changes told under this number go from now on.
-    pub fn notices(&self, process: u32, to: mpsc::Sender<Notice>) {
-        lock(&self.inner.notices).insert(process, to);
+    /// Where changes go from now on that the device of this instance tells under this number: two
+    /// devices may know their subscriber by the same one.
+    pub fn notices(&self, (process, instance): (u32, u32), to: mpsc::Sender<Notice>) {
+        lock(&self.inner.notices).insert((process, instance), to);
     }
 
     /// Where requests of others go from now on.
@@ -202,6 +215,25 @@ impl Client {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.inner.counters
+    }
+
+    /// Looks at how many datagrams the kernel had no room for, and says how many there were so far.
+    pub(crate) fn look_for_losses(&self) -> u64 {
+        let lost = self.inner.sockets.lost();
+        // The kernel's own count begins with the socket.
+        self.inner.counters.lost.store(lost, Ordering::Relaxed);
+        lost
+    }
+
+    /// Changes somebody told that did not arrive here, of whichever device.
+    pub(crate) fn missed(&self) -> u64 {
+        let counters = &self.inner.counters;
+        counters.lost.load(Ordering::Relaxed) + counters.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Octets of what may wait at the port.
+    pub(crate) fn room(&self) -> usize {
+        self.inner.sockets.room
     }
 
     /// How long requests were on the wire since this was last asked.

@@ -7,6 +7,7 @@ mod history;
 mod learning;
 mod points;
 pub(crate) mod report;
+mod sending;
 mod work;
 mod writes;
 
@@ -89,6 +90,8 @@ pub(crate) struct Device {
     report: Report,
     learned: bool,
     process: u32,
+    /// Changes the lane is known to have missed, as far as values were read again because of it.
+    missed: u64,
     /// Of the trend logs; taken while they are read.
     history: Option<Progress>,
     history_due: Instant,
@@ -123,6 +126,7 @@ impl Device {
                 directory: making.directory.clone(),
                 config: config.clone(),
                 figures: figures.clone(),
+                tries: Arc::default(),
             },
             report: Report::new(about, shared.health.clone(), figures),
             client: making.client,
@@ -135,6 +139,7 @@ impl Device {
             history: Some(Progress::default()),
             history_due: Instant::now(),
             process: cov::process_of(&config.key),
+            missed: 0,
             config,
             shared,
         };
@@ -144,7 +149,6 @@ impl Device {
     /// Works until cancelled.
     pub(crate) async fn run(mut self, mut writes: mpsc::Receiver<AdapterCommand>) {
         let (told, mut notices) = mpsc::channel(NOTICES);
-        self.client.notices(self.process, told);
         let (restarted, mut restarts) = mpsc::channel(1);
         self.remember().await;
         self.report.pin(Instant::now());
@@ -154,6 +158,8 @@ impl Device {
                 break;
             };
             self.directory.restarts(peer.instance(), restarted.clone());
+            let number = (self.process, peer.instance());
+            self.client.notices(number, told.clone());
             if self.learn(&peer, &mut writes).await.is_err() {
                 break;
             }
@@ -250,6 +256,7 @@ impl Device {
             self.directory.forget(instance);
         }
         self.report.silent(why);
+        self.report.pin(Instant::now());
         self.stand();
         let readings = self.points.mark_down();
         self.emit(readings).await;

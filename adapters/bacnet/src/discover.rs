@@ -2,9 +2,10 @@
 //! collected to the end. Owns how politely: slices apart from each other, a few devices read at once.
 
 mod fields;
+mod findings;
 
 use crate::client::{Address, Client, Heard, PORT};
-use crate::codec::service::device::{IAm, who_is};
+use crate::codec::service::device::{IAm, Sought, who_is};
 use crate::codec::service::property::Reference;
 use crate::codec::service::{WHO_IS, property};
 use crate::codec::{ANY_INSTANCE, Datum, ObjectId, PropertyId};
@@ -36,6 +37,8 @@ const APART: Duration = Duration::from_millis(100);
 const ROUNDS: u32 = 3;
 /// Devices that are read at once.
 const READ_AT_ONCE: usize = 8;
+/// How long devices have to say that they hold an object.
+const HOLDERS: Duration = Duration::from_secs(4);
 /// Devices remembered.
 const DEVICES: usize = 20_000;
 
@@ -67,6 +70,7 @@ struct Options {
     port: Option<u16>,
     low: Option<u32>,
     high: Option<u32>,
+    object: Option<String>,
     seconds: Option<u64>,
 }
 
@@ -74,6 +78,8 @@ struct Scope {
     lane: LaneConfig,
     table: toml::Table,
     range: (u32, u32),
+    /// Only devices that hold an object of this name.
+    object: Option<String>,
     time: Duration,
 }
 
@@ -107,6 +113,7 @@ impl Scope {
             lane,
             table,
             range,
+            object: raw.object.filter(|name| !name.is_empty()),
             time: Duration::from_secs(seconds),
         })
     }
@@ -132,9 +139,15 @@ impl Discover for Search {
                 // Registered or not, the own network is searched.
                 let _closed = state.changed().await;
             }
+            let bbmd = scope.lane.bbmd.clone();
+            let (shown, asked) = (found.clone(), client.clone());
+            let searching = async {
+                let count = search(client, scope, found).await;
+                findings::tell(&asked, bbmd.map(|b| b.at), count, &shown).await;
+            };
             tokio::select! {
                 () = cancel.cancelled() => {}
-                () = search(client, scope, found) => {}
+                () = searching => {}
             }
             Ok(())
         })
@@ -145,9 +158,10 @@ impl Discover for Search {
     }
 }
 
-/// Asks and listens until the time is over.
-async fn search(client: Client, scope: Scope, found: mpsc::Sender<Found>) {
+/// Asks and listens until the time is over; how many devices there are.
+async fn search(client: Client, scope: Scope, found: mpsc::Sender<Found>) -> usize {
     let scope = Arc::new(scope);
+    let holders = holders(&client, &scope).await;
     let mut heard = client.listen();
     let until = Instant::now() + scope.time;
     let asking = ask(client.clone(), scope.clone());
@@ -166,7 +180,11 @@ async fn search(client: Client, scope: Scope, found: mpsc::Sender<Found>) {
                     let Some(others) = note(&mut known, &from, i_am).filter(|_| inside) else {
                         continue;
                     };
-                    let one = One { client: client.clone(), from, i_am, others };
+                    let Some(holds) = holders.as_ref().map_or(Some(None), |h| h.get(&i_am.instance).map(Some)) else {
+                        continue;
+                    };
+                    let holds = holds.cloned();
+                    let one = One { client: client.clone(), from, i_am, others, holds };
                     let (scope, found, turns) = (scope.clone(), found.clone(), turns.clone());
                     reading.spawn(async move {
                         // The semaphore is never closed.
@@ -180,10 +198,20 @@ async fn search(client: Client, scope: Scope, found: mpsc::Sender<Found>) {
             }
         }
         if found.is_closed() {
-            return;
+            return known.len();
         }
     }
     while reading.join_next().await.is_some() {}
+    known.len()
+}
+
+/// Devices that hold the object that is looked for, each with its identifier; `None` when none is.
+async fn holders(client: &Client, scope: &Scope) -> Option<FxHashMap<u32, ObjectId>> {
+    let name = Sought::Name(scope.object.clone()?);
+    let holders = client.who_has(&name, HOLDERS.min(scope.time)).await;
+    // What could not be asked is not answered either.
+    let holders = holders.unwrap_or_default().into_iter();
+    Some(holders.map(|h| (h.device, h.object)).collect())
 }
 
 /// Notes a presentation: `None` when it is nothing new, else where the instance was heard before.
@@ -236,6 +264,8 @@ struct One {
     from: Address,
     i_am: IAm,
     others: Vec<Address>,
+    /// The object that was looked for.
+    holds: Option<ObjectId>,
 }
 
 impl One {
@@ -263,7 +293,9 @@ impl One {
             .collect();
         wanted.push(list);
         let mut identity = vec![("instance".to_owned(), instance.to_string())];
-        let mut remark = String::new();
+        let mut remark = self
+            .holds
+            .map_or_else(String::new, |object| format!("holds it as {object}"));
         let mut name = None;
         match peer.read_many(&wanted, IDENTITY_OCTETS).await {
             Ok(read) => {

@@ -16,8 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 /// How often a lane is looked at.
 const EVERY: Duration = Duration::from_millis(250);
-/// How often it is shown when only figures changed.
+/// How often it is shown when only figures changed, and the kernel asked what it dropped.
 const SHOWN: Duration = Duration::from_secs(1);
+/// How long it is said that datagrams were dropped.
+const SAID: Duration = Duration::from_secs(60);
 
 /// Opens the port of a lane.
 pub(crate) fn open(lane: &LaneConfig) -> Result<Client, AdapterError> {
@@ -53,8 +55,10 @@ impl Reporting {
     pub(crate) async fn run(self, cancel: CancellationToken) {
         let mut shown: Option<LaneHealth> = None;
         let mut at = Instant::now();
+        let mut losses = Losses::new(&self.client);
         loop {
-            let mut report = self.report();
+            losses.look(&self.client);
+            let mut report = self.report(&losses);
             let state_changed = shown
                 .as_ref()
                 .is_none_or(|s| s.state != report.state || s.last_error != report.last_error);
@@ -78,12 +82,12 @@ impl Reporting {
         }
     }
 
-    fn report(&self) -> LaneHealth {
+    fn report(&self, losses: &Losses) -> LaneHealth {
         let counters = self.client.counters();
         let registration = self.registration.as_ref().map(|r| r.borrow().clone());
         let last_error = match &registration {
             Some(Registration::Failed(why)) => Some(why.clone()),
-            _ => None,
+            _ => losses.words(self.client.room()),
         };
         LaneHealth {
             lane: self.name.clone(),
@@ -123,5 +127,47 @@ impl Reporting {
             (_, 0) if !failed => LaneState::Up,
             _ => LaneState::Degraded,
         }
+    }
+}
+
+/// What the kernel had no room for, and when that was last seen.
+struct Losses {
+    /// Before this lane began.
+    before: u64,
+    lost: u64,
+    looked: Option<Instant>,
+    grew: Option<Instant>,
+}
+
+impl Losses {
+    fn new(client: &Client) -> Self {
+        let lost = client.look_for_losses();
+        Self {
+            before: lost,
+            lost,
+            looked: None,
+            grew: None,
+        }
+    }
+
+    fn look(&mut self, client: &Client) {
+        if self.looked.is_some_and(|at| at.elapsed() < SHOWN) {
+            return;
+        }
+        let now = Instant::now();
+        let lost = client.look_for_losses();
+        if lost > self.lost {
+            self.grew = Some(now);
+        }
+        (self.lost, self.looked) = (lost, Some(now));
+    }
+
+    fn words(&self, room: usize) -> Option<String> {
+        self.grew.filter(|at| at.elapsed() < SAID)?;
+        Some(format!(
+            "this machine dropped {} datagrams of this port so far, as its {} KiB were full; subscribed values are read again; allow more with sysctl net.core.rmem_max, and start again",
+            self.lost - self.before,
+            room / 1024
+        ))
     }
 }

@@ -76,6 +76,9 @@ pub fn build(kind: &Kind, config: &str) -> Result<riser_adapter::Built, ConfigEr
     (kind.build)(&table, &BuildContext::default())
 }
 
+/// What a run leaves to the next.
+type Kept = (Arc<Registry>, PastInMemory, Notes, BuildingInMemory);
+
 impl Running {
     /// Starts an adapter from a configuration that must be valid.
     #[must_use]
@@ -119,11 +122,23 @@ impl Running {
         Self::start_on(kind, config, (context, sink), <_>::default())
     }
 
-    fn start_on(
+    /// The same by a clock of one's own.
+    #[must_use]
+    pub fn start_timed(kind: &Kind, config: &str, clock: Arc<dyn Clock>) -> Self {
+        let whole = (&BuildContext::default(), 65_536);
+        Self::start_by(kind, config, whole, <_>::default(), clock)
+    }
+
+    fn start_on(kind: &Kind, config: &str, whole: (&BuildContext, usize), kept: Kept) -> Self {
+        Self::start_by(kind, config, whole, kept, Arc::new(SystemClock))
+    }
+
+    fn start_by(
         kind: &Kind,
         config: &str,
         (context, sink): (&BuildContext, usize),
-        (registry, past, notes, building): (Arc<Registry>, PastInMemory, Notes, BuildingInMemory),
+        (registry, past, notes, building): Kept,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         let table: toml::Table = match config.parse() {
             Ok(table) => table,
@@ -137,7 +152,6 @@ impl Running {
         let (samples, batches) = mpsc::channel(sink);
         let (commands, inbox) = mpsc::channel(256);
         let cancel = CancellationToken::new();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let context = AdapterContext {
             name: "test".to_owned(),
             registry: registry.clone(),
@@ -286,16 +300,34 @@ impl Running {
         value: Option<Value>,
         expires_at: Timestamp,
     ) -> oneshot::Receiver<WriteResult> {
+        let level = Priority::MANUAL_OPERATOR;
+        let levels = match &value {
+            Some(_) => (Some(level), vec![]),
+            None => (None, vec![level]),
+        };
+        self.send_levels(path, value, expires_at, levels).await
+    }
+
+    /// Sends a write as the runtime does when a point is held at several levels: the winner's, and
+    /// those that are to go.
+    pub async fn send_levels(
+        &self,
+        path: &str,
+        value: Option<Value>,
+        expires_at: Timestamp,
+        (winner, released): (Option<Priority>, Vec<Priority>),
+    ) -> oneshot::Receiver<WriteResult> {
         let (reply, result) = oneshot::channel();
         let Ok(target) = path.parse::<PointPath>() else {
             panic!("'{path}' is no point path");
         };
-        let priority = Priority::MANUAL_OPERATOR;
+        let priority = winner.or(released.first().copied());
+        let priority = priority.unwrap_or(Priority::MANUAL_OPERATOR);
         let command = AdapterCommand {
             slot: self.registry.slot(path).unwrap_or(Slot(u32::MAX)),
             value: value.clone(),
-            winner: value.is_some().then_some(priority),
-            released: value.is_none().then_some(priority).into_iter().collect(),
+            winner,
+            released,
             command: Command {
                 id: CommandId(Uuid::new_v4()),
                 path: target,

@@ -1,6 +1,7 @@
 //! The figures of the product, measured on real release processes beside the machine's own floor.
 //! Owns the order of the parts, the printing, and the exit code: a missed goal is a failure.
 
+mod bacnet;
 mod building;
 mod dashboard;
 mod durable;
@@ -41,6 +42,8 @@ enum Part {
     HundredThousand,
     /// The libmodbus loop.
     Floor,
+    /// Simulated BACnet devices.
+    Bacnet,
     /// The store beside the machine's disk and SQLite.
     Keep,
     /// Draining and cloud ingest beside raw MQTT.
@@ -92,6 +95,13 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     if wanted(Part::Floor) {
         say(&format!("libmodbus: {} s each", times.floor))?;
         rows.extend(parts::floor(times, ours).await?);
+    }
+    if wanted(Part::Bacnet) {
+        say(&format!(
+            "BACnet: {:?} warm-up, twice {:?} measuring",
+            times.warm_up, times.measure
+        ))?;
+        rows.extend(bacnet::bacnet(times).await);
     }
     if wanted(Part::Keep) {
         say("the store: about two minutes")?;

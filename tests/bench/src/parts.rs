@@ -283,16 +283,16 @@ pub(crate) async fn floor(times: Times, ours: [Option<f64>; 2]) -> Result<Vec<Ro
     clippy::cast_precision_loss,
     reason = "counts of a few minutes are far below 2^53"
 )]
-fn figure(count: u64) -> f64 {
+pub(crate) fn figure(count: u64) -> f64 {
     count as f64
 }
 
-fn count(count: usize) -> f64 {
+pub(crate) fn count(count: usize) -> f64 {
     figure(count as u64)
 }
 
 /// The sum of a figure of `/metrics` over all its labels, or of one labelled line.
-fn sum(metrics: &str, name: &str) -> f64 {
+pub(crate) fn sum(metrics: &str, name: &str) -> f64 {
     let value = |line: &str| {
         let rest = line.strip_prefix(name)?;
         let rest = if rest.starts_with('{') {

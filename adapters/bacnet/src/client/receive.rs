@@ -4,6 +4,7 @@
 use super::address::Address;
 use super::table::Reaction;
 use super::{Counters, Heard, Inbound, Inner, Notice, count, lock};
+use crate::codec::bvlc::entries;
 use crate::codec::npdu::{GLOBAL, I_AM_ROUTER, networks};
 use crate::codec::service::{self, cov::Notification, device, event};
 use crate::codec::{Apdu, Bvlc, Npdu, Payload};
@@ -59,8 +60,13 @@ impl Inner {
         let counters = &self.counters;
         let (npdu, from) = match Bvlc::decode(datagram) {
             Ok(Bvlc::Unicast(npdu) | Bvlc::Broadcast(npdu)) => (npdu, from),
-            Ok(Bvlc::Forwarded(origin, npdu)) => (npdu, origin),
+            Ok(Bvlc::Forwarded(origin, npdu)) => {
+                count(&counters.forwarded);
+                (npdu, origin)
+            }
             Ok(Bvlc::Result(code)) => return self.tell(Heard::Bbmd(from, code)),
+            Ok(Bvlc::BdtAck(table)) => return self.tell(Heard::Peers(from, entries(table))),
+            Ok(Bvlc::FdtAck(table)) => return self.tell(Heard::Foreign(from, entries(table))),
             Ok(_) => return,
             Err(_) => return count(&counters.garbage),
         };
@@ -248,7 +254,9 @@ impl Inner {
             count(garbage);
             return false;
         };
-        let to = lock(&self.notices).get(&notification.process).cloned();
+        let to = lock(&self.notices)
+            .get(&(notification.process, notification.device))
+            .cloned();
         let Some(to) = to else {
             // Of a subscription of long ago; acknowledged, so that the device stops repeating.
             count(&self.counters.strays);

@@ -7,6 +7,7 @@ use super::address::PORT;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::AsRawFd;
 use tokio::net::UdpSocket;
 
 /// Room for bursts: a building's I-Ams come within milliseconds.
@@ -42,6 +43,18 @@ pub(crate) struct Sockets {
     pub(crate) own: UdpSocket,
     pub(crate) broadcast: Vec<UdpSocket>,
     pub(crate) targets: Vec<SocketAddrV4>,
+    /// Octets the kernel keeps for the first, its own bookkeeping included.
+    pub(crate) room: usize,
+    /// What the kernel's table of sockets calls them.
+    inodes: Vec<String>,
+}
+
+impl Sockets {
+    /// Datagrams the kernel had no room for so far.
+    pub(crate) fn lost(&self) -> u64 {
+        let table = std::fs::read_to_string("/proc/net/udp").unwrap_or_default();
+        dropped(&table, &self.inodes)
+    }
 }
 
 impl Binding {
@@ -59,7 +72,12 @@ impl Binding {
                 broadcast.push(self.socket(*target.ip())?);
             }
         }
+        let inodes = std::iter::once(&own).chain(&broadcast);
         Ok(Sockets {
+            room: socket2::SockRef::from(&own)
+                .recv_buffer_size()
+                .unwrap_or_default(),
+            inodes: inodes.filter_map(inode).collect(),
             own,
             broadcast,
             targets,
@@ -95,6 +113,26 @@ impl Binding {
         socket.bind(&SocketAddrV4::new(ip, self.port).into())?;
         UdpSocket::from_std(socket.into())
     }
+}
+
+/// The number of a socket in the kernel's tables.
+fn inode(socket: &UdpSocket) -> Option<String> {
+    let link = format!("/proc/self/fd/{}", socket.as_raw_fd());
+    let target = std::fs::read_link(link).ok()?;
+    let number = target.to_str()?.strip_prefix("socket:[")?;
+    number.strip_suffix(']').map(str::to_owned)
+}
+
+/// What the kernel dropped at these sockets: the tenth field of a line is the number of the socket,
+/// the last how many datagrams it had no room for (proc(5), `/proc/net/udp`).
+fn dropped(table: &str, inodes: &[String]) -> u64 {
+    let lines = table.lines().skip(1).filter_map(|line| {
+        let mut fields = line.split_whitespace().skip(9);
+        let inode = fields.next()?;
+        let own = inodes.iter().any(|own| own == inode);
+        fields.last()?.parse::<u64>().ok().filter(|_| own)
+    });
+    lines.sum()
 }
 
 /// Broadcast addresses of the subnets in the kernel's table of routes: lines of interface, destination,
@@ -135,6 +173,17 @@ mod tests {
         eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n\
         eth1\t0000110A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n\
         wg0\t0100FE0A\t00000000\t0001\t0\t0\t0\tFFFFFFFF\t0\t0\t0\n";
+
+    #[test]
+    fn what_the_kernel_dropped_is_that_of_ones_own_sockets() {
+        let table = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n\
+             110: 0100007F:BAC0 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 57641 2 0000000000000000 17\n\
+             111: FFFFFF7F:BAC0 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 57642 2 0000000000000000 3\n\
+             112: 0200007F:BAC0 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 57700 2 0000000000000000 500\n";
+        let own = ["57641".to_owned(), "57642".to_owned()];
+        assert_eq!(dropped(table, &own), 20);
+        assert_eq!(dropped("", &own), 0);
+    }
 
     #[test]
     fn subnets_come_out_of_the_routes() {

@@ -96,6 +96,15 @@ pub(crate) fn address(rest: &mut &[u8]) -> Result<SocketAddrV4, DecodeError> {
     Ok(SocketAddrV4::new(Ipv4Addr::from(ip), port))
 }
 
+/// The addresses in a table of a BBMD, ten octets an entry; what follows each address is not kept.
+#[must_use]
+pub fn entries(table: &[u8]) -> Vec<SocketAddrV4> {
+    let entries = table.chunks_exact(10);
+    entries
+        .filter_map(|mut entry| address(&mut entry).ok())
+        .collect()
+}
+
 /// What a result code other than 0 says (Annex J.2.1.1).
 #[must_use]
 pub fn refusal(code: u16) -> &'static str {

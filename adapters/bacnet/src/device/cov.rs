@@ -109,13 +109,23 @@ impl Device {
         }
     }
 
-    /// Takes a notification, and those that wait behind it.
-    pub(super) async fn notified(&mut self, first: Notice, more: &mut mpsc::Receiver<Notice>) {
+    /// Takes a notification, and those that wait behind it. True when the device has lost what it knew.
+    pub(super) async fn notified(
+        &mut self,
+        first: Notice,
+        more: &mut mpsc::Receiver<Notice>,
+    ) -> bool {
         let mut batch: Vec<Reading> = Vec::new();
         let mut next = Some(first);
-        let mut taken = 0;
+        let (mut taken, mut anew) = (0, false);
         while let Some(notice) = next {
-            for reading in self.notice(&notice) {
+            let Some(readings) = self.notice(&notice) else {
+                anew = true;
+                self.resubscribe();
+                next = None;
+                continue;
+            };
+            for reading in readings {
                 if batch.iter().any(|r| r.slot == reading.slot) {
                     self.emit(std::mem::take(&mut batch)).await;
                 }
@@ -128,22 +138,23 @@ impl Device {
             };
         }
         self.emit(batch).await;
+        anew
     }
 
-    fn notice(&mut self, notice: &Notice) -> Vec<Reading> {
+    /// What a notification says; `None` when the device says by it that it has restarted.
+    fn notice(&mut self, notice: &Notice) -> Option<Vec<Reading>> {
         let Ok(notification) = Notification::decode(&notice.body) else {
-            return Vec::new();
+            return Some(Vec::new());
         };
         if self
             .peer
             .as_ref()
             .is_none_or(|p| p.instance() != notification.device)
         {
-            return Vec::new();
+            return Some(Vec::new());
         }
         if notification.object.kind() == ObjectType::DEVICE {
-            self.resubscribe();
-            return Vec::new();
+            return None;
         }
         let value = |property| {
             let found = notification.values.iter().find(|(p, _)| *p == property);
@@ -154,7 +165,7 @@ impl Device {
             _ => None,
         };
         let Some(present) = value(PropertyId::PRESENT_VALUE) else {
-            return Vec::new();
+            return Some(Vec::new());
         };
         let next = Instant::now() + self.config.terms.verify;
         let members = self.points.of_object(notification.object).to_vec();
@@ -168,7 +179,7 @@ impl Device {
             }
         }
         self.report.heard(self.shared.clock.now());
-        readings
+        Some(readings)
     }
 
     pub(super) async fn emit(&self, readings: Vec<Reading>) {

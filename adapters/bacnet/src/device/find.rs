@@ -1,23 +1,27 @@
 //! Finding a device: by its address, by its instance, or by asking for the router before it. Owns
 //! what is said when it is not found.
 
-use crate::client::{Address, Client, Heard, Place};
+use crate::client::{Address, Ask, Client, Heard, PORT, Place, RequestError};
 use crate::codec::service::device::{IAm, who_is};
-use crate::codec::service::property::Reference;
-use crate::codec::service::{WHO_IS, device::Segmentation};
+use crate::codec::service::property::{self, Reference};
+use crate::codec::service::{READ_PROPERTY, WHO_IS, device::Segmentation};
 use crate::codec::{ANY_INSTANCE, Datum, ObjectId, PropertyId, Remote};
 use crate::config::DeviceConfig;
 use crate::directory::Directory;
 use crate::poll::peer::{Figures, Making};
 use crate::poll::{Caps, Habits, Peer};
 use std::net::SocketAddrV4;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 /// How long a presentation may take where another way to know exists.
 const PRESENTATION: Duration = Duration::from_millis(800);
+/// Ports from 47808 on that BACnet/IP is found on.
+const PORTS: u16 = 16;
+/// A silent address is asked on other ports the first time, and every so many times.
+const SELDOM: u32 = 40;
 
 /// What finding takes. Clones share everything.
 #[derive(Clone)]
@@ -26,6 +30,8 @@ pub(super) struct Finder {
     pub(super) directory: Directory,
     pub(super) config: Arc<DeviceConfig>,
     pub(super) figures: Arc<Mutex<Figures>>,
+    /// How often its address was silent.
+    pub(super) tries: Arc<Mutex<u32>>,
 }
 
 impl Finder {
@@ -77,12 +83,30 @@ impl Finder {
         sent.map_err(|e| format!("Who-Is for instance {instance} could not be sent: {e}"))?;
         let until = Instant::now() + self.client.patience().timeout;
         let found = hear(&mut heard, until, |_, i_am| i_am.instance == instance).await;
-        found.ok_or_else(|| {
-            format!(
-                "nobody answers Who-Is for instance {instance}; check that it is on this network, that broadcasts reach it (a BBMD stands between subnets), and that UDP port {} is open",
-                self.client.local().map_or(0, |l| l.port())
-            )
-        })
+        match found {
+            Some(found) => Ok(found),
+            None => Err(self.unanswered(instance).await),
+        }
+    }
+
+    /// Why nobody may have answered, as far as it can be known.
+    async fn unanswered(&self, instance: u32) -> String {
+        let port = self.client.local().map_or(0, |l| l.port());
+        let why = format!("nobody answers Who-Is for instance {instance}");
+        let Some(bbmd) = self.client.registered_with() else {
+            return format!(
+                "{why}; check that it is on this network, and that UDP port {port} is open; for a device in another subnet name a BBMD there (bbmd), or its address"
+            );
+        };
+        let words = self.client.diagnose(bbmd).await.words(self.client.local());
+        match words.is_empty() {
+            true => {
+                format!(
+                    "{why}, through the BBMD {bbmd} neither; check that it is on, and its instance"
+                )
+            }
+            false => format!("{why}; {}", words.join("; ")),
+        }
     }
 
     async fn router(&self, remote: &Remote) -> Result<SocketAddrV4, String> {
@@ -124,6 +148,49 @@ impl Finder {
         }
     }
 
+    /// A silent address is asked on the other ports BACnet/IP is found on, once in a while.
+    async fn silent(&self, address: &Address, error: RequestError) -> String {
+        let why = format!("{address}: {error}");
+        if !self.ports_due() {
+            return why;
+        }
+        let body = property::read(&Reference::new(
+            ObjectId::device(ANY_INSTANCE),
+            PropertyId::OBJECT_IDENTIFIER,
+        ));
+        let others = (PORT..PORT + PORTS).filter(|port| *port != address.ip.port());
+        let asked = others.map(async |port| {
+            let to = Address::local(SocketAddrV4::new(*address.ip.ip(), port));
+            let ask = Ask {
+                to: &to,
+                service: READ_PROPERTY,
+                body: &body,
+                max_apdu: 50,
+                parts: false,
+                retry: false,
+            };
+            let answer = self.client.ask(ask).await;
+            // That it knows no such object is an answer, too.
+            let silent = answer.is_err_and(|error| error.is_silence());
+            (!silent).then_some(port)
+        });
+        let answered = futures_util::future::join_all(asked).await;
+        match answered.into_iter().flatten().next() {
+            Some(port) => format!(
+                "{why}; {} answers on UDP port {port}: write the address as {}:{port}",
+                address.ip.ip(),
+                address.ip.ip()
+            ),
+            None => why,
+        }
+    }
+
+    fn ports_due(&self) -> bool {
+        let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
+        *tries += 1;
+        *tries % SELDOM == 1
+    }
+
     /// A device that does not present itself is asked by reading.
     async fn questioned(&self, address: Address) -> Result<(Address, IAm), String> {
         let instance = self.config.instance.unwrap_or(ANY_INSTANCE);
@@ -139,7 +206,13 @@ impl Finder {
         let peer = Peer::new(making(Caps::default()));
         let about = |property| Reference::new(ObjectId::device(instance), property);
         let own = peer.read(&about(PropertyId::OBJECT_IDENTIFIER)).await;
-        let own = own.map_err(|e| format!("{address}: {e}"))?;
+        let own = match own {
+            Ok(own) => own,
+            Err(error) if error.is_silence() && address.remote.is_none() => {
+                return Err(self.silent(&address, error).await);
+            }
+            Err(error) => return Err(format!("{address}: {error}")),
+        };
         let object = match Datum::decode_all(&own).as_deref() {
             Ok([Datum::Object(object)]) => *object,
             _ => return Err(format!("{address} does not say which device it is")),

@@ -138,6 +138,15 @@ impl Points {
         }
     }
 
+    /// Subscribed values are read at once: changes may have been told that did not arrive.
+    pub(crate) fn doubt(&mut self, now: Instant) {
+        for point in &mut self.all {
+            if matches!(point.mode, Mode::Subscribed { .. } | Mode::Subscribing) {
+                point.hasten(now);
+            }
+        }
+    }
+
     /// Takes what is due.
     pub(crate) fn round(&mut self, now: Instant) -> Option<Round> {
         let mut round = Round::default();

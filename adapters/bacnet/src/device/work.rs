@@ -3,6 +3,7 @@
 
 use super::history::{self, Filled, Filling};
 use super::points::Round;
+use super::sending::{Sent, send};
 use super::writes::{Order, Target, Written};
 use super::{Device, answer, cov};
 use crate::client::{Notice, RequestError};
@@ -19,18 +20,31 @@ use tokio::time::Instant;
 
 /// Octets of a present value with its status flags in an answer, each of the two.
 const VALUE_OCTETS: usize = 13;
+/// Writes that may wait to be sent; more wait in their queue.
+const TOGETHER: usize = 64;
 /// Longest rest between two looks at what is due.
 const REST: Duration = Duration::from_secs(1);
 
 /// Something a device was asked has come to an end.
 enum Done {
     Round(Round, Result<Vec<Read>, RequestError>),
+    Sent(Vec<Sent>),
     Written(Written),
     Subscribed(Subscribed),
     History(Filled),
 }
 
 type Work = FuturesUnordered<BoxFuture<'static, Done>>;
+
+/// What is under way, and the writes that wait for those before them to be sent.
+#[derive(Default)]
+struct Doing {
+    work: Work,
+    reading: bool,
+    subscribing: bool,
+    sending: bool,
+    waiting: Vec<Order>,
+}
 
 impl Device {
     /// Reads, subscribes and writes until the device is silent or the adapter goes down.
@@ -45,51 +59,81 @@ impl Device {
     ) {
         self.points.restart(Instant::now());
         self.history.get_or_insert_default();
-        let mut work = Work::new();
-        let (mut reading, mut subscribing) = (false, false);
+        let mut doing = Doing::default();
         let cancel = self.shared.cancel.clone();
+        // Notifications put looks off and never forward: they change nothing about what is due.
+        let mut rest = Instant::now();
         loop {
             let now = Instant::now();
-            reading = reading || self.begin_round(now, &peer, &work);
-            subscribing = subscribing || self.begin_subscribing(now, &peer, &work);
-            self.begin_history(now, &peer, &work);
-            // What is under way says itself when it has ended.
-            let read = self.points.next_read().filter(|_| !reading);
-            let subscription = self.points.next_subscription().filter(|_| !subscribing);
-            let next = [read, subscription].into_iter().flatten().min();
-            let rest = next.map_or(now + REST, |at| at.min(now + REST));
+            if now >= rest {
+                rest = self.begin(now, &peer, &mut doing);
+            }
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return,
-                Some(done) = work.next() => {
-                    match done {
-                        Done::Round(..) => reading = false,
-                        Done::Subscribed(_) => subscribing = false,
-                        Done::Written(_) | Done::History(_) => {}
+                Some(done) = doing.work.next() => {
+                    if let Err(error) = self.done(done, &peer, &mut doing).await {
+                        return self.silent(error, doing).await;
                     }
-                    if let Err(error) = self.done(done).await {
-                        return self.silent(error, work).await;
+                    rest = now;
+                }
+                Some(write) = writes.recv() => {
+                    self.order(write, &mut doing.waiting);
+                    while let Some(write) = writes.try_recv().ok().filter(|_| doing.waiting.len() < TOGETHER) {
+                        self.order(write, &mut doing.waiting);
+                    }
+                    begin_sending(&peer, &mut doing);
+                }
+                Some(notice) = notices.recv() => {
+                    if self.notified(notice, notices).await {
+                        rest = now;
                     }
                 }
-                Some(write) = writes.recv() => self.order(write, &peer, &work),
-                Some(notice) = notices.recv() => self.notified(notice, notices).await,
-                Some(()) = restarts.recv() => self.resubscribe(),
+                Some(()) = restarts.recv() => {
+                    self.resubscribe();
+                    rest = now;
+                }
                 () = tokio::time::sleep_until(rest) => {}
             }
             self.report.pin(Instant::now());
         }
     }
 
+    /// Begins what is due, and says when to look again. What is under way says itself when it has ended.
+    fn begin(&mut self, now: Instant, peer: &Peer, doing: &mut Doing) -> Instant {
+        let missed = self.client.missed();
+        if missed > std::mem::replace(&mut self.missed, missed) {
+            self.points.doubt(now);
+        }
+        let work = &doing.work;
+        doing.reading = doing.reading || self.begin_round(now, peer, work);
+        doing.subscribing = doing.subscribing || self.begin_subscribing(now, peer, work);
+        self.begin_history(now, peer, work);
+        let read = self.points.next_read().filter(|_| !doing.reading);
+        let subscription = self.points.next_subscription();
+        let next = [read, subscription.filter(|_| !doing.subscribing)];
+        let next = next.into_iter().flatten().min();
+        next.map_or(now + REST, |at| at.min(now + REST))
+    }
+
     /// The device is lost; what it was still asked is waited for, as each has its own timeout.
-    async fn silent(&mut self, error: RequestError, mut work: Work) {
+    async fn silent(&mut self, error: RequestError, mut doing: Doing) {
         self.lost(error.to_string()).await;
+        for order in doing.waiting {
+            order.fail(&error);
+        }
         let cancel = self.shared.cancel.clone();
         loop {
             let done = tokio::select! {
                 () = cancel.cancelled() => return,
-                done = work.next() => done,
+                done = doing.work.next() => done,
             };
             match done {
+                Some(Done::Sent(sent)) => {
+                    for (order, _) in sent {
+                        order.fail(&error);
+                    }
+                }
                 Some(Done::Written(written)) => {
                     let _gone = written.reply.send(written.result);
                 }
@@ -150,9 +194,15 @@ impl Device {
     ///
     /// # Errors
     /// The device is silent.
-    async fn done(&mut self, done: Done) -> Result<(), RequestError> {
+    async fn done(
+        &mut self,
+        done: Done,
+        peer: &Peer,
+        doing: &mut Doing,
+    ) -> Result<(), RequestError> {
         match done {
             Done::Round(round, Ok(read)) => {
+                doing.reading = false;
                 let readings = self.points.take(&round, &read);
                 self.answered();
                 self.keep_habits().await;
@@ -160,6 +210,7 @@ impl Device {
             }
             Done::Round(_, Err(error)) => return Err(error),
             Done::Subscribed(outcomes) => {
+                doing.subscribing = false;
                 let silence = outcomes
                     .0
                     .iter()
@@ -177,6 +228,16 @@ impl Device {
                 if let Some(trouble) = filled.trouble {
                     self.report.trouble(trouble);
                 }
+            }
+            Done::Sent(sent) => {
+                doing.sending = false;
+                for (order, outcome) in sent {
+                    let peer = peer.clone();
+                    doing.work.push(Box::pin(async move {
+                        Done::Written(order.confirm(&peer, outcome).await)
+                    }));
+                }
+                begin_sending(peer, doing);
             }
             Done::Written(written) => {
                 let point = self.points.get_mut(written.at);
@@ -203,8 +264,8 @@ impl Device {
         self.stand();
     }
 
-    /// Takes a write.
-    fn order(&mut self, write: AdapterCommand, peer: &Peer, work: &Work) {
+    /// Takes a write, or answers it at once.
+    fn order(&self, write: AdapterCommand, waiting: &mut Vec<Order>) {
         let at = self.points.slot(write.slot);
         let Some((at, point)) = at.and_then(|at| Some((at, self.points.get(at)?))) else {
             let text = format!("{} is no point of this device", write.command.path);
@@ -224,11 +285,18 @@ impl Device {
             last: point.last.as_ref(),
             settle: self.config.settle,
         };
-        if let Some(order) = Order::new(write, &target) {
-            let peer = peer.clone();
-            work.push(Box::pin(async move {
-                Done::Written(order.carry_out(peer).await)
-            }));
-        }
+        waiting.extend(Order::new(write, &target));
     }
+}
+
+/// Sends the writes that wait, unless others are being sent; those that come meanwhile go together.
+fn begin_sending(peer: &Peer, doing: &mut Doing) {
+    if doing.sending || doing.waiting.is_empty() {
+        return;
+    }
+    doing.sending = true;
+    let (peer, orders) = (peer.clone(), std::mem::take(&mut doing.waiting));
+    doing.work.push(Box::pin(
+        async move { Done::Sent(send(&peer, orders).await) },
+    ));
 }

@@ -15,8 +15,6 @@ use tokio::time::Instant;
 /// First wait between two looks at a written value; it doubles.
 const LOOK_FIRST: Duration = Duration::from_millis(30);
 const LOOK_MOST: Duration = Duration::from_millis(400);
-/// The level for a value whose own level is not told.
-const LOWEST: u8 = 16;
 
 /// What is to be written to a point.
 #[derive(Debug)]
@@ -24,8 +22,11 @@ pub(crate) struct Order {
     pub(crate) at: usize,
     reference: Reference,
     kind: ValueKind,
-    /// In order; the last says what is to be seen.
-    steps: Vec<(Datum, Option<u8>)>,
+    /// What is to be seen; Null gives the level back.
+    wanted: Datum,
+    level: Option<u8>,
+    /// Levels to be given back beside it.
+    released: Vec<u8>,
     settle: Duration,
     pub(crate) reply: oneshot::Sender<WriteResult>,
 }
@@ -52,15 +53,22 @@ pub(crate) struct Target<'a> {
 impl Order {
     /// Checks a command and makes an order of it, or answers it. `None` when it was answered.
     pub(crate) fn new(command: AdapterCommand, target: &Target<'_>) -> Option<Self> {
-        match steps(&command, target) {
-            Ok(steps) => Some(Self {
-                at: target.at,
-                reference: target.reference,
-                kind: target.point.kind,
-                steps,
-                settle: target.settle,
-                reply: command.reply,
-            }),
+        match aim(&command, target) {
+            Ok((wanted, level)) => {
+                let released = command.released.iter().map(|level| level.level());
+                Some(Self {
+                    at: target.at,
+                    reference: target.reference,
+                    kind: target.point.kind,
+                    wanted,
+                    level,
+                    released: released
+                        .filter(|gone| level.is_some_and(|level| level != *gone))
+                        .collect(),
+                    settle: target.settle,
+                    reply: command.reply,
+                })
+            }
             Err(why) => {
                 let _gone = command.reply.send(WriteResult::Refused(why));
                 None
@@ -68,35 +76,59 @@ impl Order {
         }
     }
 
-    /// Carries it out.
-    pub(crate) async fn carry_out(self, peer: Peer) -> Written {
-        let mut doubt = None;
-        for (value, priority) in &self.steps {
-            let write = Write {
-                reference: self.reference,
-                value: value.encoded(),
-                priority: *priority,
-            };
-            match peer.write(&write).await {
+    /// Everything that has to be written. A value goes first, so that nothing shows in between.
+    pub(super) fn writes(&self) -> Vec<Write> {
+        let write = |value: &Datum, priority| Write {
+            reference: self.reference,
+            value: value.encoded(),
+            priority,
+        };
+        let released = self.released.iter();
+        std::iter::once(write(&self.wanted, self.level))
+            .chain(released.map(|level| write(&Datum::Null, Some(*level))))
+            .collect()
+    }
+
+    /// Sends it by itself.
+    ///
+    /// # Errors
+    /// What the device says against it, or its silence.
+    pub(super) async fn send(&self, peer: &Peer) -> Result<(), RequestError> {
+        let mut doubt = Ok(());
+        for (nth, write) in self.writes().iter().enumerate() {
+            match peer.write(write).await {
                 Ok(()) => {}
-                Err(error) if error.is_silence() => doubt = Some(error),
-                Err(RequestError::Refused(refusal)) => {
-                    let text = format!("writing {}: {refusal}", self.reference);
-                    return self.end(WriteResult::Refused(text), None, false);
-                }
+                Err(error) if error.is_silence() => doubt = Err(error),
+                Err(error) if nth == 0 => return Err(error),
+                // An object without levels has none to give back.
                 Err(error) => {
-                    let text = format!("writing {}: {error}", self.reference);
-                    return self.end(WriteResult::Failed(text), None, false);
+                    tracing::debug!(%error, reference = %self.reference, "giving a level back")
                 }
             }
         }
-        let Some((wanted, priority)) = self.steps.last().cloned() else {
-            return self.end(WriteResult::Applied(None), None, false);
-        };
-        match doubt {
-            Some(error) => self.settle_doubt(&peer, &wanted, error).await,
-            None => self.look(&peer, &wanted, priority).await,
+        doubt
+    }
+
+    /// Looks at what the device shows of what was sent.
+    pub(super) async fn confirm(self, peer: &Peer, sent: Result<(), RequestError>) -> Written {
+        match sent {
+            Ok(()) => self.look(peer).await,
+            Err(error) if error.is_silence() => self.settle_doubt(peer, error).await,
+            Err(RequestError::Refused(refusal)) => {
+                let text = format!("writing {}: {refusal}", self.reference);
+                self.end(WriteResult::Refused(text), None, false)
+            }
+            Err(error) => {
+                let text = format!("writing {}: {error}", self.reference);
+                self.end(WriteResult::Failed(text), None, false)
+            }
         }
+    }
+
+    /// The device fell silent before it could be looked at.
+    pub(super) fn fail(self, error: &RequestError) {
+        let text = format!("writing {}: {error}", self.reference);
+        let _gone = self.reply.send(WriteResult::Failed(text));
     }
 
     fn end(self, result: WriteResult, read: Option<Vec<u8>>, silent: bool) -> Written {
@@ -115,11 +147,11 @@ impl Order {
     }
 
     /// No answer to the write: what the device shows is the only way to know.
-    async fn settle_doubt(self, peer: &Peer, wanted: &Datum, error: RequestError) -> Written {
+    async fn settle_doubt(self, peer: &Peer, error: RequestError) -> Written {
         let text = format!("writing {}: {error}", self.reference);
         match peer.read(&self.reference).await {
             Ok(octets) => {
-                let shown = single(&octets).is_ok_and(|read| mapping::shows(wanted, &read));
+                let shown = single(&octets).is_ok_and(|read| mapping::shows(&self.wanted, &read));
                 let result = match shown {
                     true => WriteResult::Applied(self.value(&octets)),
                     false => WriteResult::Failed(text),
@@ -134,7 +166,7 @@ impl Order {
     }
 
     /// Looks until the value shows, or its time is over.
-    async fn look(self, peer: &Peer, wanted: &Datum, priority: Option<u8>) -> Written {
+    async fn look(self, peer: &Peer) -> Written {
         let until = Instant::now() + self.settle;
         let mut pause = LOOK_FIRST;
         loop {
@@ -147,14 +179,14 @@ impl Order {
                 }
             };
             let read = single(&octets);
-            let shows = read.as_ref().is_ok_and(|read| mapping::shows(wanted, read));
+            let shows = read.is_ok_and(|read| mapping::shows(&self.wanted, &read));
             if shows {
                 let value = self.value(&octets);
                 return self.end(WriteResult::Applied(value), Some(octets), false);
             }
             // A released level has no value of its own to wait for.
-            if *wanted == Datum::Null || Instant::now() >= until {
-                let result = self.judge(peer, wanted, priority, &octets).await;
+            if self.wanted == Datum::Null || Instant::now() >= until {
+                let result = self.judge(peer, &octets).await;
                 return self.end(result, Some(octets), false);
             }
             tokio::time::sleep(pause).await;
@@ -163,13 +195,8 @@ impl Order {
     }
 
     /// Another value shows: the priority array says why.
-    async fn judge(
-        &self,
-        peer: &Peer,
-        wanted: &Datum,
-        priority: Option<u8>,
-        octets: &[u8],
-    ) -> WriteResult {
+    async fn judge(&self, peer: &Peer, octets: &[u8]) -> WriteResult {
+        let priority = self.level;
         let read_back = self.value(octets);
         let shown = read_back
             .as_ref()
@@ -183,7 +210,7 @@ impl Order {
             let held = |level: &Datum| *level != Datum::Null;
             (1_u8..).zip(levels).find(|(_, level)| held(level))
         });
-        if *wanted == Datum::Null {
+        if self.wanted == Datum::Null {
             let still = priority
                 .and_then(own)
                 .is_some_and(|level| *level != Datum::Null);
@@ -226,21 +253,20 @@ impl Order {
     }
 }
 
-/// What has to be written for a command.
-fn steps(
-    command: &AdapterCommand,
-    target: &Target<'_>,
-) -> Result<Vec<(Datum, Option<u8>)>, String> {
+/// What is to be seen after a command, and the level it is written at.
+fn aim(command: &AdapterCommand, target: &Target<'_>) -> Result<(Datum, Option<u8>), String> {
     let path = &target.point.path;
     let levels = has_levels(&target.reference);
-    let level = command.command.priority.level();
-    let at = levels.then_some(level);
     if !target.point.access.writable() {
         return Err(format!("{path} is read-only"));
     }
     let Some(value) = &command.value else {
+        let level = command
+            .released
+            .first()
+            .unwrap_or(&command.command.priority);
         return match levels {
-            true => Ok(vec![(Datum::Null, at)]),
+            true => Ok((Datum::Null, Some(level.level()))),
             false => Err(format!(
                 "{path}: {} has no levels; there is nothing to release it to",
                 target.reference
@@ -250,9 +276,6 @@ fn steps(
     target.point.check_write(value)?;
     let datum = mapping::datum_of(value, &target.reference, target.last);
     let datum = datum.map_err(|why| format!("{path}: {why}"))?;
-    if command.command.value.is_none() && levels {
-        // A level was given back, and another value of this gateway wins. Its own level is not told.
-        return Ok(vec![(Datum::Null, at), (datum, Some(LOWEST))]);
-    }
-    Ok(vec![(datum, at)])
+    let level = command.winner.unwrap_or(command.command.priority);
+    Ok((datum, levels.then_some(level.level())))
 }

@@ -34,6 +34,11 @@ pub(super) fn fields() -> Vec<SearchField> {
             None,
         ),
         field(("high", "Instances to", number(0, 4_194_302)), "", None),
+        field(
+            ("object", "Name of an object", FieldKind::Text),
+            "Only devices that hold an object of exactly this name",
+            None,
+        ),
     ]
 }
 

@@ -26,6 +26,9 @@ pub struct Habits {
     pub octets: Option<usize>,
     /// It reads one property at a time only.
     pub single: bool,
+    /// It writes one property at a time only.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub write_single: bool,
     /// It cannot tell its object list in one answer.
     pub list_by_index: bool,
 }

@@ -209,4 +209,28 @@ impl Peer {
             .await
             .map(|_| ())
     }
+
+    /// Octets of writes that go into one request; 0 where it takes one at a time only.
+    #[must_use]
+    pub fn room_for_writes(&self) -> usize {
+        match self.habits().write_single {
+            true => 0,
+            false => self.shared.caps.max_apdu.min(1476).saturating_sub(4),
+        }
+    }
+
+    /// Writes many properties. After an error none, some or all but one of them are written.
+    ///
+    /// # Errors
+    /// As [`Peer::ask`].
+    pub async fn write_many(&self, writes: &[Write]) -> Result<(), RequestError> {
+        let body = property::write_many(writes);
+        let answer = self.ask(service::WRITE_PROPERTY_MULTIPLE, &body, false);
+        answer.await.map(|_| ())
+    }
+
+    /// Notes that it writes one property at a time only.
+    pub(crate) fn writes_singly(&self) {
+        self.change_habits(|habits| habits.write_single = true);
+    }
 }

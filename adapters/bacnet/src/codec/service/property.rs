@@ -215,6 +215,12 @@ impl Write {
         out
     }
 
+    /// Octets it takes among many, its object included, at most.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        READ_MANY_OCTETS + self.value.len() + 4
+    }
+
     fn put_value(&self, out: &mut Vec<u8>, group: u8) {
         put_open(out, group);
         out.extend(&self.value);
