@@ -99,6 +99,43 @@ proptest! {
     }
 
     #[test]
+    fn what_a_server_says_reads_back(
+        reference in reference(),
+        refusal in refusal(),
+        network in any::<u16>(),
+        mac in prop::collection::vec(any::<u8>(), 0..8),
+        numbers in any::<[u32; 2]>(),
+        confirmed in any::<bool>(),
+        increment in prop::option::of(-1e30_f32..1e30),
+    ) {
+        let octets = property::write_many_refusal(refusal, &reference);
+        prop_assert_eq!(property::decode_write_many_refusal(&octets), Ok((refusal, reference)));
+        // One who only looks for class and code finds them too.
+        prop_assert_eq!(Refusal::decode(&octets), Ok(refusal));
+        let active = cov::Active {
+            subscriber: (network, mac),
+            process: numbers[0],
+            watched: reference,
+            confirmed,
+            remaining: numbers[1],
+            increment,
+        };
+        let mut octets = Vec::new();
+        active.encode(&mut octets);
+        active.encode(&mut octets);
+        prop_assert_eq!(cov::Active::decode_all(&octets), Ok(vec![active.clone(), active]));
+    }
+
+    #[test]
+    fn what_follows_a_request_is_no_part_of_it(wanted in reference(), more in any::<u8>()) {
+        let mut octets = property::read(&wanted);
+        let index = wanted.index.is_none();
+        // An index may follow; 0x79 is a tag no request has.
+        octets.extend([if index { 0x79 } else { 0x29 }, more]);
+        prop_assert!(property::decode_read(&octets).is_err());
+    }
+
+    #[test]
     fn headers_read_back(
         body in prop::collection::vec(any::<u8>(), 0..40),
         octets in any::<[u8; 4]>(),
@@ -220,6 +257,8 @@ fn decode(octets: &[u8]) {
         }
     });
     let _any = Write::decode(octets);
+    let _any = property::decode_write_many_refusal(octets);
+    let _any = cov::Active::decode_all(octets);
     let _any = property::decode_write_many(octets);
     let _any = cov::Notification::decode(octets);
     let _any = cov::Subscribe::decode(octets);
@@ -237,6 +276,20 @@ fn decode(octets: &[u8]) {
 }
 
 /// Frames that are right, to be broken.
+fn active(watched: Reference) -> Vec<u8> {
+    let active = cov::Active {
+        subscriber: (0, vec![192, 0, 2, 1, 0xBA, 0xC0]),
+        process: 7,
+        watched,
+        confirmed: true,
+        remaining: 60,
+        increment: Some(0.5),
+    };
+    let mut octets = Vec::new();
+    active.encode(&mut octets);
+    octets
+}
+
 fn seeds() -> Vec<Vec<u8>> {
     let ai = ObjectId::new(ObjectType::ANALOG_INPUT, 5);
     let wanted = Reference::new(ai, PropertyId::PRESENT_VALUE);
@@ -291,6 +344,8 @@ fn seeds() -> Vec<Vec<u8>> {
             priority: Some(8),
         }
         .encoded(),
+        property::write_many_refusal(Refusal::Error { class: 2, code: 40 }, &wanted),
+        active(wanted),
     ];
     let mut seeds: Vec<Vec<u8>> = bodies.to_vec();
     for body in &bodies {

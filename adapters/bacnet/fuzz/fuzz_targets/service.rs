@@ -12,7 +12,7 @@ fuzz_target!(|octets: &[u8]| {
     let Some((kind, body)) = octets.split_first() else {
         return;
     };
-    match kind % 23 {
+    match kind % 25 {
         0 => _ = property::decode_read(body),
         1 => _ = property::decode_read_answer(body),
         2 => _ = property::decode_read_many(body),
@@ -76,6 +76,15 @@ fuzz_target!(|octets: &[u8]| {
         21 => {
             if let Ok(found) = list::destinations(body) {
                 assert_eq!(list::destinations(&list::put_destinations(&found)), Ok(found));
+            }
+        }
+        22 => _ = property::decode_write_many_refusal(body),
+        23 => {
+            if let Ok(list) = cov::Active::decode_all(body) {
+                let mut octets = Vec::new();
+                list.iter().for_each(|active| active.encode(&mut octets));
+                let again = cov::Active::decode_all(&octets).expect("what was written is read");
+                assert_eq!(again.len(), list.len());
             }
         }
         _ => {

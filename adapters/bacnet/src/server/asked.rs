@@ -2,7 +2,7 @@
 //! once, and that one asked again while it is worked on is not done twice.
 
 use super::answer::{self, Asker, Outcome, Said};
-use super::cov::Subscriber;
+use super::cov::{FIRST, Subscriber};
 use super::face::{Ended, Face};
 use super::parts::Taken;
 use super::read::{self, UNKNOWN_OBJECT};
@@ -13,16 +13,11 @@ use crate::codec::service::device::{Sought, decode_who_has, decode_who_is, i_hav
 use crate::codec::service::error::{OUT_OF_RESOURCES, UNRECOGNISED_SERVICE, code};
 use crate::codec::service::{self, Refusal};
 use crate::codec::{Apdu, ObjectId, Segment};
-use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// Requests that may be worked on at once: writes under way, and answers going out in parts.
 const WORKING: usize = 256;
-
-/// Pause before the first notification: stacks make room for it once they have heard that they may
-/// subscribe.
-const FIRST: Duration = Duration::from_millis(50);
 
 impl Face {
     /// Takes what somebody sent.

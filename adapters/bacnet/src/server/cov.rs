@@ -18,6 +18,10 @@ const UNANSWERED: u32 = 10;
 /// Longest pause before one who does not answer is told again.
 const PAUSE: Duration = Duration::from_secs(60);
 
+/// Pause before the first notification: stacks make room for it once they have heard that they may
+/// subscribe.
+pub(crate) const FIRST: Duration = Duration::from_millis(50);
+
 /// Who is told of what: a subscriber may have many, each under a number of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Subscriber {
@@ -93,7 +97,7 @@ impl Subscriptions {
             waiting: self.all.get(&who).is_some_and(|s| s.waiting),
             behind: false,
             unanswered: 0,
-            not_before: None,
+            not_before: Some(now + FIRST),
         };
         if self.all.insert(who.clone(), subscription).is_none() {
             self.by_object.entry(who.object).or_default().push(who);
@@ -155,6 +159,7 @@ impl Subscriptions {
             s.told = Some((shown.value.clone(), shown.flags));
             s.waiting = s.confirmed;
             s.behind = false;
+            s.not_before = None;
             due.push(Due {
                 who: who.clone(),
                 confirmed: s.confirmed,
@@ -283,7 +288,9 @@ mod tests {
     async fn a_change_is_an_increment_or_a_flag() {
         let (mut table, object, now) = (Subscriptions::new(9), object(), Instant::now());
         table.subscribe(who(1), false, 60, now).unwrap();
-        let mut told = |value, fault| table.due(&object, &shows(value, fault), now).len();
+        assert!(table.due(&object, &shows(20.0, false), now).is_empty());
+        let soon = now + FIRST;
+        let mut told = |value, fault| table.due(&object, &shows(value, fault), soon).len();
         assert_eq!(told(20.0, false), 1, "the first says how it is");
         assert_eq!(told(20.4, false), 0);
         assert_eq!(told(20.5, false), 1);
@@ -314,6 +321,7 @@ mod tests {
     async fn one_who_does_not_answer_is_told_again_and_not_for_ever() {
         let (mut table, object, mut now) = (Subscriptions::new(2), object(), Instant::now());
         table.subscribe(who(1), true, 0, now).unwrap();
+        now += FIRST;
         assert_eq!(table.due(&object, &shows(1.0, false), now).len(), 1);
         // Changed while the first waits for its answer: told once that has come.
         assert!(table.due(&object, &shows(2.0, false), now).is_empty());

@@ -7,7 +7,7 @@
     reason = "each test file uses a part of it"
 )]
 
-use riser_adapter_testkit::programs::{python, repository, skip};
+use riser_adapter_testkit::programs::{program, python, repository, skip};
 use riser_bacnet::client::{Address, Binding};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
@@ -44,11 +44,32 @@ impl Peer {
         if std::env::var_os("RISER_PEER_LOG").is_none() {
             command.stderr(Stdio::null());
         }
+        Some(Self::spawn(&mut command))
+    }
+
+    /// A program of `tests/peers` that runs on Node, with the packages of `tests/peers/<list>.npm`.
+    pub(crate) fn node(test: &str, list: &str, script: &str, arguments: &[String]) -> Option<Self> {
+        let home = std::env::var_os("RISER_PEERS").map_or_else(
+            || repository(MANIFEST).join(".peers"),
+            std::path::PathBuf::from,
+        );
+        let modules = home.join(list).join("node_modules");
+        let Some(node) = program("node").filter(|_| modules.is_dir()) else {
+            skip(test, &format!("Node, or its packages (.peers/{list})"));
+            return None;
+        };
+        let script = repository(MANIFEST).join("tests/peers").join(script);
+        let mut command = Command::new(node);
+        command.arg(script).arg(modules).args(arguments);
+        Some(Self::spawn(&mut command))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("Python starts");
+            .expect("the program starts");
         let output = child.stdout.take().expect("it was piped");
         let (tell, lines) = mpsc::channel();
         std::thread::spawn(move || {
@@ -63,7 +84,7 @@ impl Peer {
             lines,
         };
         peer.wait("READY");
-        Some(peer)
+        peer
     }
 
     /// The rest of the next line that begins so.
