@@ -18,7 +18,7 @@ pub(crate) struct Files {
     pub(crate) folder: PathBuf,
     pub(crate) local_port: u16,
     pub(crate) cloud_port: u16,
-    /// First of the simulator's four ports.
+    /// First of nine ports: eight of the simulator, and the gateway's own for BACnet/IP.
     pub(crate) field_port: u16,
     password: String,
 }
@@ -144,18 +144,19 @@ fn building(port: u16) -> String {
     let zones: String = (1..=4)
         .map(|n| include_str!("../zone.toml").replace("@N@", &n.to_string()))
         .collect();
-    (0..4_u16).fold(
+    (0..9_u16).fold(
         include_str!("../building.toml").replace("@ZONES@", &zones),
         |text, offset| text.replace(&format!("@PORT{offset}@"), &(port + offset).to_string()),
     )
 }
 
-/// First of four consecutive free ports.
+/// First of nine consecutive free ports: seven of TCP, then two of UDP.
 fn field_ports() -> u16 {
-    let free = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
-    (15_020..60_000)
-        .step_by(4)
-        .find(|first| (0..4).all(|o| free(first + o)))
+    let tcp = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let udp = |port: u16| std::net::UdpSocket::bind(("127.0.0.1", port)).is_ok();
+    (15_020..32_000)
+        .step_by(10)
+        .find(|first| (0..7).all(|o| tcp(first + o)) && udp(first + 7) && udp(first + 8))
         .unwrap_or(15_020)
 }
 

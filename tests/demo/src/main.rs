@@ -146,6 +146,11 @@ fn print(credentials: &serde_json::Value, took: Duration) -> std::io::Result<()>
         "    one-time password      {}\n",
         text("cloud", "password")
     )?;
+    writeln!(
+        out,
+        "  Simulated on this machine: two air handling units (Modbus TCP, BACnet/IP), boiler, meter and VAV\n  \
+         boxes (Modbus TCP), and an office with Tuya and Zigbee devices.\n"
+    )?;
     out.flush()
 }
 

@@ -131,7 +131,8 @@ pub(crate) fn heard(office: &mut Office, topic: &str, payload: &[u8]) -> (Option
         return (Some(answer), false);
     }
     match topic.rsplit_once('/') {
-        Some((name, "set")) if name == LAMP.0 => set_lamp(office, &given),
+        // Its name does, and its address, which it keeps.
+        Some((name, "set")) if name == LAMP.0 || name == LAMP.1 => set_lamp(office, &given),
         Some((_, "get")) => {}
         _ => return (None, false),
     }
@@ -162,6 +163,9 @@ mod tests {
         let set = br#"{"state": "ON", "brightness": 100}"#;
         assert!(heard(&mut office, "zigbee2mqtt/office/lamp/set", set).1);
         assert!(office.lamp && office.brightness == 100);
+        let by_address = format!("zigbee2mqtt/{}/set", LAMP.1);
+        heard(&mut office, &by_address, br#"{"state": "OFF"}"#);
+        assert!(!office.lamp);
         let check = "zigbee2mqtt/bridge/request/health_check";
         let (answer, _) = heard(&mut office, check, br#"{"transaction": "t-1"}"#);
         let answer = answer.unwrap();
