@@ -2,14 +2,16 @@
 """BACnet/IP device on bacpypes3 with what is operated: a schedule, an empty one, a calendar, a
 notification class, an analog input that watches its limits, and a clock that can be set.
 
-  bacnet_operate.py ADDR/PREFIX[:PORT] INSTANCE
+  bacnet_operate.py ADDR/PREFIX[:PORT] INSTANCE [--asks]
 
+With --asks it says which events stand and takes acknowledgements, which bacpypes3 by itself does not.
 Says READY, and takes lines on standard input: "set 40" sets the watched input, "stubborn" keeps the
 week it has, whatever is written, "deaf" takes no time.
 """
 import argparse, asyncio, datetime, sys
 
 import bacnet_devices as base
+from bacpypes3.apdu import GetEventInformationACK, GetEventInformationEventSummary, SimpleAckPDU
 from bacpypes3.basetypes import (CalendarEntry, DailySchedule, DateRange, DeviceObjectPropertyReference,
     EventTransitionBits, LimitEnable, TimeStamp, TimeValue)
 from bacpypes3.errors import ExecutionError
@@ -19,7 +21,7 @@ from bacpypes3.local.object import Object as LocalObject
 from bacpypes3.local.schedule import ScheduleObject
 from bacpypes3.local.networkport import NetworkPortObject
 from bacpypes3.object import NotificationClassObject as _NotificationClass
-from bacpypes3.primitivedata import Date, Null, Real, Time
+from bacpypes3.primitivedata import Date, Real, Time
 
 # An hour and some slow, until somebody sets it.
 STATE = dict(off=datetime.timedelta(seconds=-4000), deaf=False, stubborn=False)
@@ -70,13 +72,41 @@ class Operated(base.Device):
 
     async def do_WritePropertyRequest(self, apdu):
         if STATE["stubborn"] and str(apdu.propertyIdentifier) == "weekly-schedule":
-            from bacpypes3.apdu import SimpleAckPDU
             await self.response(SimpleAckPDU(context=apdu))
             return
         await super().do_WritePropertyRequest(apdu)
 
 
-def device(addr, inst):
+class Asked(Operated):
+    def watched(self):
+        return self.get_object_name("Vorlauf")
+
+    async def do_GetEventInformationRequest(self, apdu):
+        obj, rows = self.watched(), []
+        if str(obj.eventState) != "normal" or list(obj.ackedTransitions) != [1, 1, 1]:
+            rows.append(GetEventInformationEventSummary(objectIdentifier=obj.objectIdentifier,
+                eventState=obj.eventState, acknowledgedTransitions=obj.ackedTransitions,
+                eventTimeStamps=list(obj.eventTimeStamps), notifyType=obj.notifyType, eventEnable=obj.eventEnable,
+                eventPriorities=[10, 20, 30]))
+        ack = GetEventInformationACK(context=apdu)
+        ack.listOfEventSummaries, ack.moreEvents = rows, False
+        await self.response(ack)
+
+    async def do_AcknowledgeAlarmRequest(self, apdu):
+        obj, state = self.watched(), str(apdu.eventStateAcknowledged)
+        at = dict(normal=2, fault=1).get(state, 0)
+        if apdu.timeStamp.time != obj.eventTimeStamps[at].time:
+            raise ExecutionError(errorClass="services", errorCode="invalidTimeStamp")
+        if at == 0 and state != "high-limit":
+            raise ExecutionError(errorClass="services", errorCode="invalidEventState")
+        bits = list(obj.ackedTransitions)
+        bits[at] = 1
+        obj.ackedTransitions = EventTransitionBits(bits)
+        print("ACKNOWLEDGED", state, apdu.acknowledgmentSource, flush=True)
+        await self.response(SimpleAckPDU(context=apdu))
+
+
+def device(addr, inst, kind):
     dev = Clocked(objectIdentifier=("device", inst), objectName=f"OP-{inst}", vendorIdentifier=999,
         modelName="bp3-peer", applicationSoftwareVersion="1", firmwareRevision="0.0.110", description="operated",
         location="Keller")
@@ -104,15 +134,16 @@ def device(addr, inst):
             ackedTransitions=EventTransitionBits([1, 1, 1]), notifyType="alarm",
             eventTimeStamps=[TimeStamp(time=(0, 0, 0, 0))] * 3, eventDetectionEnable=True, **usual),
     ]
-    return Operated.from_object_list(objects)
+    return kind.from_object_list(objects)
 
 
 async def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("addr")
     ap.add_argument("inst", type=int)
+    ap.add_argument("--asks", action="store_true")
     a = ap.parse_args()
-    app = device(a.addr, a.inst)
+    app = device(a.addr, a.inst, Asked if a.asks else Operated)
     await asyncio.sleep(0.3)
     print("READY", flush=True)
     loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
@@ -120,7 +151,11 @@ async def main():
     while line := (await reader.readline()).decode():
         word, *rest = line.split()
         if word == "set":
-            app.get_object_name("Vorlauf").presentValue = Real(float(rest[0]))
+            obj, value = app.get_object_name("Vorlauf"), float(rest[0])
+            bits = list(obj.ackedTransitions)
+            bits[0 if value > 30 else 2] = 0
+            obj.ackedTransitions = EventTransitionBits(bits)
+            obj.presentValue = Real(value)
         else:
             STATE[word] = True
     await asyncio.Event().wait()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """BACnet/IP device on rusty-bacnet 0.14.0 with what is operated: a schedule, one that switches nothing
 yet, calendars, a notification class, and an analog input that watches its limits.
-  bacnet_operate_rusty.py ADDR INSTANCE [--port 47808]
+  bacnet_operate_rusty.py ADDR INSTANCE [--port 47808] [--lost]   one object's notification class is not there
 Says READY, and takes lines on standard input: "set 40" sets the watched input."""
 import argparse, asyncio, sys
 import rusty_bacnet as rb
@@ -13,6 +13,7 @@ async def main():
     ap.add_argument("addr")
     ap.add_argument("inst", type=int)
     ap.add_argument("--port", type=int, default=47808)
+    ap.add_argument("--lost", action="store_true")
     A = ap.parse_args()
     s = BACnetServer(A.inst, f"OR-{A.inst}", interface=A.addr, port=A.port, broadcast_address="127.255.255.255",
         share_port_by_address=True, time_sync_policy={"enabled": True}, segmentation_supported=rb.Segmentation.BOTH)
@@ -25,21 +26,13 @@ async def main():
     await s.start()
     ai = OID(T.ANALOG_INPUT, 1)
 
-    async def put(prop, value):
-        try:
-            await s.write_property_local(ai, prop, value, source_object=None)
-        except Exception as e:
-            print("ERR", prop, e, file=sys.stderr, flush=True)
-
     for prop, value in [(PI.HIGH_LIMIT, V.real(30.0)), (PI.LOW_LIMIT, V.real(5.0)), (PI.DEADBAND, V.real(1.0)),
             (PI.TIME_DELAY, V.unsigned(0)), (PI.NOTIFICATION_CLASS, V.unsigned(1)),
             (PI.LIMIT_ENABLE, V.bit_string(6, bytes([0xC0]))), (PI.EVENT_ENABLE, V.bit_string(5, bytes([0xE0])))]:
-        await put(prop, value)
-    for prop, value in [(PI.ACK_REQUIRED, V.bit_string(5, bytes([0xE0])))]:
-        try:
-            await s.write_property_local(OID(T.NOTIFICATION_CLASS, 1), prop, value, source_object=None)
-        except Exception as e:
-            print("ERR", prop, e, file=sys.stderr, flush=True)
+        await s.write_property_local(ai, prop, value, source_object=None)
+    # With an object whose class is not there it answers no question about events at all.
+    if not A.lost:
+        await s.write_property_local(OID(T.ANALOG_VALUE, 1), PI.NOTIFICATION_CLASS, V.unsigned(1), source_object=None)
     print("READY", flush=True)
     loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -45,10 +45,11 @@ pub fn reading(kind: ValueKind, value: &[u8], flags: Option<&Bits>) -> Reading {
 /// What a refusal to be read makes of a point.
 #[must_use]
 pub fn refused(refusal: Refusal) -> Reading {
-    match refusal.is_about_absence() {
-        true => Reading::bad(Reason::NotConfigured),
-        false => Reading::bad(Reason::Fault),
-    }
+    Reading::bad(match refusal {
+        refusal if refusal.is_about_absence() => Reason::NotConfigured,
+        refusal if refusal.is_about_communication() => Reason::DeviceDown,
+        _ => Reason::Fault,
+    })
 }
 
 /// Status flags (clause 12): in alarm, fault, overridden, out of service. An alarm is a true value.
@@ -275,4 +276,23 @@ pub fn shows(written: &Datum, read: &Datum) -> bool {
 #[must_use]
 pub fn unit(number: u64) -> Option<Unit> {
     Unit::all().find(|u| u.bacnet().map(u64::from) == Some(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_its_quality() {
+        let of = |class, code| refused(Refusal::Error { class, code }).quality;
+        assert_eq!(of(1, 31), Quality::bad(Reason::NotConfigured));
+        assert_eq!(of(2, 32), Quality::bad(Reason::NotConfigured));
+        // Communication disabled: as good as no answer.
+        assert_eq!(of(7, 83), Quality::bad(Reason::DeviceDown));
+        assert_eq!(of(2, 27), Quality::bad(Reason::Fault));
+        assert_eq!(
+            refused(Refusal::Abort(4)).quality,
+            Quality::bad(Reason::Fault)
+        );
+    }
 }

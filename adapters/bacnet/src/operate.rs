@@ -5,7 +5,9 @@
 mod ask;
 mod calendar;
 mod clock;
+mod ede;
 mod events;
+mod exchange;
 mod ledger;
 mod list;
 mod recipient;
@@ -102,11 +104,16 @@ enum Fault {
     Wrong(String),
     /// It was tried.
     Failed(String),
+    /// It was tried, and nobody answered.
+    Silent(String),
 }
 
 impl From<RequestError> for Fault {
     fn from(error: RequestError) -> Self {
-        Self::Failed(error.to_string())
+        match error.is_silence() {
+            true => Self::Silent(error.to_string()),
+            false => Self::Failed(error.to_string()),
+        }
     }
 }
 
@@ -169,7 +176,7 @@ impl Operate for Operations {
             outcome.map_err(|fault| {
                 let (class, why) = match fault {
                     Fault::Wrong(why) => (ErrorClass::Misconfigured, why),
-                    Fault::Failed(why) => (ErrorClass::Retryable, why),
+                    Fault::Failed(why) | Fault::Silent(why) => (ErrorClass::Retryable, why),
                 };
                 let object = match given.text("device") {
                     "" => "the network".to_owned(),
@@ -192,6 +199,8 @@ impl Inner {
             "events" => events::show(self, given).await,
             "event_acknowledge" => events::acknowledge(self, given).await,
             "event_recipient" => recipient::change(&self.peer(given)?, given).await,
+            "ede_import" => exchange::import(self, given),
+            "ede_export" => exchange::export(self, given).await,
             other => Err(Fault::Wrong(format!("there is no operation '{other}'"))),
         }
     }
@@ -246,9 +255,14 @@ impl Inner {
 struct Given<'a>(&'a Table);
 
 impl<'a> Given<'a> {
-    fn text(self, key: &str) -> &'a str {
+    /// A text as it is, with every blank and line of it.
+    fn raw(self, key: &str) -> &'a str {
         let text = self.0.get(key).and_then(Value::as_str);
-        text.unwrap_or_default().trim()
+        text.unwrap_or_default()
+    }
+
+    fn text(self, key: &str) -> &'a str {
+        self.raw(key).trim()
     }
 
     /// A text, where it is given.

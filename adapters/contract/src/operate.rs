@@ -52,6 +52,8 @@ pub struct Field {
 pub enum FieldKind {
     /// Any text.
     Text,
+    /// Text of several lines, such as a file's.
+    Lines,
     /// A whole number, with its bounds.
     Number {
         /// Smallest.

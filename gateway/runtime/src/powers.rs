@@ -272,7 +272,7 @@ fn fitting(fields: &[Field], given: &Table) -> Result<(), PowerError> {
 
 fn fits(kind: &FieldKind, value: &Value) -> Result<(), String> {
     let problem = match (kind, value) {
-        (FieldKind::Text | FieldKind::Device, Value::String(_))
+        (FieldKind::Text | FieldKind::Lines | FieldKind::Device, Value::String(_))
         | (FieldKind::Flag, Value::Boolean(_)) => return Ok(()),
         (FieldKind::Number { min, max }, Value::Integer(n)) if (min..=max).contains(&n) => {
             return Ok(());
@@ -283,7 +283,7 @@ fn fits(kind: &FieldKind, value: &Value) -> Result<(), String> {
         }
         (FieldKind::Choice(all), _) => format!("is none of: {}", all.join(", ")),
         (FieldKind::Flag, _) => "is neither true nor false".to_owned(),
-        (FieldKind::Text | FieldKind::Device, _) => "is not a text".to_owned(),
+        (FieldKind::Text | FieldKind::Lines | FieldKind::Device, _) => "is not a text".to_owned(),
     };
     Err(problem)
 }

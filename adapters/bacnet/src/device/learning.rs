@@ -116,7 +116,7 @@ pub(crate) fn point_of(
     learned: &Learned,
     device: &crate::config::DeviceConfig,
 ) -> Option<PointConfig> {
-    let kind = kind_of(learned.object.kind())?;
+    let kind = kind_of(learned.object.kind()).or(learned.kind)?;
     let commanded = matches!(
         learned.object.kind(),
         ObjectType::ANALOG_OUTPUT

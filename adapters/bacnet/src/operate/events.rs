@@ -25,17 +25,17 @@ const SHOWN: usize = 30;
 /// The three transitions.
 const TRANSITIONS: [&str; 3] = ["to off normal", "to fault", "to normal"];
 
-/// Asks a device which events stand; an older one for its alarm summary.
-pub(super) async fn ask(peer: &Peer) -> Result<Vec<Standing>, Fault> {
+/// Asks a device which events stand; an older one for its alarm summary. `None`: it answers neither
+/// question, and only tells by itself.
+pub(super) async fn ask(peer: &Peer) -> Result<Option<Vec<Standing>>, Fault> {
     let mut all: Vec<Standing> = Vec::new();
     for _ in 0..PAGES {
         let after = all.last().map(|one| one.object);
         let body = event::information(after);
         let octets = match peer.ask(GET_EVENT_INFORMATION, &body, true).await {
             Ok(Answer::Octets(octets)) => octets,
-            Err(RequestError::Refused(refusal)) if refusal.is_about_service() => {
-                return summary(peer).await;
-            }
+            // One object that is set up wrongly keeps some devices from saying anything here.
+            Err(RequestError::Refused(_)) => return summary(peer).await,
             Ok(_) => return Err(Fault::Failed("the answer has no events in it".to_owned())),
             Err(error) => return Err(error.into()),
         };
@@ -46,17 +46,14 @@ pub(super) async fn ask(peer: &Peer) -> Result<Vec<Standing>, Fault> {
             break;
         }
     }
-    Ok(all)
+    Ok(Some(all))
 }
 
-async fn summary(peer: &Peer) -> Result<Vec<Standing>, Fault> {
+async fn summary(peer: &Peer) -> Result<Option<Vec<Standing>>, Fault> {
     match peer.ask(GET_ALARM_SUMMARY, &[], true).await {
-        Ok(Answer::Octets(octets)) => Ok(event::decode_summary(&octets)?),
-        Ok(_) => Ok(Vec::new()),
-        Err(RequestError::Refused(refusal)) if refusal.is_about_service() => {
-            let why = "the device says neither which events stand nor which alarms; it can only tell of them by itself";
-            Err(Fault::Failed(why.to_owned()))
-        }
+        Ok(Answer::Octets(octets)) => Ok(Some(event::decode_summary(&octets)?)),
+        Ok(_) => Ok(Some(Vec::new())),
+        Err(RequestError::Refused(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -69,7 +66,7 @@ pub(super) async fn show(inner: &Inner, given: Given<'_>) -> Result<Table, Fault
     let device = inner.device(given.text("device"))?;
     let (peer, clock) = (inner.peer(given)?, inner.clock()?);
     let ledger = inner.ledger(&device.key).ok_or_else(not_running)?;
-    let asked = learn(&peer, &ledger, &*clock).await;
+    let asked = learn(&peer, &ledger, &*clock).await?;
     let known = lock(&ledger);
     let told = known
         .told(peer.instance())
@@ -82,13 +79,9 @@ pub(super) async fn show(inner: &Inner, given: Given<'_>) -> Result<Table, Fault
         ("standing", Value::Array(standing.unwrap_or_default())),
         ("told_last", told),
     ]);
-    match asked {
-        Ok(()) => {}
-        // What it told by itself is known all the same.
-        Err(Fault::Failed(why)) if why.contains("by itself") => {
-            answer.insert("remark".to_owned(), why.into());
-        }
-        Err(fault) => return Err(fault),
+    if !asked {
+        let remark = "the device answers no question about events; this is what it told by itself";
+        answer.insert("remark".to_owned(), remark.into());
     }
     Ok(answer)
 }
@@ -199,7 +192,7 @@ pub(super) async fn acknowledge(inner: &Inner, given: Given<'_>) -> Result<Table
             .ok_or_else(|| Fault::Wrong(format!("'{text}' is no object; write analog-input:1")))
     });
     let wanted = wanted.transpose()?;
-    let known = learn(&peer, &ledger, &*clock).await;
+    learn(&peer, &ledger, &*clock).await?;
     let events = lock(&ledger)
         .book(peer.instance())
         .map(|b| b.events.clone());
@@ -208,7 +201,6 @@ pub(super) async fn acknowledge(inner: &Inner, given: Given<'_>) -> Result<Table
         wanted.is_none_or(|w| w == *object) && open(event).next().is_some()
     });
     if events.is_empty() {
-        known?;
         return Err(Fault::Wrong("there is nothing to acknowledge".to_owned()));
     }
     let terms = inner.terms(&device.key).cloned().unwrap_or_default();

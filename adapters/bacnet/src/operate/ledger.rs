@@ -128,6 +128,11 @@ impl Ledger {
         Some(self.books.entry(device).or_default())
     }
 
+    /// A device is known from now on.
+    pub(super) fn begin(&mut self, device: u32) {
+        self.open(device);
+    }
+
     /// Takes what a device tells.
     pub(super) fn hear(&mut self, told: &Notification, at: Timestamp) {
         while self.told.len() >= TOLD {

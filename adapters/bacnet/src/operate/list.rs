@@ -6,8 +6,9 @@ use riser_adapter::{Field, FieldKind, Operation};
 pub(super) fn operations(lanes: Vec<String>) -> Vec<Operation> {
     let mut all = schedules();
     all.extend(calendars());
-    all.push(clocks(lanes));
+    all.push(clocks(lanes.clone()));
     all.extend(events());
+    all.extend(lists(lanes));
     all
 }
 
@@ -231,4 +232,42 @@ fn recipients() -> Operation {
         ],
         true,
     )
+}
+
+fn lists(lanes: Vec<String>) -> Vec<Operation> {
+    use FieldKind::{Device, Flag, Lines};
+    vec![
+        operation(
+            (
+                "ede_import",
+                "Read an EDE file",
+                "Makes configuration of an EDE object list, to be looked at and taken over; nothing is changed. Beside it stands what of the list became a point, and what did not.",
+            ),
+            vec![
+                field("ede", "Object list (…_EDE.csv)", Lines),
+                optional("states", "State texts (…_StateTexts.csv)", Lines),
+                optional(
+                    "units",
+                    "Unit codes (…_Units.csv), where units of one's own are used",
+                    Lines,
+                ),
+                optional(
+                    "lane",
+                    "Lane the devices are on, where there are several",
+                    FieldKind::Choice(lanes),
+                ),
+                optional("writable", "Settable objects may be written", Flag),
+            ],
+            false,
+        ),
+        operation(
+            (
+                "ede_export",
+                "Write an EDE file",
+                "Lists the objects of a device as an EDE object list with its state texts, unit codes and object types.",
+            ),
+            vec![field("device", "Device", Device)],
+            false,
+        ),
+    ]
 }

@@ -79,7 +79,7 @@ async fn all(peer: &Peer, own: Result<Destination, Fault>) -> Result<Table, Faul
     }
     match own {
         Ok(own) => answer.insert("would_be_added".to_owned(), shown(&own).into()),
-        Err(Fault::Wrong(why) | Fault::Failed(why)) => {
+        Err(Fault::Wrong(why) | Fault::Failed(why) | Fault::Silent(why)) => {
             answer.insert("remark".to_owned(), why.into())
         }
     };

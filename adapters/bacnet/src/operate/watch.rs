@@ -82,7 +82,7 @@ pub(super) struct Watch {
 }
 
 /// What came of asking a device.
-type Asked = (usize, u32, Result<(), Fault>);
+type Asked = (usize, u32, Result<bool, Fault>);
 
 impl Watch {
     pub(super) fn new(
@@ -182,24 +182,28 @@ impl Watch {
         }
     }
 
-    async fn asked(&mut self, at: usize, instance: u32, outcome: Result<(), Fault>) {
+    async fn asked(&mut self, at: usize, instance: u32, outcome: Result<bool, Fault>) {
         let Some(device) = self.devices.get_mut(at) else {
             return;
         };
         device.asking = false;
         let wait = match &outcome {
-            Ok(()) => device.every,
+            Ok(_) => device.every,
             Err(_) => device.every.min(device.probe),
         };
         device.due = Instant::now() + wait;
         match outcome {
-            Ok(()) => {
+            Ok(_) => {
                 device.shown.clear();
                 self.show(instance).await;
             }
             Err(fault) => {
                 tracing::debug!(device = %device.key, ?fault, "asking for events");
-                let readings = device.down();
+                let reason = match fault {
+                    Fault::Silent(_) => Reason::DeviceDown,
+                    _ => Reason::Fault,
+                };
+                let readings = device.bad(reason);
                 self.emit(readings).await;
             }
         }
@@ -240,14 +244,14 @@ impl Watch {
 }
 
 impl Watched {
-    fn down(&mut self) -> Vec<Reading> {
+    fn bad(&mut self, reason: Reason) -> Vec<Reading> {
         let shown = std::mem::take(&mut self.shown);
         let slots = self.slots.iter().enumerate();
         slots
             .map(|(at, slot)| Reading {
                 slot: *slot,
                 value: shown.get(at).cloned(),
-                quality: Quality::bad(Reason::DeviceDown),
+                quality: Quality::bad(reason),
             })
             .collect()
     }
@@ -262,22 +266,25 @@ fn values(book: &Book) -> Vec<Value> {
     ]
 }
 
-/// Asks a device which events stand, and what their objects are called.
+/// Asks a device which events stand, and what their objects are called. False when it does not say.
 pub(super) async fn learn(
     peer: &Peer,
     ledger: &Mutex<Ledger>,
     clock: &dyn Clock,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let instance = peer.instance();
     let standing = events::ask(peer).await?;
-    lock(ledger).answer(instance, &standing, clock.now());
+    match &standing {
+        Some(standing) => lock(ledger).answer(instance, standing, clock.now()),
+        None => lock(ledger).begin(instance),
+    }
     let nameless = lock(ledger).nameless(instance);
     if !nameless.is_empty() {
         let names = ask::names(peer, &nameless).await?;
         let names = nameless.into_iter().zip(names).collect();
         lock(ledger).name(instance, names);
     }
-    Ok(())
+    Ok(standing.is_some())
 }
 
 pub(super) fn lock(ledger: &Mutex<Ledger>) -> std::sync::MutexGuard<'_, Ledger> {

@@ -30,6 +30,8 @@ pub struct Learned {
     pub unit: Option<Unit>,
     /// Texts of its states in order.
     pub states: Vec<String>,
+    /// The kind of its value, where its type does not tell it: a schedule has values of any kind.
+    pub kind: Option<ValueKind>,
     /// What could not be read, in words.
     pub remark: Option<String>,
 }
@@ -123,7 +125,13 @@ fn details(kind: ObjectType) -> &'static [PropertyId] {
         PropertyId::DESCRIPTION,
         PropertyId::STATE_TEXT,
     ];
+    const VALUE: &[PropertyId] = &[
+        PropertyId::OBJECT_NAME,
+        PropertyId::DESCRIPTION,
+        PropertyId::PRESENT_VALUE,
+    ];
     match kind {
+        ObjectType::SCHEDULE => VALUE,
         ObjectType::MULTI_STATE_INPUT
         | ObjectType::MULTI_STATE_OUTPUT
         | ObjectType::MULTI_STATE_VALUE => STATES,
@@ -136,6 +144,17 @@ fn details(kind: ObjectType) -> &'static [PropertyId] {
     }
 }
 
+/// The kind of a value that may be of any; `None` for one that tells nothing.
+fn kind_by_value(value: &Datum) -> Option<ValueKind> {
+    Some(match value {
+        Datum::Real(_) | Datum::Double(_) => ValueKind::Float,
+        Datum::Boolean(_) => ValueKind::Bool,
+        Datum::Unsigned(_) | Datum::Signed(_) | Datum::Enumerated(_) => ValueKind::Integer,
+        Datum::Text(_) => ValueKind::Text,
+        _ => return None,
+    })
+}
+
 fn learned(object: ObjectId, read: &[(&Reference, &Read)]) -> Learned {
     let mut new = Learned {
         object,
@@ -143,6 +162,7 @@ fn learned(object: ObjectId, read: &[(&Reference, &Read)]) -> Learned {
         description: String::new(),
         unit: None,
         states: Vec::new(),
+        kind: None,
         remark: None,
     };
     let mut pair = [None, None];
@@ -168,6 +188,7 @@ fn learned(object: ObjectId, read: &[(&Reference, &Read)]) -> Learned {
             }
             PropertyId::INACTIVE_TEXT => pair[0] = Some(first),
             PropertyId::ACTIVE_TEXT => pair[1] = Some(first),
+            PropertyId::PRESENT_VALUE => new.kind = values.first().and_then(kind_by_value),
             PropertyId::STATE_TEXT => new.states = values.iter().map(mapping::text).collect(),
             _ => {}
         }

@@ -80,6 +80,8 @@ pub(crate) struct Input {
 pub(crate) enum Takes {
     /// Any text.
     Text,
+    /// Text of several lines, such as a file's.
+    Lines,
     /// A whole number.
     Number {
         /// Smallest.
@@ -106,6 +108,7 @@ impl From<Field> for Input {
             required: field.required,
             takes: match field.kind {
                 FieldKind::Text => Takes::Text,
+                FieldKind::Lines => Takes::Lines,
                 FieldKind::Number { min, max } => Takes::Number { min, max },
                 FieldKind::Flag => Takes::Flag,
                 FieldKind::Choice(choices) => Takes::Choice { choices },

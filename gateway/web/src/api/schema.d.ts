@@ -2225,6 +2225,9 @@ export interface components {
             /** @enum {string} */
             type: "text";
         } | {
+            /** @enum {string} */
+            type: "lines";
+        } | {
             /**
              * Format: int64
              * @description Largest.

@@ -1,5 +1,5 @@
 // A form made from a description: each input with its title, what it takes, and what is wrong with it.
-import { Checkbox, NativeSelect, TextInput } from '@mantine/core';
+import { Checkbox, NativeSelect, Textarea, TextInput } from '@mantine/core';
 import type { ReactNode } from 'react';
 import type { Input } from '../api/calls';
 import css from './inputs.module.css';
@@ -79,6 +79,18 @@ function One({ input, value, devices, error, onChange }: OneProps) {
       />
     );
   }
+  if (takes.type === 'lines')
+    return (
+      <Textarea
+        {...common}
+        rows={6}
+        value={text}
+        autoCapitalize="off"
+        autoCorrect="off"
+        spellCheck={false}
+        onChange={(event) => onChange(event.currentTarget.value)}
+      />
+    );
   return (
     <TextInput
       {...common}

@@ -127,6 +127,12 @@ impl Refusal {
         }
     }
 
+    /// The device was told to be silent.
+    #[must_use]
+    pub fn is_about_communication(self) -> bool {
+        matches!(self, Self::Error { code: 83, .. })
+    }
+
     /// The device does not do this service at all.
     #[must_use]
     pub fn is_about_service(self) -> bool {
