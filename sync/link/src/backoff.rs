@@ -22,6 +22,8 @@ const SPREAD: Duration = Duration::from_millis(500);
 pub struct Parting {
     /// It had worked end to end for this long.
     pub worked: Option<Duration>,
+    /// How long was tried in vain: that was waited already.
+    pub tried: Duration,
     /// The cloud was reached and does not want this gateway as it is.
     pub turned_away: bool,
     /// When the cloud has asked it to come back.
@@ -61,7 +63,14 @@ impl Patience {
         } else {
             self.timings.retry_cap
         };
-        self.backoff.next(cap, random)
+        let wait = self.backoff.next(cap, random);
+        if parting.turned_away {
+            return wait;
+        }
+        // Nobody answered. A network that heals is so back after one attempt, and not after an attempt
+        // and a wait; those who lost it together stay apart.
+        let least = random.random_range(self.timings.retry_first / 10..=self.timings.retry_first);
+        wait.saturating_sub(parting.tried).max(least.min(wait))
     }
 }
 
@@ -195,6 +204,30 @@ mod tests {
         let mut new = Patience::new(timings);
         let longest = (0..20).map(|_| new.wait(away, &mut random)).max();
         assert!(longest > Some(Duration::from_secs(10)), "{longest:?}");
+    }
+
+    #[test]
+    fn the_time_of_an_attempt_nobody_answered_is_part_of_the_wait() {
+        let mut random = StdRng::seed_from_u64(5);
+        let timings = Timings::default();
+        let mut patience = Patience::new(timings);
+        let silent = Parting {
+            tried: timings.connect,
+            ..Parting::default()
+        };
+        for _ in 0..200 {
+            let wait = patience.wait(silent, &mut random);
+            assert!(wait >= timings.retry_first / 10, "{wait:?}");
+            assert!(wait <= timings.retry_first, "{wait:?}");
+        }
+        let away = Parting {
+            turned_away: true,
+            ..silent
+        };
+        let longest = (0..200).map(|_| patience.wait(away, &mut random)).max();
+        assert!(longest > Some(Duration::from_secs(30)), "{longest:?}");
+        let refused = (0..200).map(|_| patience.wait(Parting::default(), &mut random));
+        assert!(refused.max() > Some(Duration::from_secs(4)));
     }
 
     #[test]

@@ -135,6 +135,11 @@ async fn keep(mut link: Link, cancel: CancellationToken) {
             // Only an answered heartbeat shows that the cloud is well; a broker in between may
             // accept connections while nobody is behind it.
             worked: proven.then(|| began.elapsed()),
+            tried: if proven {
+                Duration::ZERO
+            } else {
+                began.elapsed()
+            },
             turned_away,
             retry_after,
         };

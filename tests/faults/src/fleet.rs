@@ -202,7 +202,10 @@ impl Member {
         };
         let Some(since) = entered.get() else {
             decided(parting.retry_after.map_or(Outcome::Failed, Outcome::PutOff));
-            return parting;
+            return Parting {
+                tried: at.elapsed(),
+                ..parting
+            };
         };
         record.present.fetch_sub(1, Ordering::Relaxed);
         Parting {
@@ -226,7 +229,7 @@ impl Member {
                         return Parting {
                             turned_away: true,
                             retry_after: asked,
-                            worked: None,
+                            ..Parting::default()
                         };
                     }
                     self.greet(client);
@@ -241,7 +244,7 @@ impl Member {
                     return Parting {
                         turned_away: matches!(error, ConnectionError::ConnectionRefused(_)),
                         retry_after: last_word(&events),
-                        worked: None,
+                        ..Parting::default()
                     };
                 }
             }
