@@ -10,6 +10,7 @@ Then it takes lines: "restart" (answers "ready TOKEN" again), "kill", "mqtt PORT
 "record FILE" (a session, for the fake of the fast tests); at the end of its input it stops Home Assistant.
 """
 import asyncio
+import ctypes
 import json
 import pathlib
 import signal
@@ -90,6 +91,11 @@ climate:
 LISTS = ["config/area_registry/list", "config/device_registry/list", "config/entity_registry/list", "get_states"]
 
 
+def end_with_parent():
+    """prctl(PR_SET_PDEATHSIG, SIGKILL): a script that is killed leaves no Home Assistant behind on its port."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 class House:
     def __init__(self, port, folder, days):
         self.port, self.folder, self.days = port, pathlib.Path(folder), days
@@ -100,7 +106,8 @@ class House:
         (self.folder / "configuration.yaml").write_text(CONFIGURATION.replace("PORT", str(self.port)))
         log = open(self.folder / "output.log", "ab")
         command = [sys.executable, "-m", "homeassistant", "-c", str(self.folder), "--skip-pip"]
-        self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=end_with_parent)
 
     async def ready(self):
         """Until it answers, and every entity is there; gives the token."""
@@ -175,10 +182,12 @@ class House:
             {"type": "recorder/import_statistics", "metadata": about("sensor.outside_temperature", "°C", True), "stats": mean},
             {"type": "recorder/import_statistics", "metadata": about("sensor.meter", "kWh", False), "stats": total},
         ])
-        wanted = {"type": "recorder/statistics_during_period", "start_time": stamp(hours[0]), "period": "hour", "statistic_ids": ["sensor.outside_temperature", "sensor.meter"]}
-        for _ in range(100):
+        last = hours[-24:]
+        wanted = {"type": "recorder/statistics_during_period", "start_time": stamp(last[0]), "period": "hour", "statistic_ids": ["sensor.outside_temperature", "sensor.meter"]}
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
             found = (await self.ask(token, [wanted]))[0]
-            if all(len(found.get(name, [])) >= self.days * 24 for name in wanted["statistic_ids"]):
+            if all(len(found.get(name, [])) >= len(last) for name in wanted["statistic_ids"]):
                 return
             await asyncio.sleep(0.2)
         raise SystemExit("the statistics do not arrive")

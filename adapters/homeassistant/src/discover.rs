@@ -1,13 +1,17 @@
 //! Finding a Home Assistant: asks the hosts a person names, or the usual name, for its greeting.
 
-use crate::client::socket::{Lost, greet};
+use crate::client::socket::{Lost, greet, is_too_old};
 use crate::config::{Choice, Config, Endpoint, Token};
+use crate::tls::Trust;
 use futures_util::future::BoxFuture;
 use riser_adapter::config::parse;
 use riser_adapter::{
     AdapterError, Discover, DiscoverRequest, ErrorClass, Field, FieldKind, Found, SearchField,
 };
+use rustls::ClientConfig;
 use serde::Deserialize;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -97,12 +101,7 @@ async fn look(options: &Options, found: &mpsc::Sender<Found>) {
         hosts.push(USUAL);
     }
     for host in hosts {
-        let endpoint = Endpoint {
-            host: host.to_owned(),
-            port: options.port,
-            secure: false,
-        };
-        let Some(find) = ask(endpoint).await else {
+        let Some(find) = ask(host, options.port).await else {
             continue;
         };
         if found.send(find).await.is_err() {
@@ -111,40 +110,73 @@ async fn look(options: &Options, found: &mpsc::Sender<Found>) {
     }
 }
 
-/// What answers; nothing of hosts where nobody is.
-async fn ask(endpoint: Endpoint) -> Option<Found> {
-    let address = endpoint.to_string();
+/// What answers at a host, by HTTP or by HTTPS; nothing where nobody is.
+async fn ask(host: &str, port: u16) -> Option<Found> {
+    let at = |secure| Endpoint {
+        host: host.to_owned(),
+        port,
+        secure,
+    };
+    let stranger = match greeting(at(false), None).await {
+        Ok(version) => return Some(home_assistant(&at(false), version, true)),
+        Err(Lost::Stranger { why, .. }) => why,
+        Err(_) => return None,
+    };
+    let tls = |verify| {
+        let trust = Trust {
+            ca: None,
+            verify,
+            identity: None,
+        };
+        trust.client(Path::new("")).ok()
+    };
+    // No secret is shown to whoever answers: this only finds out who it is.
+    if let Ok(version) = greeting(at(true), tls(false)).await {
+        let trusted = greeting(at(true), tls(true)).await.is_ok();
+        return Some(home_assistant(&at(true), version, trusted));
+    }
+    Some(Found {
+        address: at(false).to_string(),
+        identity: Vec::new(),
+        profile: None,
+        remark: format!("something answers, but not like Home Assistant: {stranger}"),
+        config: toml::Table::new(),
+    })
+}
+
+async fn greeting(endpoint: Endpoint, tls: Option<Arc<ClientConfig>>) -> Result<String, Lost> {
     let config = Config {
         endpoint,
         token: Token(String::new()),
-        tls: None,
+        tls,
         choice: Choice::default(),
         include_riser: false,
         backfill_days: 0,
         confirm: Duration::ZERO,
         ping: Duration::ZERO,
     };
-    let mut find = Found {
-        address: address.clone(),
-        identity: Vec::new(),
+    greet(&config).await.map(|(_, version)| version)
+}
+
+fn home_assistant(endpoint: &Endpoint, version: String, trusted: bool) -> Found {
+    let mut config = toml::Table::new();
+    let mut remark =
+        "it wants a long-lived access token: make one in the user's profile there".to_owned();
+    if is_too_old(&version) {
+        remark = "it is too old for this gateway: update it first".to_owned();
+    } else {
+        config.insert("url".to_owned(), endpoint.to_string().into());
+        config.insert("token".to_owned(), "".into());
+        if !trusted {
+            remark += "; its certificate is not trusted here: name it, or the one that signed it, in 'ca'";
+            config.insert("ca".to_owned(), "".into());
+        }
+    }
+    Found {
+        address: endpoint.to_string(),
+        identity: vec![("Home Assistant".to_owned(), version)],
         profile: None,
-        remark: String::new(),
-        config: toml::Table::new(),
-    };
-    match greet(&config).await {
-        Ok((_, version)) => {
-            find.identity.push(("Home Assistant".to_owned(), version));
-            find.remark =
-                "it wants a long-lived access token: make one in the user's profile there"
-                    .to_owned();
-            find.config.insert("url".to_owned(), address.into());
-            find.config.insert("token".to_owned(), "".into());
-            Some(find)
-        }
-        Err(Lost::Stranger { why, .. }) => {
-            find.remark = format!("something answers, but not like Home Assistant: {why}");
-            Some(find)
-        }
-        Err(_) => None,
+        remark,
+        config,
     }
 }

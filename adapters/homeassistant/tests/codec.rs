@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use riser_homeassistant::codec::{Event, Message, State, rows};
+use riser_homeassistant::face::entity::{Component, command};
 use riser_homeassistant::mapping::{Aspect, call, plans, read, shows};
 use riser_model::{Quality, Value};
 use serde_json::json;
@@ -124,6 +125,39 @@ proptest! {
                 Ok(made) => prop_assert_eq!(&made.domain, state.domain()),
                 Err(why) => prop_assert!(!plan.access.writable() && !why.is_empty(), "{}", why),
             }
+        }
+    }
+}
+
+proptest! {
+    /// A command of any octets for a point of any kind ends with a value the point takes, or in words.
+    #[test]
+    fn a_command_is_a_value_of_its_point_or_none(
+        kind in 0..5_usize,
+        payload in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..20),
+            any::<f64>().prop_map(|f| f.to_string().into_bytes()),
+            any::<i64>().prop_map(|i| i.to_string().into_bytes()),
+            Just(b"3 on".to_vec()), Just(b"ON".to_vec()),
+        ],
+    ) {
+        use riser_model::ValueKind::{Bool, Enum, Float, Integer, Text};
+        let label = |state| riser_model::Label { state, text: "on".to_owned() };
+        let point = riser_model::Point {
+            path: "d/p".parse().expect("a path"),
+            name: String::new(),
+            device_name: String::new(),
+            kind: [Bool, Integer, Float, Enum, Text][kind],
+            unit: None,
+            access: riser_model::Access::ReadWrite,
+            limits: <_>::default(),
+            labels: vec![label(3), label(4)],
+            deadband: None,
+            stale_after_ms: 0,
+        };
+        let component = Component::of(&point, true);
+        if let Ok(value) = command(&point, component, &payload) {
+            prop_assert_eq!(point.check_write(&value), Ok(()));
         }
     }
 }

@@ -23,6 +23,41 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 /// How long each step of connecting may take.
 const STEP: Duration = Duration::from_secs(10);
 
+/// The first version that knows every request: year and month of its release.
+const OLDEST: (u32, u32) = (2023, 4);
+const OLDEST_TEXT: &str = "2023.4";
+
+/// Whether a version lacks something. One that is written in no known way is given a try.
+pub(crate) fn is_too_old(version: &str) -> bool {
+    let mut parts = version.split('.').map(str::parse);
+    match (parts.next(), parts.next()) {
+        (Some(Ok(year)), Some(Ok(month))) => (year, month) < OLDEST,
+        _ => false,
+    }
+}
+
+/// What to do about a connection that could not be secured.
+fn untrusted(error: &io::Error) -> &'static str {
+    use rustls::CertificateError as Bad;
+    let inner = error.get_ref().and_then(|e| e.downcast_ref());
+    match inner {
+        Some(rustls::Error::InvalidCertificate(bad)) => match bad {
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+                "the certificate is for another name: write the name it is for in 'url'"
+            }
+            Bad::Expired | Bad::ExpiredContext { .. } => "the certificate is over: renew it there",
+            Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
+                "the certificate is not valid yet: compare the clocks"
+            }
+            _ => "the certificate is not trusted here: name it, or the one that signed it, in 'ca'",
+        },
+        Some(rustls::Error::InvalidMessage(_)) => {
+            "there is no TLS on this port: write http:// in 'url', or another port"
+        }
+        _ => "look at the port, and at the certificate there",
+    }
+}
+
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
@@ -44,18 +79,21 @@ pub(crate) enum Lost {
     #[error("{at} did not answer within 10 s while {step}")]
     Slow { at: String, step: &'static str },
     /// The certificate, most likely.
-    #[error(
-        "no secure connection to {at}: {source}; name the certificate that signed it in 'ca', or write http:// in 'url'"
-    )]
+    #[error("no secure connection to {at}: {source}; {}", untrusted(source))]
     Tls { at: String, source: io::Error },
     /// Something answers.
-    #[error("{at} answers, but not like Home Assistant: {why}; look at address and port")]
+    #[error(
+        "{at} answers, but not like Home Assistant: {why}; look at address and port, and whether it is https:// there"
+    )]
     Stranger { at: String, why: String },
     /// It wants another token.
     #[error(
         "{at} refuses the access token: {why}; make a new long-lived token in the user's profile and write it to the token file"
     )]
     Token { at: String, why: String },
+    /// It does not know all that is asked for.
+    #[error("{at} is Home Assistant {version}, older than {OLDEST_TEXT}; update it there")]
+    Old { at: String, version: String },
     /// It was there.
     #[error("the connection ended: {0}")]
     Ended(String),
@@ -66,6 +104,9 @@ impl Socket {
     pub(crate) async fn connect(config: &Config) -> Result<(Self, String), Lost> {
         let at = config.endpoint.to_string();
         let (mut socket, version) = greet(config).await?;
+        if is_too_old(&version) {
+            return Err(Lost::Old { at, version });
+        }
         let token = json!({"type": "auth", "access_token": config.token.0});
         socket.send(token.to_string()).await?;
         match within(&at, "the token was looked at", socket.next()).await?? {

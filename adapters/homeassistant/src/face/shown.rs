@@ -90,7 +90,6 @@ impl Shown {
 
     fn offer(&mut self, object: &str, view: &PointView, may: bool, out: &mut Vec<Telling>) {
         let component = Component::of(&view.point, may);
-        let config = self.names.describe(&view.point, component);
         let now = Instant::now();
         let entity = self.entities.entry(object.to_owned());
         let entity = entity.or_insert_with(|| Entity {
@@ -108,10 +107,13 @@ impl Shown {
             let former = self.names.config(entity.component.name(), object);
             out.push((former, String::new()));
             entity.component = component;
+            entity.config.clear();
         }
-        if entity.config != config {
-            out.push((self.names.config(component.name(), object), config.clone()));
-            entity.config = config;
+        if entity.config.is_empty() || entity.point != view.point {
+            entity.point.clone_from(&view.point);
+            entity.config = self.names.describe(&view.point, component);
+            let topic = self.names.config(component.name(), object);
+            out.push((topic, entity.config.clone()));
             entity.told = None;
         }
         if entity.gone.take().is_some() {
@@ -119,7 +121,6 @@ impl Shown {
         }
         self.by_slot.insert(view.slot, object.to_owned());
         entity.slot = view.slot;
-        entity.point.clone_from(&view.point);
         if entity.told.as_ref() != Some(&(view.value.clone(), view.quality)) {
             out.push(entity.tell(&self.names, view, now));
         }

@@ -1,6 +1,7 @@
 //! Search: hosts that are named are asked, and what answers is told apart.
 
 use crate::support::Fake;
+use crate::tls::secured;
 use riser_adapter::{DiscoverRequest, Found};
 use riser_homeassistant::KIND;
 use tokio::net::TcpListener;
@@ -39,6 +40,32 @@ async fn a_home_assistant_is_found_with_its_version_and_what_it_needs() {
         Some(&*format!("http://127.0.0.1:{port}"))
     );
     assert_eq!(find.config["token"].as_str(), Some(""));
+}
+
+#[tokio::test]
+async fn one_behind_https_is_found_and_its_certificate_asked_for() {
+    let fake = Fake::start().await;
+    let (address, _) = secured(&fake, &["127.0.0.1"]).await;
+    let port = address.port();
+    let finds = search(&format!("hosts = '127.0.0.1'\nport = {port}")).await;
+    let [find] = &finds[..] else {
+        panic!("{finds:?}");
+    };
+    let url = format!("https://127.0.0.1:{port}");
+    assert_eq!(find.config["url"].as_str(), Some(&*url));
+    assert_eq!(find.config["ca"].as_str(), Some(""));
+    assert!(find.remark.contains("not trusted"), "{}", find.remark);
+}
+
+#[tokio::test]
+async fn one_that_is_too_old_is_found_and_not_offered() {
+    let fake = Fake::start().await;
+    fake.edit(|house| house["version"] = "2023.3.6".into());
+    let port = fake.address.port();
+    let finds = search(&format!("hosts = '127.0.0.1'\nport = {port}")).await;
+    assert_eq!(finds.len(), 1);
+    assert!(finds[0].remark.contains("too old"), "{finds:?}");
+    assert!(finds[0].config.is_empty());
 }
 
 #[tokio::test]

@@ -231,6 +231,51 @@ async fn a_refused_token_parks_the_adapter_with_words() {
 }
 
 #[tokio::test]
+async fn one_that_is_too_old_is_told_and_taken_once_it_was_updated() {
+    let fake = Fake::start().await;
+    fake.edit(|house| house["version"] = json!("2022.12.1"));
+    let mut running = start(&fake);
+    let old = |r: &Running| {
+        let lanes = r.health.lanes();
+        let told = lanes.iter().filter_map(|l| l.last_error.as_deref());
+        told.into_iter().any(|t| t.contains("older than 2023.4"))
+    };
+    running.wait_until("words", old).await;
+    assert!(running.log.is_empty());
+    fake.edit(|house| house["version"] = json!("2023.4.0"));
+    running
+        .wait_value("sensor/outside_temperature", &float(5.0))
+        .await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_gateway_of_riser_offers_there_is_no_point_again() {
+    let fake = Fake::start().await;
+    fake.edit(|house| {
+        let device = json!({"id": "d1", "name": "Air handling", "identifiers": [["mqtt", "riser_gw_D-ahu-1"]]});
+        house["config/device_registry/list"].as_array_mut().unwrap().push(device);
+        let entity = json!({"entity_id": "sensor.ahu_1_supply", "id": "e1", "device_id": "d1"});
+        house["config/entity_registry/list"].as_array_mut().unwrap().push(entity);
+        let state = json!({"entity_id": "sensor.ahu_1_supply", "state": "21", "attributes": {"unit_of_measurement": "°C"}});
+        house["get_states"].as_array_mut().unwrap().push(state);
+    });
+    let mut running = start(&fake);
+    running
+        .wait_value("sensor/outside_temperature", &float(5.0))
+        .await;
+    fake.set("sensor.ahu_1_supply", "state", json!("22"));
+    running.pump_for(Duration::from_millis(500)).await;
+    let own = |r: &Running| r.latest.keys().any(|p| p.starts_with("air-handling"));
+    assert!(!own(&running), "{:?}", running.latest.keys());
+    running.stop().await;
+    let config = fake.config() + "backfill_days = 0\ninclude_riser = true";
+    let mut running = Running::start(&KIND, &config);
+    running.wait_until("it is wanted", own).await;
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn points_keep_their_paths_when_things_are_renamed() {
     let fake = Fake::start().await;
     let mut running = start(&fake);

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 /// Ends TLS in front of the fake session.
-async fn secured(fake: &Fake, names: &[&str]) -> (SocketAddr, String) {
+pub(crate) async fn secured(fake: &Fake, names: &[&str]) -> (SocketAddr, String) {
     let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(names).expect("the test goes on");
@@ -60,14 +60,14 @@ async fn works(running: &mut Running) {
     running.stop().await;
 }
 
-async fn refused(mut running: Running) {
+async fn refused(mut running: Running, why: &str) {
     let down = |r: &Running| {
         let lanes = r.health.lanes();
         lanes.iter().any(|l| {
             let told = l.last_error.as_deref().unwrap_or_default();
             l.state == LaneState::Down
                 && told.contains("no secure connection")
-                && told.contains("'ca'")
+                && told.contains(why)
         })
     };
     running
@@ -88,7 +88,8 @@ async fn the_certificate_that_is_named_is_trusted_and_no_other() {
     works(&mut Running::start(&KIND, &config(address.port(), &named))).await;
 
     let (other, _) = secured(&fake, &["localhost"]).await;
-    refused(Running::start(&KIND, &config(other.port(), &named))).await;
+    let other_port = config(other.port(), &named);
+    refused(Running::start(&KIND, &other_port), "in 'ca'").await;
     works(&mut Running::start(
         &KIND,
         &config(other.port(), "verify = false"),
@@ -104,5 +105,13 @@ async fn a_certificate_of_another_name_is_refused() {
     let path = folder.path().join("ca.pem");
     std::fs::write(&path, pem).unwrap();
     let named = format!("ca = '{}'", path.display());
-    refused(Running::start(&KIND, &config(address.port(), &named))).await;
+    let config = config(address.port(), &named);
+    refused(Running::start(&KIND, &config), "for another name").await;
+}
+
+#[tokio::test]
+async fn https_where_there_is_http_is_said() {
+    let fake = Fake::start().await;
+    let plain = config(fake.address.port(), "verify = false");
+    refused(Running::start(&KIND, &plain), "write http://").await;
 }

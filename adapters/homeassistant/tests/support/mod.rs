@@ -5,8 +5,9 @@
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
@@ -14,6 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 pub(crate) const TOKEN: &str = "test-only-token";
 const HOUR: i64 = 3_600_000;
+const STATISTICS: &str = "recorder/statistics_during_period";
 
 /// What misbehaves.
 #[derive(Debug, Default)]
@@ -28,6 +30,8 @@ pub(crate) struct Faults {
     pub(crate) noise: AtomicBool,
     /// Times statistics were asked for.
     pub(crate) asked: AtomicUsize,
+    /// Milliseconds their answer takes.
+    pub(crate) slow: AtomicU64,
 }
 
 pub(crate) struct Fake {
@@ -150,6 +154,10 @@ async fn serve(stream: TcpStream, house: House) {
                     let id = request["id"].as_u64().expect("a number");
                     subscriptions.push((id, request["event_type"].as_str().expect("a name").to_owned()));
                 }
+                if request["type"] == STATISTICS {
+                    let slow = house.faults.slow.load(Ordering::SeqCst);
+                    tokio::time::sleep(Duration::from_millis(slow)).await;
+                }
                 out.extend(house.answer(&request));
             }
             Ok(event) = changes.recv() => {
@@ -194,7 +202,7 @@ impl House {
             "ping" => vec![json!({"id": request["id"], "type": "pong"})],
             "subscribe_events" => result(Value::Null),
             "call_service" => self.call(request),
-            "recorder/statistics_during_period" => {
+            STATISTICS => {
                 self.faults.asked.fetch_add(1, Ordering::SeqCst);
                 result(statistics(request))
             }
