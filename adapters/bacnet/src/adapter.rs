@@ -160,6 +160,7 @@ fn start(
         let making = Making {
             config,
             lane: lane.name.clone(),
+            zone: lane.clock.zone.clone(),
             client: client.clone(),
             directory: directory.clone(),
             slots: own.to_vec(),

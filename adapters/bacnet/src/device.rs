@@ -8,6 +8,7 @@ mod learning;
 mod points;
 pub(crate) mod report;
 mod sending;
+mod wall;
 mod work;
 mod writes;
 
@@ -22,6 +23,7 @@ use crate::poll::peer::Figures;
 use crate::poll::{Habits, Peer};
 use find::Finder;
 use history::Progress;
+use jiff::tz::TimeZone;
 use points::Points;
 use report::{About, Report};
 use riser_adapter::{
@@ -70,6 +72,8 @@ pub(crate) struct Standing {
 pub(crate) struct Making {
     pub(crate) config: DeviceConfig,
     pub(crate) lane: String,
+    /// Zone of the device's local time, where it is known.
+    pub(crate) zone: Option<TimeZone>,
     pub(crate) client: Client,
     pub(crate) directory: Directory,
     pub(crate) slots: Vec<Slot>,
@@ -95,6 +99,7 @@ pub(crate) struct Device {
     /// Of the trend logs; taken while they are read.
     history: Option<Progress>,
     history_due: Instant,
+    zone: Option<TimeZone>,
 }
 
 /// The adapter is going down.
@@ -138,6 +143,7 @@ impl Device {
             learned: false,
             history: Some(Progress::default()),
             history_due: Instant::now(),
+            zone: making.zone,
             process: cov::process_of(&config.key),
             missed: 0,
             config,

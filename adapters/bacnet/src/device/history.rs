@@ -2,6 +2,7 @@
 //! points they log. Owns the device's clock against the gateway's, and that nothing is filled in twice.
 
 use super::points::Points;
+use super::wall::Wall;
 use crate::client::{Answer, RequestError};
 use crate::codec::service::READ_RANGE;
 use crate::codec::service::property::{Reference, single};
@@ -10,6 +11,7 @@ use crate::codec::tag::number;
 use crate::codec::{Date, Datum, DecodeError, ObjectId, ObjectType, PropertyId, Reader, Time};
 use crate::mapping;
 use crate::poll::Peer;
+use jiff::tz::TimeZone;
 use riser_adapter::{Clock, Past, PastError};
 use riser_model::{Quality, Reading, ScanBatch, Slot, Timestamp, ValueKind};
 use rustc_hash::FxHashMap;
@@ -45,6 +47,8 @@ pub(super) struct Filling {
     pub(super) past: Arc<dyn Past>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) points: Vec<Logging>,
+    /// Of the lane, where it is known.
+    pub(super) zone: Option<TimeZone>,
     pub(super) progress: Progress,
 }
 
@@ -109,8 +113,9 @@ impl Filling {
             return Ok(());
         }
         let offset = self.offset().await?;
+        let wall = Wall::new(offset, self.zone.as_ref(), self.clock.now().0);
         for (log, logging) in logs {
-            self.one(log, logging, offset).await?;
+            self.one(log, logging, &wall).await?;
         }
         Ok(())
     }
@@ -151,7 +156,7 @@ impl Filling {
         Ok((apart + QUARTER / 2).div_euclid(QUARTER) * QUARTER)
     }
 
-    async fn one(&mut self, log: ObjectId, logging: Logging, offset: i64) -> Result<(), FillError> {
+    async fn one(&mut self, log: ObjectId, logging: Logging, wall: &Wall) -> Result<(), FillError> {
         let now = self.clock.now();
         let oldest = Timestamp(now.0 - BACK);
         let mut from = self
@@ -163,7 +168,7 @@ impl Filling {
             .max(oldest);
         let mut taken = 0;
         while taken < MOST {
-            let (records, last) = self.part(log, from, offset).await?;
+            let (records, last) = self.part(log, from, wall).await?;
             taken += records.len();
             let Some(newest) = records.iter().map(|(at, _)| *at).max() else {
                 break;
@@ -186,20 +191,22 @@ impl Filling {
         &self,
         log: ObjectId,
         after: Timestamp,
-        offset: i64,
+        wall: &Wall,
     ) -> Result<(Vec<(Timestamp, Record)>, bool), FillError> {
-        let (date, time) = civil(after.0 - offset);
+        let (date, time) = civil(wall.local(after.0));
         let buffer = Reference::new(log, PropertyId::LOG_BUFFER);
         let body = range::read(&buffer, Part::Time(date, time, AT_ONCE));
         let Answer::Octets(octets) = self.peer.ask(READ_RANGE, &body, true).await? else {
             return Err(DecodeError::Missing("the records").into());
         };
         let answer = range::Answer::decode(&octets)?;
+        let mut before = after.0;
         let records = range::records(answer.items)?
             .into_iter()
             .filter_map(|record| {
                 let local = millis(record.date, record.time)?;
-                Some((Timestamp(local + offset), record))
+                before = wall.utc(local, before);
+                Some((Timestamp(before), record))
             });
         Ok((records.collect(), answer.last))
     }

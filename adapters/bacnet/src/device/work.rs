@@ -185,6 +185,7 @@ impl Device {
             past: self.shared.past.clone(),
             clock: self.shared.clock.clone(),
             points: history::loggings(&self.points),
+            zone: self.zone.clone(),
             progress,
         };
         work.push(Box::pin(async move { Done::History(filling.fill().await) }));
