@@ -5,7 +5,7 @@
 //! above "at most once" on the way out.
 
 use crate::plant::Plant;
-use crate::zigbee::{self, Message};
+use crate::zigbee::{self, Message, State};
 use bytes::BytesMut;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
@@ -52,7 +52,7 @@ impl Session {
     fn kept(&self) -> Vec<Message> {
         let plant = self.plant.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = zigbee::constant();
-        all.extend(zigbee::states(&plant.office));
+        all.extend(zigbee::states(&plant.office).iter().map(State::told));
         all
     }
 
@@ -84,7 +84,8 @@ impl Session {
             } else {
                 Vec::new()
             };
-            answer.into_iter().chain(states)
+            let told = states.iter().map(State::told);
+            answer.into_iter().chain(told).collect::<Vec<_>>()
         };
         for message in news {
             // This client hears it as every other does.
@@ -164,7 +165,7 @@ fn fits(filter: &str, topic: &str) -> bool {
 
 /// Tells every client what devices have to tell, as it changes.
 async fn tell(plant: Arc<Mutex<Plant>>, news: broadcast::Sender<Message>) {
-    let mut told: Vec<Message> = Vec::new();
+    let mut told: Vec<State> = Vec::new();
     let mut look = tokio::time::interval(LOOK);
     loop {
         look.tick().await;
@@ -173,7 +174,7 @@ async fn tell(plant: Arc<Mutex<Plant>>, news: broadcast::Sender<Message>) {
             zigbee::states(&plant.office)
         };
         for state in states.iter().filter(|s| !told.contains(s)) {
-            let _nobody = news.send(state.clone());
+            let _nobody = news.send(state.told());
         }
         told = states;
     }

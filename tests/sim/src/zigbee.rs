@@ -3,6 +3,7 @@
 
 use crate::office::Office;
 use serde_json::{Value as Json, json};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Base of all topics.
 pub(crate) const BASE: &str = "zigbee2mqtt";
@@ -75,12 +76,12 @@ fn devices() -> Json {
 /// What never changes here.
 pub(crate) fn constant() -> Vec<Message> {
     let online = json!({"state": "online"});
+    let info = json!({
+        "version": "2.14.1", "permit_join": false,
+        "config": {"availability": {"enabled": true}, "advanced": {"last_seen": "epoch"}},
+    });
     let mut all = vec![
-        message(
-            "bridge/info",
-            &json!({"version": "2.14.1", "permit_join": false}),
-            true,
-        ),
+        message("bridge/info", &info, true),
         message("bridge/devices", &devices(), true),
         message("bridge/groups", &json!([]), true),
     ];
@@ -96,8 +97,26 @@ fn tenth(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
+/// What a device says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct State {
+    name: &'static str,
+    values: Json,
+}
+
+impl State {
+    /// As it is told now.
+    pub(crate) fn told(&self) -> Message {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = since.map_or(0, |s| u64::try_from(s.as_millis()).unwrap_or(u64::MAX));
+        let mut values = self.values.clone();
+        values["last_seen"] = json!(now);
+        message(self.name, &values, true)
+    }
+}
+
 /// The states of all devices.
-pub(crate) fn states(office: &Office) -> Vec<Message> {
+pub(crate) fn states(office: &Office) -> Vec<State> {
     let climate = json!({
         "temperature": tenth(office.temperature), "humidity": tenth(office.humidity),
         "pressure": tenth(office.pressure), "battery": 92,
@@ -107,8 +126,8 @@ pub(crate) fn states(office: &Office) -> Vec<Message> {
         "state": if office.lamp { "ON" } else { "OFF" }, "brightness": office.brightness,
     });
     let told = [(CLIMATE, climate), (DOOR, door), (LAMP, lamp)];
-    told.iter()
-        .map(|((name, _), state)| message(name, state, true))
+    told.into_iter()
+        .map(|((name, _), values)| State { name, values })
         .collect()
 }
 

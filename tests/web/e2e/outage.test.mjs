@@ -107,8 +107,8 @@ test('a silent field is told on the open overview, and so is its return', async 
   // The cloud falls silent too; its turn is next, and its heartbeat takes longer.
   it.building.freeze('riser-cloud');
   it.building.freeze('riser-sim');
-  await chain(local).getByText('Silent', { exact: true }).waitFor({ timeout: FIELD_MS });
-  await chain(local).getByText(NONE_ANSWERS).waitFor();
+  // Of Zigbee devices nobody knows whether they are there while their bridge is away, so not all are offline.
+  await chain(local).getByText(NONE_ANSWERS).waitFor({ timeout: FIELD_MS });
   it.building.thaw('riser-sim');
   await chain(local).getByText(ALL_ANSWER).waitFor({ timeout: FIELD_MS });
   await valueChanges(second, 1);
