@@ -1,6 +1,7 @@
 //! Every end-to-end test, in one program so that the product is linked once. Each takes its turn.
 
 mod audit;
+mod backfill;
 mod broker;
 mod building;
 mod configuration;

@@ -149,7 +149,7 @@ impl Building {
         for peer in Peer::ALL {
             let of_peer = self.slowest.iter().filter(|(p, _)| *p == peer);
             let took: Vec<Duration> = of_peer.map(|(_, took)| *took).collect();
-            let most = took.iter().max();
+            let most = took.iter().max().copied().unwrap_or_default();
             eprintln!(
                 "{peer:?}: {} restarts, right again after {most:.1?} at most",
                 took.len()
