@@ -163,6 +163,7 @@ if (!runnable(NODE) || !MOSQUITTO) {
   test('devices are let in from the page of the adapter, and their values come', async () => {
     await visit(page, '/adapters/building', 'building');
     const join = page.getByRole('region', { name: 'Let devices join' });
+    await join.getByRole('heading').click();
     await join.getByRole('textbox', { name: /seconds/ }).fill('200');
     await join.getByRole('button').click();
     await until(

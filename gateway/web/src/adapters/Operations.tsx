@@ -12,12 +12,16 @@ import {
   useIsPhone,
 } from '@riser/kit';
 import { useQueryClient } from '@tanstack/react-query';
+import { ChevronRight } from 'lucide-react';
 import { useState } from 'react';
 import { operate, type OperationView } from '../api/calls';
 import { keys, useOperations } from '../api/queries';
 import { Inputs } from '../inputs/Inputs';
 import { asked, parametersOf, problemOf, type Values } from '../inputs/values';
 import css from './adapters.module.css';
+
+/** So many are shown with their forms; of more, one looks for a title first. */
+const FEW = 3;
 
 export function Operations({ adapter }: { adapter: string }) {
   const list = useOperations(adapter, true);
@@ -37,7 +41,13 @@ export function Operations({ adapter }: { adapter: string }) {
         </EmptyState>
       )}
       {list.data?.operations.map((operation) => (
-        <One key={operation.name} adapter={adapter} operation={operation} devices={list.data.devices} />
+        <One
+          key={operation.name}
+          adapter={adapter}
+          operation={operation}
+          devices={list.data.devices}
+          open={list.data.operations.length <= FEW}
+        />
       ))}
     </Panel>
   );
@@ -49,9 +59,11 @@ interface OneProps {
   adapter: string;
   operation: OperationView;
   devices: readonly string[];
+  /** Whether its form is shown from the beginning. */
+  open: boolean;
 }
 
-function One({ adapter, operation, devices }: OneProps) {
+function One({ adapter, operation, devices, open }: OneProps) {
   const queries = useQueryClient();
   const announce = useAnnounce();
   const phone = useIsPhone();
@@ -84,28 +96,35 @@ function One({ adapter, operation, devices }: OneProps) {
   };
   return (
     <section className={css.operation} aria-label={title}>
-      <h3>{title}</h3>
-      <p className={css.quiet}>{description}</p>
-      <form
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault();
-          submit();
-        }}
-      >
-        <Inputs inputs={fields} values={values} onChange={setValues} strict={strict} devices={devices} />
-        <Buttons>
-          <Button type="submit" variant={confirm ? 'default' : 'filled'} loading={busy}>
-            {title}
-          </Button>
-        </Buttons>
-      </form>
-      {outcome && 'failed' in outcome && (
-        <p className={css.error} role="alert">
-          {outcome.failed}
-        </p>
-      )}
-      {outcome && 'answer' in outcome && <Answer answer={outcome.answer} />}
+      <details open={open}>
+        <summary>
+          <ChevronRight size={16} aria-hidden />
+          <span className={css.names}>
+            <h3>{title}</h3>
+            <span className={css.quiet}>{description}</span>
+          </span>
+        </summary>
+        <form
+          noValidate
+          onSubmit={(event) => {
+            event.preventDefault();
+            submit();
+          }}
+        >
+          <Inputs inputs={fields} values={values} onChange={setValues} strict={strict} devices={devices} />
+          <Buttons>
+            <Button type="submit" variant={confirm ? 'default' : 'filled'} loading={busy}>
+              {title}
+            </Button>
+          </Buttons>
+        </form>
+        {outcome && 'failed' in outcome && (
+          <p className={css.error} role="alert">
+            {outcome.failed}
+          </p>
+        )}
+        {outcome && 'answer' in outcome && <Answer answer={outcome.answer} />}
+      </details>
       <Modal opened={sure} onClose={() => setSure(false)} title={`${title}?`} centered={!phone}>
         <p>{description}</p>
         <Said inputs={fields} values={values} />
@@ -149,7 +168,8 @@ function Answer({ answer }: { answer: Record<string, unknown> }) {
             <div key={name}>
               <dt className={css.quiet}>{name.replaceAll('_', ' ')}</dt>
               <dd>
-                {typeof value === 'object' ? <pre>{JSON.stringify(value, null, 2)}</pre> : words(value)}
+                {isText(value) ? <pre>{textOf(value)}</pre> : words(value)}
+                {isFile(value) && <Save name={name} text={value} />}
               </dd>
             </div>
           ))}
@@ -158,6 +178,29 @@ function Answer({ answer }: { answer: Record<string, unknown> }) {
     </div>
   );
 }
+
+/** Several lines of text: a file. */
+const isFile = (value: unknown): value is string => typeof value === 'string' && value.includes('\n');
+
+function Save({ name, text }: { name: string; text: string }) {
+  const save = () => {
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([text], { type: 'text/plain;charset=utf-8' }));
+    link.download = `${name}.${text.includes(';') ? 'csv' : 'txt'}`;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  };
+  return (
+    <Button variant="default" size="xs" onClick={save}>
+      Save as file
+    </Button>
+  );
+}
+
+/** What needs lines of its own: structures, and files. */
+const isText = (value: unknown) => typeof value === 'object' || isFile(value);
+
+const textOf = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value, null, 2));
 
 function words(value: unknown): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';

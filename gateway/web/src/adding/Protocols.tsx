@@ -11,10 +11,12 @@ interface ProtocolsProps {
 }
 
 export function Protocols({ protocols, chosen, onChoose }: ProtocolsProps) {
+  // What can be looked for comes first: that is what one is here for.
+  const ordered = [...protocols].sort((a, b) => Number(b.can_search) - Number(a.can_search));
   return (
     <Radio.Group value={chosen} onChange={onChoose} aria-label="Protocol">
       <div className={css.protocols}>
-        {protocols.map((protocol) => (
+        {ordered.map((protocol) => (
           <label
             key={protocol.kind}
             className={`${css.protocol} ${protocol.kind === chosen ? css.chosen : ''}`}
