@@ -206,9 +206,14 @@ impl Client {
         lock(&self.inner.notices).insert((process, instance), to);
     }
 
-    /// Where requests of others go from now on.
-    pub fn serve(&self, to: mpsc::Sender<Inbound>) {
-        *lock(&self.inner.inbound) = Some(to);
+    /// Where requests of others go from now on. False when somebody answers them already.
+    pub fn serve(&self, to: mpsc::Sender<Inbound>) -> bool {
+        let mut inbound = lock(&self.inner.inbound);
+        let taken = inbound.as_ref().is_some_and(|face| !face.is_closed());
+        if !taken {
+            *inbound = Some(to);
+        }
+        !taken
     }
 
     /// Figures since start.

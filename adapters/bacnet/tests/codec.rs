@@ -93,7 +93,7 @@ proptest! {
     #[test]
     fn writes_read_back(reference in reference(), value in datum(), priority in prop::option::of(1..=16_u8)) {
         let write = Write { reference, value: value.encoded(), priority };
-        prop_assert_eq!(Write::decode(&write.encoded()).unwrap(), write.clone());
+        prop_assert_eq!(&Write::decode(&write.encoded()).unwrap(), &write);
         let many = vec![write.clone(), write];
         prop_assert_eq!(property::decode_write_many(&property::write_many(&many)).unwrap(), many);
     }
@@ -290,6 +290,29 @@ fn active(watched: Reference) -> Vec<u8> {
     octets
 }
 
+/// One record of a trend log.
+fn record() -> Vec<u8> {
+    [
+        &[0x0e][..],
+        &Datum::Date(Date {
+            year: 126,
+            month: 11,
+            day: 20,
+            weekday: 5,
+        })
+        .encoded(),
+        &Datum::Time(Time {
+            hour: 1,
+            minute: 2,
+            second: 3,
+            hundredth: 4,
+        })
+        .encoded(),
+        &[0x0f, 0x1e, 0x2c, 0x41, 0xac, 0, 0, 0x1f, 0x2a, 4, 0],
+    ]
+    .concat()
+}
+
 fn seeds() -> Vec<Vec<u8>> {
     let ai = ObjectId::new(ObjectType::ANALOG_INPUT, 5);
     let wanted = Reference::new(ai, PropertyId::PRESENT_VALUE);
@@ -311,26 +334,7 @@ fn seeds() -> Vec<Vec<u8>> {
         (wanted, Err(Refusal::Error { class: 2, code: 32 })),
         (wanted, Ok(Datum::Text("Zulufttemperatur".into()).encoded())),
     ];
-    let record = [
-        &[0x0e][..],
-        &Datum::Date(Date {
-            year: 126,
-            month: 11,
-            day: 20,
-            weekday: 5,
-        })
-        .encoded(),
-        &Datum::Time(Time {
-            hour: 1,
-            minute: 2,
-            second: 3,
-            hundredth: 4,
-        })
-        .encoded(),
-        &[0x0f, 0x1e, 0x2c, 0x41, 0xac, 0, 0, 0x1f, 0x2a, 4, 0],
-    ]
-    .concat();
-    let log = range::answer(ai, PropertyId::LOG_BUFFER, [true; 3], &[record], Some(9));
+    let log = range::answer(ai, PropertyId::LOG_BUFFER, [true; 3], &[record()], Some(9));
     let bodies = [
         property::read(&wanted),
         property::read_answer(&wanted, &value),

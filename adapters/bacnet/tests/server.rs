@@ -7,7 +7,7 @@ mod shown;
 use foreign::Net;
 use riser_adapter_testkit::Running;
 use riser_adapter_testkit::contract::{Constant, Subject, refuses_unknown_keys};
-use riser_adapter_testkit::harness::build;
+use riser_adapter_testkit::harness::{build, run_to_end};
 use riser_bacnet::SERVER_KIND;
 use riser_bacnet::client::{Client, Heard, Patience};
 use riser_bacnet::codec::service::property::{self, Reference, Write};
@@ -478,6 +478,22 @@ async fn what_is_wrong_is_said_as_the_standard_wants_it() {
     ] {
         assert_eq!(asker.ask(service, &body).await, Err(refusal), "{what}");
     }
+    // Asked of everybody, a question that wants an answer gets none.
+    let raw = Raw::new(&net).await;
+    let body = read("ai:1", pv, None);
+    let question = Apdu::Confirmed {
+        segment: None,
+        takes: Takes::EVERYTHING,
+        invoke: 3,
+        service: 12,
+        body: &body,
+    };
+    let mut npdu = vec![1, 4];
+    question.encode(&mut npdu);
+    raw.0.send(&Bvlc::Broadcast(&npdu).encoded()).await.unwrap();
+    assert_eq!(raw.next(400).await, None);
+    raw.0.send(&Bvlc::Unicast(&npdu).encoded()).await.unwrap();
+    assert!(raw.next(5000).await.is_some());
     server.stop().await;
 }
 
@@ -1037,6 +1053,26 @@ async fn it_shares_a_port_with_the_client() {
     for running in [&mut client, &mut second, &mut server] {
         running.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_port_is_told_so() {
+    let net = Net::new();
+    let plant = Plant::new();
+    let mut server = serve(&net, &plant);
+    let asker = Asker::new(&net).await;
+    let config = config(&net, "", ALL);
+    let second = build(&SERVER_KIND, &config).unwrap().adapter;
+    let second = run_to_end(second).await;
+    let error = second.expect_err("one port has one server");
+    assert_eq!(error.class, riser_adapter::ErrorClass::Misconfigured);
+    assert!(
+        error.to_string().contains("another bacnet-server"),
+        "{error}"
+    );
+    let shown = asker.get("ai:1", PropertyId::PRESENT_VALUE).await;
+    assert_eq!(shown, Ok(Datum::Real(21.5)), "the first goes on");
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -58,7 +58,9 @@ impl Inner {
 
     async fn datagram(&self, datagram: &[u8], from: SocketAddrV4) {
         let counters = &self.counters;
-        let (npdu, from) = match Bvlc::decode(datagram) {
+        let bvlc = Bvlc::decode(datagram);
+        let to_all = matches!(bvlc, Ok(Bvlc::Broadcast(_) | Bvlc::Forwarded(..)));
+        let (npdu, from) = match bvlc {
             Ok(Bvlc::Unicast(npdu) | Bvlc::Broadcast(npdu)) => (npdu, from),
             Ok(Bvlc::Forwarded(origin, npdu)) => {
                 count(&counters.forwarded);
@@ -84,6 +86,8 @@ impl Inner {
                     remote: npdu.from,
                 };
                 match Apdu::decode(apdu) {
+                    // A question to everybody that wants an answer is none (clause 5.4.5.1).
+                    Ok(Apdu::Confirmed { .. }) if to_all => count(&counters.garbage),
                     Ok(decoded) => self.apdu(from, &decoded, apdu).await,
                     Err(_) => count(&counters.garbage),
                 }

@@ -241,7 +241,7 @@ fn device(table: &toml::Table) -> Result<Device, ConfigError> {
         let problem = format!("{subscriptions} is not between 1 and 10000");
         return Err(wrong("subscriptions", problem));
     }
-    let refresh = raw.refresh_ms.unwrap_or(10_000);
+    let refresh = raw.refresh_ms.unwrap_or(30_000);
     if !(100..=3_600_000).contains(&refresh) {
         let problem = format!("{refresh} is not between 100 and 3600000");
         return Err(wrong("refresh_ms", problem));

@@ -14,7 +14,8 @@ use crate::client::{Address, Client, Registration};
 use crate::codec::{ObjectId, service};
 use crate::lane;
 use riser_adapter::{
-    AdapterContext, AdapterError, Building, Clock, ErrorClass, HealthBoard, Memory, WriteResult,
+    AdapterCommand, AdapterContext, AdapterError, Building, Clock, ErrorClass, HealthBoard, Memory,
+    WriteResult,
 };
 use riser_model::{LaneHealth, LaneState, ScanBatch, Value};
 use rustc_hash::FxHashMap;
@@ -75,41 +76,25 @@ pub(crate) struct Face {
 pub(crate) async fn run(config: Config, context: AdapterContext) -> Result<(), AdapterError> {
     let client = lane::open(&config.lane)?;
     let (handed, mut requests) = mpsc::channel(INBOUND);
-    client.serve(handed);
+    if !client.serve(handed) {
+        let lane = config.lane.name.clone();
+        let error = AdapterError::new(ErrorClass::Misconfigured, "be a device", lane);
+        return Err(error.advise(
+            "another bacnet-server has this address and port; give this one another, or take it out",
+        ));
+    }
     let ending = context.cancel.child_token();
     let _ended_with_this = ending.clone().drop_guard();
     let registration = config.lane.bbmd.as_ref();
     let registration = registration.map(|b| client.register_with(b.at, b.lifetime, ending));
-    let mut face = Face {
-        subscriptions: Subscriptions::new(config.device.subscriptions),
-        numbers: Numbers::new(config.reserved()),
-        config,
-        client,
-        building: context.building,
-        objects: Objects::default(),
-        resting: FxHashMap::default(),
-        turns: Turns::default(),
-        tasks: JoinSet::new(),
-        name: context.name,
-        clock: context.clock,
-        memory: context.memory,
-        health: context.health,
-        parts: Parts::default(),
-        working: FxHashMap::default(),
-        revision: (0, None),
-        seen: None,
-        refreshed: Instant::now(),
-        ticks: 0,
-        answered: 0,
-        registration,
-    };
+    let cancel = context.cancel.clone();
+    let (mut face, mut commands) = Face::new(config, client, registration, context);
     face.begin().await;
-    let mut commands = context.commands;
     let mut tick = tokio::time::interval(TICK);
     let mut feed: Option<broadcast::Receiver<Arc<ScanBatch>>> = None;
     loop {
         tokio::select! {
-            () = context.cancel.cancelled() => return Ok(()),
+            () = cancel.cancelled() => return Ok(()),
             Some(ended) = face.tasks.join_next() => face.ended(ended).await?,
             Some(inbound) = requests.recv() => face.inbound(inbound).await,
             scan = next(&mut feed) => match scan {
@@ -145,6 +130,38 @@ async fn next(
 }
 
 impl Face {
+    fn new(
+        config: Config,
+        client: Client,
+        registration: Option<watch::Receiver<Registration>>,
+        context: AdapterContext,
+    ) -> (Self, mpsc::Receiver<AdapterCommand>) {
+        let face = Self {
+            subscriptions: Subscriptions::new(config.device.subscriptions),
+            numbers: Numbers::new(config.reserved()),
+            config,
+            client,
+            building: context.building,
+            objects: Objects::default(),
+            resting: FxHashMap::default(),
+            turns: Turns::default(),
+            tasks: JoinSet::new(),
+            name: context.name,
+            clock: context.clock,
+            memory: context.memory,
+            health: context.health,
+            parts: Parts::default(),
+            working: FxHashMap::default(),
+            revision: (0, None),
+            seen: None,
+            refreshed: Instant::now(),
+            ticks: 0,
+            answered: 0,
+            registration,
+        };
+        (face, context.commands)
+    }
+
     async fn begin(&mut self) {
         self.numbers.load(&*self.memory).await;
         if let Some(note) = self.memory.get(REVISION).await {
@@ -171,11 +188,12 @@ impl Face {
         let views = self.building.points.points();
         self.objects = Objects::new(&views, &self.config, &mut self.numbers);
         self.numbers.save(&*self.memory).await;
-        let now = Some(self.objects.fingerprint());
+        let print = self.objects.fingerprint();
+        let now = Some(print);
         // Counted once nothing comes and goes any more, not at every step of a start.
         if self.seen == now && self.revision.1 != now {
             self.revision = (self.revision.0.wrapping_add(1), now);
-            let note = format!("{} {}", self.revision.0, now.unwrap_or_default());
+            let note = format!("{} {}", self.revision.0, print);
             self.memory.put(REVISION, Some(note)).await;
         }
         self.seen = now;

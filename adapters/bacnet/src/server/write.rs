@@ -171,3 +171,103 @@ fn came_of(record: &CommandRecord) -> Result<(), Refusal> {
         CommandState::Expired | CommandState::Failed => Err(TROUBLE),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::{Address, parse_ip};
+    use crate::codec::service::WRITE_PROPERTY;
+    use crate::codec::{ObjectId, ObjectType, Takes};
+    use futures_util::future::BoxFuture;
+    use riser_adapter::{HeldLevel, PointWriter};
+    use riser_adapter_testkit::BuildingInMemory;
+    use riser_model::{Author, AuthorKind, Command, CommandId, Outcome as Came, Timestamp};
+    use std::sync::Arc;
+
+    /// Ends every write so, or never.
+    struct Ends(Option<CommandState>);
+
+    impl PointWriter for Ends {
+        fn write(
+            &self,
+            path: PointPath,
+            value: Option<Value>,
+            priority: Priority,
+            by: String,
+        ) -> BoxFuture<'static, CommandRecord> {
+            let Some(state) = self.0 else {
+                return Box::pin(std::future::pending());
+            };
+            let id: CommandId =
+                serde_json::from_str("\"00000000-0000-0000-0000-000000000000\"").unwrap();
+            let command = Command {
+                id,
+                path,
+                value,
+                priority,
+                issued_at: Timestamp(0),
+                expires_at: Timestamp(0),
+                hold_until: None,
+                author: Author {
+                    kind: AuthorKind::System,
+                    name: by,
+                },
+            };
+            let outcome = Came {
+                command: id,
+                state,
+                at: Timestamp(0),
+                detail: "as the test says".to_owned(),
+                read_back: None,
+                held_by: None,
+            };
+            Box::pin(async move { CommandRecord { command, outcome } })
+        }
+
+        fn levels(&self, _path: &PointPath) -> Vec<HeldLevel> {
+            Vec::new()
+        }
+    }
+
+    async fn written(ends: Option<CommandState>) -> Outcome {
+        let building = Building {
+            points: Arc::new(BuildingInMemory::default()),
+            writes: Arc::new(Ends(ends)),
+        };
+        let asker = Asker {
+            from: Address::local(parse_ip("192.0.2.1").unwrap()),
+            invoke: 1,
+            service: WRITE_PROPERTY,
+            takes: Takes::EVERYTHING,
+        };
+        let id = ObjectId::new(ObjectType::ANALOG_VALUE, 1);
+        let reference = Reference::new(id, PropertyId::PRESENT_VALUE);
+        let allowed = Allowed {
+            path: "a/b".parse().unwrap(),
+            value: Some(Value::Float(1.0)),
+            priority: Priority::MANUAL_OPERATOR,
+        };
+        carry_out(building, &asker, vec![(reference, Ok(allowed))]).await
+    }
+
+    #[tokio::test]
+    async fn every_end_of_a_command_has_its_answer() {
+        for (state, answer) in [
+            (CommandState::Applied, Outcome::Done),
+            (CommandState::Sent, Outcome::Done),
+            (CommandState::AcceptedNotEffective, Outcome::Done),
+            (CommandState::Refused, Outcome::Refused(DENIED)),
+            (CommandState::Expired, Outcome::Refused(TROUBLE)),
+            (CommandState::Failed, Outcome::Refused(TROUBLE)),
+        ] {
+            assert_eq!(written(Some(state)).await, answer, "{state:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_asker_does_not_wait_for_a_device_that_takes_long() {
+        let began = Instant::now();
+        assert_eq!(written(None).await, Outcome::Done);
+        assert!(began.elapsed() >= WAIT);
+    }
+}
