@@ -4,8 +4,9 @@
 mod foreign;
 
 use foreign::{DEVICES, House, Setting, until};
+use riser_adapter::WriteResult;
 use riser_adapter_testkit::Running;
-use riser_model::{DeviceState, Quality, Value};
+use riser_model::{DeviceState, LaneState, Quality, Value};
 
 const BULB: &str = DEVICES[1].1;
 const PLUG: &str = DEVICES[2].1;
@@ -57,7 +58,9 @@ async fn ready(test: &str, setting: &Setting<'_>) -> Option<(House, Running)> {
     let house = House::joined(test, setting).await?;
     let mut running = Running::start(&riser_zigbee::KIND, &house.config());
     until(&mut running, "lamp and plug", |r| {
-        good(r, &format!("{BULB}/state")).is_some() && good(r, &format!("{PLUG}/state")).is_some()
+        let known = |key: &str| good(r, &format!("{key}/state")).is_some();
+        let lanes = r.health.lanes();
+        known(BULB) && known(PLUG) && lanes.iter().all(|l| l.state == LaneState::Up)
     })
     .await;
     Some((house, running))
@@ -72,13 +75,16 @@ async fn scenes_bindings_reporting_and_groups_are_answered() {
     group(&mut running).await;
     bindings(&house, &running).await;
     let blink = format!("address = '{BULB}'\nchannel = 11");
-    for (operation, parameters) in [
+    // The pretend stick has no touchlink; what zigbee2mqtt says of that comes through. After the first
+    // failure it takes the second for one beside it.
+    refused(
+        &running,
         ("touchlink_scan", ""),
-        ("touchlink_identify", blink.as_str()),
-        ("touchlink_reset", blink.as_str()),
-    ] {
-        // The pretend stick has no touchlink; what zigbee2mqtt says of that comes through.
-        refused(&running, (operation, parameters), "not supported").await;
+        "it answered: not supported",
+    )
+    .await;
+    for operation in ["touchlink_identify", "touchlink_reset"] {
+        refused(&running, (operation, &blink), "it answered: ").await;
     }
     running.stop().await;
 }
@@ -88,10 +94,13 @@ async fn scenes(house: &House, running: &mut Running) {
     let state = format!("{BULB}/state");
     let of = |scene: u8, more: &str| format!("device = '{BULB}'\nscene = {scene}\n{more}");
     let status = |answer: &toml::Table| answer["status"].as_str().map(str::to_owned);
-    running.write(&state, Value::Bool(true)).await;
-    running
-        .write(&format!("{BULB}/brightness"), Value::Float(120.0))
-        .await;
+    for (path, value) in [
+        (state.clone(), Value::Bool(true)),
+        (format!("{BULB}/brightness"), Value::Float(120.0)),
+    ] {
+        let written = running.write(&path, value.clone()).await;
+        assert_eq!(written, WriteResult::Applied(Some(value)), "{path}");
+    }
     let stored = done(running, "scene_store", &of(3, "name = 'evening'")).await;
     assert_eq!(status(&stored).as_deref(), Some("stored"));
     let added = done(
@@ -103,7 +112,8 @@ async fn scenes(house: &House, running: &mut Running) {
     assert_eq!(status(&added).as_deref(), Some("stored"));
     let both = [(3, "evening".to_owned()), (4, "night".to_owned())];
     assert_eq!(labels(running, BULB, "scene_recall").await, both);
-    running.write(&state, Value::Bool(false)).await;
+    let off = running.write(&state, Value::Bool(false)).await;
+    assert_eq!(off, WriteResult::Applied(Some(Value::Bool(false))));
     for (scene, brightness) in [(3, 120), (4, 9)] {
         let recalled = done(running, "scene_recall", &of(scene, "")).await;
         assert_eq!(status(&recalled).as_deref(), Some("recalled"));

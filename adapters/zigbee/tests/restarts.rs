@@ -169,7 +169,7 @@ async fn restarts(test: &str, rounds: usize, seed: u64) {
 
 #[tokio::test]
 async fn a_handful_of_restarts_ends_right() {
-    restarts("a_handful_of_restarts", 4, 20).await;
+    restarts("a_handful_of_restarts", 3, 20).await;
 }
 
 #[tokio::test]
