@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// I-Ams so long after a Who-Is of one's own are taken for answers to it.
-const SOLICITED: Duration = Duration::from_secs(10);
+const SOLICITED: Duration = Duration::from_secs(5);
 /// Instances remembered, at most.
 const INSTANCES: usize = 20_000;
 /// Addresses remembered of one instance.

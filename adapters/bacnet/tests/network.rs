@@ -113,7 +113,7 @@ async fn who_is_router_and_who_has_are_answered() {
     drop(client);
     // The router itself holds none: only those behind it are offered.
     let options = format!(
-        "seconds = 4\nobject = \"Sollwert hinten\"\n[lane]\naddress = \"127.0.0.1\"\nport = {}\nbroadcast = [\"127.255.255.255\"]\n",
+        "seconds = 2\nobject = \"Sollwert hinten\"\n[lane]\naddress = \"127.0.0.1\"\nport = {}\nbroadcast = [\"127.255.255.255\"]\n",
         net.port
     );
     let finds = search(options).await;

@@ -238,6 +238,7 @@ async fn changes_are_told_confirmed_and_unconfirmed() {
 }
 
 #[tokio::test]
+#[ignore = "waits for half a lifetime; tests/cov.rs has it on an advanced clock"]
 async fn lost_notifications_are_made_good_within_half_a_lifetime() {
     let net = Net::new();
     let test = "lost_notifications_are_made_good_within_half_a_lifetime";
@@ -269,7 +270,7 @@ async fn a_restart_of_the_device_is_noticed_and_subscribed_to_anew() {
     // Nothing is read or renewed for minutes: only the I-Am of the start tells.
     let mut running = Running::start(&riser_bacnet::KIND, &subscribed(&net, "", SELDOM));
     running.wait_value("bp3/supply", &Value::Float(21.5)).await;
-    running.pump_for(Duration::from_secs(11)).await;
+    running.pump_for(Duration::from_secs(6)).await;
     peer.order("restart");
     running.pump_for(Duration::from_secs(1)).await;
     peer.order("set ai:1 28.5");
@@ -302,6 +303,7 @@ async fn a_power_cycle_marks_the_device_down_and_notifications_come_again() {
 }
 
 #[tokio::test]
+#[ignore = "waits for a lifetime; tests/cov.rs has it on an advanced clock"]
 async fn refused_subscriptions_fall_back_to_polling_and_return() {
     let net = Net::new();
     let test = "refused_subscriptions_fall_back_to_polling_and_return";
@@ -324,8 +326,9 @@ async fn refused_subscriptions_fall_back_to_polling_and_return() {
     running.wait_until("the refusal in words", told).await;
     assert_eq!(peer.number("subscriptions"), 0);
     // Asked again after a lifetime.
-    running.pump_for(Duration::from_secs(10)).await;
-    assert_eq!(peer.number("subscriptions"), 2);
+    running
+        .wait_until("subscriptions", |_| peer.number("subscriptions") == 2)
+        .await;
     running.stop().await;
 }
 
