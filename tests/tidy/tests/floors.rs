@@ -182,6 +182,7 @@ fn only_its_owner_names_a_guarded_crate() {
             "rumqttc::",
             &[
                 "sync/link/",
+                "adapters/homeassistant/src/face/",
                 "adapters/zigbee/",
                 "cloud-api/server/src/ingest/",
                 // A broker by itself is a limit, and a fleet is two thousand clients.

@@ -51,10 +51,8 @@ fn untrusted(error: &io::Error) -> &'static str {
             }
             _ => "the certificate is not trusted here: name it, or the one that signed it, in 'ca'",
         },
-        Some(rustls::Error::InvalidMessage(_)) => {
-            "there is no TLS on this port: write http:// in 'url', or another port"
-        }
-        _ => "look at the port, and at the certificate there",
+        // Whoever speaks no TLS answers something else, or nothing.
+        _ => "there is no TLS on this port: write http:// in 'url', or another port",
     }
 }
 
