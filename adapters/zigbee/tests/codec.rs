@@ -269,3 +269,28 @@ fn what_is_too_long_or_too_deep_is_refused_in_words() {
         (exposes::FEATURES_MAX, 5_000 - exposes::FEATURES_MAX)
     );
 }
+
+#[test]
+fn a_bridge_whose_lists_the_broker_forgot_is_asked_to_start_anew_once_and_only_where_it_may() {
+    let restarts = |more: &str, list: Option<&str>| {
+        let table = format!("host = 'h'\nbase_topic = 'z'\n{more}").parse();
+        let mut replay = Replay::new(&table.expect("TOML"), 1_767_225_600_000).expect("accepted");
+        for _ in 0..2 {
+            replay.connect();
+            replay.message("z/bridge/state", br#"{"state":"online"}"#, true);
+            if let Some(list) = list {
+                replay.message("z/bridge/devices", list.as_bytes(), true);
+            }
+            replay.pass(60_000);
+            replay.lose();
+        }
+        let asked = replay.published();
+        asked
+            .iter()
+            .filter(|(topic, _)| topic == "z/bridge/request/restart")
+            .count()
+    };
+    assert_eq!(restarts("", None), 1);
+    assert_eq!(restarts("", Some("[]")), 0);
+    assert_eq!(restarts("may_restart_bridge = false", None), 0);
+}
