@@ -203,12 +203,12 @@ async fn a_long_text_is_written_in_parts() {
 
 async fn search(options: String) -> Vec<Found> {
     let (found, mut finds) = mpsc::channel(64);
-    let discover = (riser_bacnet::KIND.discover.unwrap())();
+    let discover = (riser_bacnet::KIND.discover.expect("it works"))();
     let request = DiscoverRequest {
-        options: options.parse().unwrap(),
+        options: options.parse().expect("it works"),
     };
     let search = discover.discover(request, found, CancellationToken::new());
-    search.await.unwrap();
+    search.await.expect("it works");
     let mut all = Vec::new();
     while let Some(find) = finds.recv().await {
         all.push(find);

@@ -123,10 +123,8 @@ async fn telling(times: Times) -> Vec<Row> {
     })
     .await;
     let seconds = u32::try_from(times.measure.as_secs()).unwrap_or(u32::MAX);
-    let devices = Arc::clone(&rig.devices);
-    let telling = tokio::task::spawn_blocking(move || {
-        devices.tell((0, TOLD_A_SECOND * seconds), TOLD.1, TOLD_A_SECOND)
-    });
+    let span = (0, TOLD_A_SECOND * seconds);
+    let telling = rig.devices.telling(span, TOLD.1, TOLD_A_SECOND);
     let cost = rig.cost(times.measure).await;
     let sent = telling.await.unwrap_or_default();
     tokio::time::sleep(SETTLE).await;

@@ -23,6 +23,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 /// The value of the first notification.
 pub(crate) const FIRST: u32 = 1_000_000;
@@ -154,6 +155,22 @@ impl Devices {
         self.shared.value(device, object)
     }
 
+    /// Does [`Devices::tell`] in a thread of its own.
+    pub(crate) fn telling(
+        self: &Arc<Self>,
+        span: (u32, u32),
+        points: u32,
+        per_second: u32,
+    ) -> oneshot::Receiver<u32> {
+        let (done, sent) = oneshot::channel();
+        let devices = Arc::clone(self);
+        std::thread::spawn(move || {
+            // Whoever waits for it may have gone.
+            let _gone = done.send(devices.tell(span, points, per_second));
+        });
+        sent
+    }
+
     /// Tells of so many changes, `per_second` of them, the next object of the next device each time.
     /// How many were sent; the others had no subscriber.
     pub(crate) fn tell(&self, (first, count): (u32, u32), points: u32, per_second: u32) -> u32 {
@@ -164,7 +181,7 @@ impl Devices {
             let due = began + Duration::from_secs(1) * nth / per_second;
             let ahead = due.saturating_duration_since(Instant::now());
             if !ahead.is_zero() {
-                std::thread::sleep(ahead);
+                std::thread::park_timeout(ahead);
             }
             let device = u8::try_from(nth % devices).unwrap_or(0) + 1;
             let object = (nth / devices) % points + 1;

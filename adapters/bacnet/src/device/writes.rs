@@ -102,7 +102,7 @@ impl Order {
                 Err(error) if nth == 0 => return Err(error),
                 // An object without levels has none to give back.
                 Err(error) => {
-                    tracing::debug!(%error, reference = %self.reference, "giving a level back")
+                    tracing::debug!(%error, reference = %self.reference, "giving a level back");
                 }
             }
         }
