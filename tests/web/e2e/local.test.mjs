@@ -98,7 +98,7 @@ test('points are found by name, device and quality, and the view is a link', asy
   await page.goto('/points');
   await page.getByText('Bad', { exact: true }).click();
   await until('the sensor that is not fitted is bad, and what has never been told', async () => {
-    return (await names()).join() === 'ahu-1/humidifier,zigbee-bridge/last_event';
+    return (await names()).join() === 'ahu-1/humidifier,rooms-zigbee-bridge/last_event';
   });
   await page
     .getByRole('button', { name: /explain/ })
