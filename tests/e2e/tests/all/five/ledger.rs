@@ -87,7 +87,7 @@ async fn there(building: &Building, points: &[String], range: &str) -> (u64, u64
 pub(super) async fn adds_up(building: &mut Building) {
     let hour = building.clock.shows(now()).div_euclid(HOUR) * HOUR;
     // Those of a network that is learned are not all known right after a start.
-    let points = points(building).await;
+    let points = self::points(building).await;
     an_hour_later(building).await;
     let local = building.local.clone();
     let range = format!("from={hour}&to={}", hour + HOUR);
@@ -124,6 +124,11 @@ pub(super) async fn adds_up(building: &mut Building) {
         named += usize::from(row["lane"].as_str().is_some_and(|lane| !lane.is_empty()));
     }
     assert!(named >= LANES, "{here:?}");
+    let again = &*building;
+    until("every point is known again", TOLD, || async {
+        (self::points(again).await.len() >= points.len()).then_some(())
+    })
+    .await;
     let (edge, cloud) = there(building, &points, &range).await;
     assert_eq!(
         (edge, cloud),
