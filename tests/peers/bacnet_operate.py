@@ -2,11 +2,12 @@
 """BACnet/IP device on bacpypes3 with what is operated: a schedule, an empty one, a calendar, a
 notification class, an analog input that watches its limits, and a clock that can be set.
 
-  bacnet_operate.py ADDR/PREFIX[:PORT] INSTANCE [--asks]
+  bacnet_operate.py ADDR/PREFIX[:PORT] INSTANCE [--asks] [--deaf]
 
-With --asks it says which events stand and takes acknowledgements, which bacpypes3 by itself does not.
+With --asks it says which events stand and takes acknowledgements, which bacpypes3 by itself does not;
+with --deaf it takes no time.
 Says READY, and takes lines on standard input: "set 40" sets the watched input, "stubborn" keeps the
-week it has, whatever is written, "deaf" takes no time.
+week it has, whatever is written.
 """
 import argparse, asyncio, datetime, sys
 
@@ -142,7 +143,9 @@ async def main():
     ap.add_argument("addr")
     ap.add_argument("inst", type=int)
     ap.add_argument("--asks", action="store_true")
+    ap.add_argument("--deaf", action="store_true")
     a = ap.parse_args()
+    STATE["deaf"] = a.deaf
     app = device(a.addr, a.inst, Asked if a.asks else Operated)
     await asyncio.sleep(0.3)
     print("READY", flush=True)

@@ -27,7 +27,7 @@ fn both(test: &str, net: &Net, asks: bool, rest: &str) -> Option<(Peer, Peer, St
             "[[device]]\nkey = \"{key}\"\nlane = \"main\"\ninstance = {instance}\nprobe_interval_ms = 300\n{rest}\n[[device.point]]\nkey = \"flow\"\nobject = \"ai:1\"\ninterval_ms = 500\n"
         )
     };
-    let config = net.lane("timeout_ms = 500\ntime_zone = \"Europe/Berlin\"")
+    let config = net.lane("timeout_ms = 500\npart_timeout_ms = 400\ntime_zone = \"Europe/Berlin\"")
         + &device("bp3", 1101)
         + &device("rb", 1103);
     Some((bp3, rb, config))
@@ -48,10 +48,7 @@ async fn found(running: &mut Running) {
 }
 
 async fn done(running: &Running, name: &str, parameters: &str) -> Table {
-    match tried(running, name, parameters).await {
-        Ok(answer) => answer,
-        Err(why) => panic!("{name} {parameters}: {why}"),
-    }
+    tried(running, name, parameters).await.expect(name)
 }
 
 async fn tried(running: &Running, name: &str, parameters: &str) -> Result<Table, String> {
@@ -72,18 +69,17 @@ async fn tried(running: &Running, name: &str, parameters: &str) -> Result<Table,
 }
 
 fn text<'a>(answer: &'a Table, key: &str) -> &'a str {
-    let value = answer
-        .get(key)
-        .unwrap_or_else(|| panic!("{key} in {answer}"));
-    value.as_str().expect("it is a text")
+    assert!(answer.contains_key(key), "{key} in {answer}");
+    answer[key].as_str().expect("it is a text")
 }
 
 fn rows(answer: &Table, key: &str) -> Vec<String> {
-    let rows = answer.get(key).and_then(toml::Value::as_array);
-    let rows = rows.unwrap_or_else(|| panic!("{key} in {answer}"));
-    rows.iter()
-        .map(|row| row.as_str().expect("a text").to_owned())
-        .collect()
+    assert!(answer.contains_key(key), "{key} in {answer}");
+    let rows = answer[key].as_array().expect("it is a list");
+    let texts = rows
+        .iter()
+        .map(|row| row.as_str().expect("a text").to_owned());
+    texts.collect()
 }
 
 #[tokio::test]
@@ -146,7 +142,7 @@ async fn schedules_of_both_stacks_are_shown_and_changed() {
 async fn what_is_wrong_with_a_schedule_is_said_before_anything_is_sent() {
     let net = Net::new();
     let test = "what_is_wrong_with_a_schedule_is_said_before_anything_is_sent";
-    let Some((mut bp3, _rb, config)) = both(test, &net, false, "") else {
+    let Some((_bp3, _rb, config)) = both(test, &net, false, "") else {
         return;
     };
     let mut running = start(&config).await;
@@ -195,6 +191,17 @@ async fn what_is_wrong_with_a_schedule_is_said_before_anything_is_sent() {
         text(&filled, "weekly"),
         "Mon-Fri 07:00 on, 18:00 off; Sat-Sun none"
     );
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_that_keeps_another_week_is_found_out() {
+    let net = Net::new();
+    let test = "a_device_that_keeps_another_week_is_found_out";
+    let Some((mut bp3, _rb, config)) = both(test, &net, false, "") else {
+        return;
+    };
+    let mut running = start(&config).await;
     // A device that says yes and keeps what it has.
     bp3.order("stubborn");
     let one = "device = 'bp3'\nobject = 'schedule:1'\nweekly = 'Mon 05:00 22'";
@@ -263,7 +270,7 @@ impl Clock for Synchronised {
 async fn clocks_are_set_when_the_gateway_knows_the_time() {
     let net = Net::new();
     let test = "clocks_are_set_when_the_gateway_knows_the_time";
-    let Some((mut bp3, _rb, config)) = both(test, &net, false, "") else {
+    let Some((bp3, _rb, config)) = both(test, &net, false, "") else {
         return;
     };
     let mut running = start(&config).await;
@@ -291,27 +298,43 @@ async fn clocks_are_set_when_the_gateway_knows_the_time() {
         .await
         .unwrap_err();
     assert!(why.contains("either a device or a lane"), "{why}");
-    // A device that does not listen is found out: an hour behind UTC is a zone, so local time is told.
-    bp3.order("deaf");
-    running.stop().await;
-    // Again and again by itself, as soon as a device is found.
-    let Some(fresh) = again(test, &net) else {
-        return;
-    };
-    let config = net.lane("timeout_ms = 500\ntime_sync_hours = 24")
-        + "[[device]]\nkey = \"again\"\nlane = \"main\"\ninstance = 1104\n";
-    let mut running = Running::start_timed(&riser_bacnet::KIND, &config, Arc::new(Synchronised));
-    assert!(
-        fresh
-            .wait("TOLD")
-            .starts_with("UTCTimeSynchronizationRequest")
-    );
     running.stop().await;
 }
 
-fn again(test: &str, net: &Net) -> Option<Peer> {
-    let at = format!("127.0.0.14/8:{}", net.port);
-    Peer::start(test, "bacnet_operate.py", &[at, "1104".into()])
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clocks_are_kept_and_a_device_that_takes_no_time_is_found_out() {
+    let net = Net::new();
+    let test = "clocks_are_kept_and_a_device_that_takes_no_time_is_found_out";
+    let at = |last: u8| format!("127.0.0.{last}/8:{}", net.port);
+    let Some(kept) = Peer::start(test, "bacnet_operate.py", &[at(14), "1104".into()]) else {
+        return;
+    };
+    let deaf = [at(15), "1105".into(), "--deaf".into()];
+    let Some(_deaf) = Peer::start(test, "bacnet_operate.py", &deaf) else {
+        return;
+    };
+    let device = |key: &str, instance: u32| {
+        format!(
+            "[[device]]\nkey = \"{key}\"\nlane = \"main\"\ninstance = {instance}\n[[device.point]]\nkey = \"flow\"\nobject = \"ai:1\"\n"
+        )
+    };
+    let config = net.lane("timeout_ms = 500\ntime_sync_hours = 24")
+        + &device("kept", 1104)
+        + &device("deaf", 1105);
+    let mut running = Running::start_timed(&riser_bacnet::KIND, &config, Arc::new(Synchronised));
+    running.wait_value("deaf/flow", &Value::Float(21.5)).await;
+    // By itself, once the device is found; and UTC, as no zone is known.
+    let told = kept.wait("TOLD");
+    assert!(told.starts_with("UTCTimeSynchronizationRequest"), "{told}");
+    let why = tried(&running, "time_sync", "device = 'deaf'\ntime = 'UTC'")
+        .await
+        .unwrap_err();
+    assert!(why.contains("does not take the time"), "{why}");
+    let why = tried(&running, "time_sync", "device = 'deaf'\ntime = 'local'")
+        .await
+        .unwrap_err();
+    assert!(why.contains("write the zone into the lane"), "{why}");
+    running.stop().await;
 }
 
 /// Puts the gateway into the recipient lists of both.
@@ -332,7 +355,8 @@ async fn recipients(running: &Running) {
         let add = format!("{one}action = 'add'\nconfirmed = {}", device == "bp3");
         let added = done(running, "event_recipient", &add).await;
         assert_eq!(rows(&added, "told_now").len(), 1, "{added}");
-        let why = tried(running, "event_recipient", &add).await.unwrap_err();
+        let again = tried(running, "event_recipient", &add).await;
+        let why = again.expect_err("it is there");
         assert!(why.contains("already"), "{why}");
     }
 }
@@ -344,6 +368,32 @@ async fn wait_latest(running: &mut Running, device: &str, words: &str) {
         shown.is_some_and(|v| v.to_string().contains(words))
     };
     running.wait_until("the alarm in words", shows).await;
+}
+
+/// Both devices have told of one alarm.
+async fn told_and_shown(running: &mut Running) {
+    for device in ["bp3", "rb"] {
+        running
+            .wait_value(&format!("{device}/events-active"), &Value::Int(1))
+            .await;
+        wait_latest(running, device, "high limit").await;
+        let shown = done(running, "events", &format!("device = '{device}'")).await;
+        let standing = &rows(&shown, "standing")[0];
+        assert!(
+            standing.contains("Vorlauf (analog-input:1) high limit"),
+            "{shown}"
+        );
+        let told = &rows(&shown, "told_last")[0];
+        assert!(
+            told.contains("alarm analog-input:1 normal to high limit"),
+            "{told}"
+        );
+    }
+    let known = done(running, "events", "").await;
+    assert!(
+        known.contains_key("bp3") && known.contains_key("rb"),
+        "{known}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -362,28 +412,7 @@ async fn alarms_of_both_stacks_are_told_shown_and_acknowledged() {
     }
     bp3.order("set 40");
     rb.order("set 40");
-    for device in ["bp3", "rb"] {
-        running
-            .wait_value(&format!("{device}/events-active"), &Value::Int(1))
-            .await;
-        wait_latest(&mut running, device, "high limit").await;
-        let shown = done(&running, "events", &format!("device = '{device}'")).await;
-        let standing = &rows(&shown, "standing")[0];
-        assert!(
-            standing.contains("Vorlauf (analog-input:1) high limit"),
-            "{shown}"
-        );
-        let told = &rows(&shown, "told_last")[0];
-        assert!(
-            told.contains("alarm analog-input:1 normal to high limit"),
-            "{told}"
-        );
-    }
-    let known = done(&running, "events", "").await;
-    assert!(
-        known.contains_key("bp3") && known.contains_key("rb"),
-        "{known}"
-    );
+    told_and_shown(&mut running).await;
     // Over before anybody acknowledged it: the state it had been in is known from what was told.
     bp3.order("set 21.5");
     rb.order("set 21.5");
