@@ -1,5 +1,10 @@
 //! The server face, asked in the adapter's own codec: what it is, what it shows, what it refuses and
 //! how, and that nothing anybody sends makes it stop. Other stacks judge it in `tests/served.rs`.
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says what is wrong by failing"
+)]
 
 mod foreign;
 mod shown;
@@ -170,7 +175,8 @@ async fn it_presents_itself_in_the_ranges_it_is_in_and_knows_its_objects() {
 }
 
 #[tokio::test]
-async fn points_of_every_kind_are_shown_with_units_states_and_quality() {
+#[expect(clippy::too_many_lines, reason = "one table of every kind")]
+async fn points_of_every_kind_are_shown_with_units_and_states() {
     let net = Net::new();
     let plant = Plant::new();
     let mut server = serve(&net, &plant);
@@ -235,6 +241,16 @@ async fn points_of_every_kind_are_shown_with_units_states_and_quality() {
         Ok(Datum::Enumerated(0))
     );
 
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_quality_is_shown_as_flags_and_reliability() {
+    let net = Net::new();
+    let plant = Plant::new();
+    let mut server = serve(&net, &plant);
+    let asker = Asker::new(&net).await;
+    let supply = object_of(&asker, "ahu-1/supply_temp").await.to_string();
     // Never read: no number stands for that.
     let unread = object_of(&asker, "meter-1/unread").await.to_string();
     assert_eq!(
@@ -332,6 +348,10 @@ async fn all_properties_are_those_of_the_property_list_and_none_is_wrong() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one table of everything that can be wrong"
+)]
 async fn what_is_wrong_is_said_as_the_standard_wants_it() {
     let net = Net::new();
     let mut server = serve(&net, &Plant::new());
@@ -498,6 +518,10 @@ async fn what_is_wrong_is_said_as_the_standard_wants_it() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story of a value held by several"
+)]
 async fn writes_are_held_at_their_level_and_released() {
     let net = Net::new();
     let plant = Plant::new();
@@ -614,6 +638,10 @@ async fn only_those_who_may_write_do_and_only_what_is_writable_is_offered() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story of a table that fills and empties"
+)]
 async fn changes_are_told_in_both_ways_until_the_subscription_ends() {
     let net = Net::new();
     let plant = Plant::new();
@@ -828,6 +856,10 @@ fn takes(segments: bool, max_segments: u8, max_apdu: u8) -> Takes {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "the asker's side of an answer in parts"
+)]
 async fn a_long_list_goes_out_in_parts_as_the_asker_takes_them() {
     let net = Net::new();
     let plant = Plant::new().crowd(2000);
@@ -947,6 +979,10 @@ async fn a_long_request_comes_in_parts() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a generator of everything that may come"
+)]
 async fn nothing_anybody_sends_stops_it_or_makes_it_answer_without_end() {
     let net = Net::new();
     let mut server = serve(&net, &Plant::new().crowd(300));
