@@ -726,7 +726,7 @@ async fn changes_are_told_in_both_ways_until_the_subscription_ends() {
         Ok(Vec::new()),
         "what is not there is ended too"
     );
-    assert_eq!(subscribe("mi:1", Some((false, 1))).await, Ok(Vec::new()));
+    assert_eq!(subscribe("mi:1", Some((false, 3))).await, Ok(Vec::new()));
     assert_eq!(told(&mut notices).await.unwrap().object, id("mi:1"));
     plant
         .building
@@ -736,12 +736,12 @@ async fn changes_are_told_in_both_ways_until_the_subscription_ends() {
         .set(plant.supply, Some(Value::Float(30.0)), Quality::GOOD);
     let next = told(&mut notices).await.expect("the one that is left");
     assert_eq!(next.object.to_string(), supply);
-    // The one of a second has run out: there is room again.
-    let until = Instant::now() + Duration::from_secs(10);
+    // The one of three seconds has run out: there is room again.
+    let until = Instant::now() + Duration::from_secs(20);
     while subscribe("bi:1", Some((false, 60))).await.is_err() {
         assert!(
             Instant::now() < until,
-            "a subscription of one second lasts on"
+            "a subscription of three seconds lasts on"
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
