@@ -4,6 +4,7 @@
 
 mod ask;
 mod calendar;
+mod cells;
 mod clock;
 mod ede;
 mod events;

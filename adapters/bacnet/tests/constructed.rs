@@ -182,7 +182,8 @@ proptest! {
         source in "[a-zäöü ]{0,30}",
         at in stamp(),
     ) {
-        prop_assert_eq!(Notification::decode(&told.encoded()).unwrap(), told.clone());
+        let back = Notification::decode(&told.encoded()).unwrap();
+        prop_assert_eq!(&back, &told);
         let octets = event::information_answer(&standing, more);
         prop_assert_eq!(event::decode_information(&octets).unwrap(), (standing, more));
         let said = Acknowledge {

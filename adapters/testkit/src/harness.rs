@@ -4,10 +4,12 @@
 use crate::building::BuildingInMemory;
 use crate::past::{Notes, PastInMemory};
 use crate::registry::Registry;
+use crate::start::Kept;
+pub use crate::start::build;
 pub use crate::waiting::{eventually, run_to_end};
 use riser_adapter::{
-    AdapterCommand, AdapterContext, AdapterError, Browse, BuildContext, Clock, ConfigError,
-    HealthBoard, Kind, Operate, SampleSink, SystemClock, WriteResult,
+    AdapterCommand, AdapterContext, AdapterError, Browse, BuildContext, Clock, HealthBoard, Kind,
+    Operate, SampleSink, SystemClock, WriteResult,
 };
 use riser_model::{
     Author, AuthorKind, Command, CommandId, PointPath, Priority, Quality, ScanBatch, Slot,
@@ -66,18 +68,6 @@ pub struct Running {
     cancel: CancellationToken,
     task: Option<JoinHandle<Result<(), AdapterError>>>,
 }
-
-/// Checks a configuration written as text.
-pub fn build(kind: &Kind, config: &str) -> Result<riser_adapter::Built, ConfigError> {
-    let table: toml::Table = match config.parse() {
-        Ok(table) => table,
-        Err(error) => return Err(ConfigError::from_toml("", &error)),
-    };
-    (kind.build)(&table, &BuildContext::default())
-}
-
-/// What a run leaves to the next.
-type Kept = (Arc<Registry>, PastInMemory, Notes, BuildingInMemory);
 
 impl Running {
     /// Starts an adapter from a configuration that must be valid.
@@ -308,8 +298,7 @@ impl Running {
         self.send_levels(path, value, expires_at, levels).await
     }
 
-    /// Sends a write as the runtime does when a point is held at several levels: the winner's, and
-    /// those that are to go.
+    /// Sends a write as the runtime does: the winner's level, and those that are to go.
     pub async fn send_levels(
         &self,
         path: &str,

@@ -15,6 +15,7 @@ pub mod peer;
 pub mod programs;
 pub mod registry;
 pub mod script;
+mod start;
 pub mod waiting;
 
 pub use building::BuildingInMemory;

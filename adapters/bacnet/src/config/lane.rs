@@ -102,7 +102,6 @@ pub(crate) fn build(at: &str, table: &toml::Table) -> Result<LaneConfig, ConfigE
     }
     let bbmd = bbmd(raw.bbmd.as_deref(), raw.bbmd_lifetime_s);
     let bbmd = bbmd.map_err(|why| wrong("bbmd", why))?;
-    let clock = clock(at, raw.time_zone.as_deref(), raw.time_sync_hours)?;
     let place = match (&raw.interface, ip.is_unspecified()) {
         (Some(interface), true) => interface.clone(),
         (_, true) => "any".to_owned(),
@@ -112,7 +111,7 @@ pub(crate) fn build(at: &str, table: &toml::Table) -> Result<LaneConfig, ConfigE
     Ok(LaneConfig {
         name: format!("bacnet {place}:{port}"),
         key: raw.key,
-        clock,
+        clock: clock(at, raw.time_zone.as_deref(), raw.time_sync_hours)?,
         binding: Binding {
             interface: raw.interface,
             ip,
