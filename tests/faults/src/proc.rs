@@ -25,6 +25,17 @@ fn of(id: &str) -> u64 {
         .expect("a running process has a size")
 }
 
+/// Whether it has ended, waited for or not.
+#[must_use]
+pub fn ended(process: &Process) -> bool {
+    let Some(id) = process.id() else {
+        return true;
+    };
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let behind = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    behind.is_empty() || behind.trim_start().starts_with('Z')
+}
+
 /// Processor time used so far, in seconds.
 ///
 /// # Panics

@@ -163,7 +163,8 @@ async fn starts_in_1970(wait: Duration) {
     // The network comes before the time: the certificates are good by the assumed time, and
     // nothing leaves with it.
     rig.lab.link.set(riser_e2e::proxy::Mode::Pass);
-    until("the link is made", Duration::from_secs(90), || async {
+    // A gateway that was turned away for long asks once a minute.
+    until("the link is made", Duration::from_secs(180), || async {
         (rig.state().await == "live").then_some(())
     })
     .await;
