@@ -53,13 +53,10 @@ impl Step {
     /// that was given back, and those below the winner.
     pub(crate) fn place(&mut self, array: Option<&PriorityArray>, given_back: Option<Priority>) {
         let mut held = array.into_iter().flat_map(PriorityArray::iter);
-        self.winner = held.next().map(|(level, _)| level);
-        let below = held.map(|(level, _)| level);
-        self.released = below.collect();
-        let gone = given_back.filter(|level| Some(*level) != self.winner);
-        self.released.extend(gone);
-        self.released.sort_unstable();
-        self.released.dedup();
+        let winner = held.next().map(|(level, _)| level);
+        let rest = held.map(|(level, _)| level).chain(given_back);
+        let gone: std::collections::BTreeSet<_> = rest.filter(|l| Some(*l) != winner).collect();
+        (self.winner, self.released) = (winner, gone.into_iter().collect());
     }
 }
 
