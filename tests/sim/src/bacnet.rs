@@ -19,7 +19,7 @@ use tokio::net::UdpSocket;
 /// Device instance.
 const INSTANCE: u32 = 2001;
 /// Longest answer, in octets of an APDU.
-const APDU_MAX: usize = 1476;
+const APDU_MAX: u16 = 1476;
 
 fn of_device(wanted: &Reference) -> Result<Vec<u8>, Refusal> {
     let own = ObjectId::device(INSTANCE);
@@ -38,7 +38,7 @@ fn of_device(wanted: &Reference) -> Result<Vec<u8>, Refusal> {
         PropertyId::SYSTEM_STATUS => Datum::Enumerated(0),
         PropertyId::PROTOCOL_VERSION => Datum::Unsigned(1),
         PropertyId::PROTOCOL_REVISION => Datum::Unsigned(14),
-        PropertyId::MAX_APDU_LENGTH => Datum::Unsigned(APDU_MAX as u64),
+        PropertyId::MAX_APDU_LENGTH => Datum::Unsigned(u64::from(APDU_MAX)),
         PropertyId::SEGMENTATION_SUPPORTED => Datum::Enumerated(3),
         _ => {
             return Err(refused(
@@ -89,7 +89,7 @@ fn presence(body: &[u8]) -> Option<Vec<u8>> {
     let meant = range.is_none_or(|(low, high)| (low..=high).contains(&INSTANCE));
     let i_am = device::IAm {
         instance: INSTANCE,
-        max_apdu: APDU_MAX as u32,
+        max_apdu: u32::from(APDU_MAX),
         segmentation: device::Segmentation::None,
         vendor: 0,
     };
@@ -103,7 +103,7 @@ fn presence(body: &[u8]) -> Option<Vec<u8>> {
 fn reply((invoke, service): (u8, u8), outcome: Result<Vec<u8>, Refusal>) -> Vec<u8> {
     let mut out = Vec::new();
     let outcome = match outcome {
-        Ok(body) if body.len() > APDU_MAX - 8 => {
+        Ok(body) if body.len() > usize::from(APDU_MAX) - 8 => {
             Err(Refusal::Abort(error::SEGMENTATION_NOT_SUPPORTED))
         }
         outcome => outcome,

@@ -82,11 +82,11 @@ impl Hall {
     pub(crate) fn step(&mut self, dt: f64, building: &Building) {
         self.outdoor = building.outdoor;
         let wanted = self.setpoint.winner();
-        let demand = match (self.running(), self.mode.winner() as u8) {
-            (false, _) => 0.0,
-            (true, 3) => 40.0,
-            (true, 4) => 90.0,
-            (true, _) => (45.0 + (wanted - self.room).abs() * 15.0).clamp(40.0, 90.0),
+        let demand = match self.mode.winner() {
+            _ if !self.running() => 0.0,
+            mode if mode > 3.5 => 90.0,
+            mode if mode > 2.5 => 40.0,
+            _ => (45.0 + (wanted - self.room).abs() * 15.0).clamp(40.0, 90.0),
         };
         lag(&mut self.fan, demand, 15.0, dt);
         let share = self.fan / 100.0;

@@ -56,7 +56,7 @@ impl Session {
         all
     }
 
-    fn subscribe(&mut self, id: u16, new: Vec<String>) {
+    fn subscribe(&mut self, id: u16, new: &[String]) {
         let codes = vec![SubscribeReasonCode::Success(QoS::AtMostOnce); new.len()];
         self.put(&Packet::SubAck(SubAck {
             pkid: id,
@@ -103,8 +103,8 @@ impl Session {
             })),
             Packet::PingReq(_) => self.put(&Packet::PingResp(PingResp)),
             Packet::Subscribe(subscribe) => {
-                let new = subscribe.filters.into_iter().map(|f| f.path).collect();
-                self.subscribe(subscribe.pkid, new);
+                let new: Vec<String> = subscribe.filters.into_iter().map(|f| f.path).collect();
+                self.subscribe(subscribe.pkid, &new);
             }
             Packet::Unsubscribe(unsubscribe) => {
                 self.filters.retain(|f| !unsubscribe.filters.contains(f));
