@@ -201,11 +201,7 @@ async fn a_hold_that_ends_gives_way_to_the_next_level() {
         numbers(&[Some(5.0), Some(21.0), Some(5.0)])
     );
     // The lower one is held by the gateway alone while the higher one wins.
-    let levels = [
-        (Some(12), vec![]),
-        (Some(8), vec![12]),
-        (Some(12), vec![8]),
-    ];
+    let levels = [(Some(12), vec![]), (Some(8), vec![12]), (Some(12), vec![8])];
     assert_eq!(bench.device.levels(), levels);
     let stats = bench.runtime.stats();
     assert_eq!((stats.holds_ended, stats.writes_repeated), (1, 1));
