@@ -190,6 +190,7 @@ fn only_its_owner_names_a_guarded_crate() {
                 // A broker by itself is a limit, and a fleet is two thousand clients.
                 "tests/bench/src/limits.rs",
                 "tests/faults/src/fleet.rs",
+                "tests/sim/src/mqtt.rs",
             ],
         ),
         ("prost::", &["sync/wire/"]),
