@@ -62,6 +62,13 @@ function finish(code) {
   process.exit(code);
 }
 
+/** The runner's own count, and the exit code that follows from it. */
+function conclude() {
+  if (failures.length) console.log(`Failed:\n  ${failures.join('\n  ')}`);
+  console.log(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+  process.exit(count.failed === 0 && count.passed > 0 ? 0 : 1);
+}
+
 const lines = (file) =>
   readFileSync(join(root, file), 'utf8').split('\n').map((l) => l.trim()).filter((l) => l && !l.startsWith('#'));
 const which = (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
@@ -225,9 +232,7 @@ async function all() {
   await cargoTest('examples in the documentation', ['--doc', ...workspace]);
   await webTest('browser tests', ['run', '--silent', 'e2e'], readNodeTest);
   say('done');
-  if (failures.length) console.log(`Failed:\n  ${failures.join('\n  ')}`);
-  console.log(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
-  process.exit(count.failed === 0 && count.passed > 0 ? 0 : 1);
+  conclude();
 }
 
 /** The long set of tests/faults; the fast one is part of `all`. */
@@ -235,9 +240,7 @@ async function faults() {
   await setup();
   await build();
   await rustTests('faults, the long set', { only: (binary) => binary.package === 'riser-faults', args: LONG });
-  if (failures.length) console.log(`Failed:\n  ${failures.join('\n  ')}`);
-  console.log(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
-  process.exit(count.failed === 0 && count.passed > 0 ? 0 : 1);
+  conclude();
 }
 
 /** Tests with peers too heavy for every run, and every adapter's long ones. */
@@ -247,9 +250,7 @@ async function nightly() {
   await build();
   const isField = (binary) => dirname(binary.folder) === join(root, 'adapters') || binary.package === 'riser-e2e';
   await rustTests('adapters and all of them in one gateway, the long set', { only: isField, args: LONG });
-  if (failures.length) console.log(`Failed:\n  ${failures.join('\n  ')}`);
-  console.log(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
-  process.exit(count.failed === 0 && count.passed > 0 ? 0 : 1);
+  conclude();
 }
 
 async function lint() {
