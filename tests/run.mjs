@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runTestBinaries } from './cargo.mjs';
+import { readNodeTest, readVitest } from './counts.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const peers = process.env.RISER_PEERS ?? join(root, '.peers');
@@ -197,20 +198,6 @@ async function webTest(what, args, read) {
   if (code !== 0 && seen.failed === 0) count.failed += 1;
   if (code !== 0) failures.push(what);
 }
-
-const number = (output, pattern) =>
-  [...output.replace(/\x1b\[[0-9;]*m/g, '').matchAll(pattern)].reduce((sum, m) => sum + Number(m[1]), 0);
-
-const readVitest = (output) => ({
-  passed: number(output, /^\s*Tests\s.*?(\d+) passed/gm),
-  failed: number(output, /^\s*Tests\s.*?(\d+) failed/gm),
-  skipped: number(output, /^\s*Tests\s.*?(\d+) skipped/gm),
-});
-const readNodeTest = (output) => ({
-  passed: number(output, /^\S+ pass (\d+)$/gm),
-  failed: number(output, /^\S+ (?:fail|cancelled) (\d+)$/gm),
-  skipped: number(output, /^\S+ skipped (\d+)$/gm) + (output.match(/^SKIPPED browser tests\b/gm) ?? []).length,
-});
 
 async function build() {
   say('building');

@@ -47,7 +47,7 @@ mod tests {
         into
     }
 
-    fn value(value: Option<Value>) -> String {
+    fn value(value: &Option<Value>) -> String {
         let mut into = String::new();
         csv_value(value.as_ref(), &mut into);
         into
@@ -68,16 +68,16 @@ mod tests {
         for sign in FORMULA {
             let text = format!("{sign}1");
             assert_eq!(cell(&text), format!("\"'{text}\""));
-            assert_eq!(value(Some(Value::text(&text))), format!("\"'{text}\""));
+            assert_eq!(value(&Some(Value::text(&text))), format!("\"'{text}\""));
         }
     }
 
     #[test]
     fn numbers_stay_numbers_and_unknown_is_neither_zero_nor_an_empty_text() {
-        assert_eq!(value(Some(Value::Float(-1.5))), "-1.5");
-        assert_eq!(value(Some(Value::Int(-7))), "-7");
-        assert_eq!(value(None), "");
-        assert_eq!(value(Some(Value::text(""))), "\"\"");
-        assert_eq!(value(Some(Value::text("open"))), "\"open\"");
+        assert_eq!(value(&Some(Value::Float(-1.5))), "-1.5");
+        assert_eq!(value(&Some(Value::Int(-7))), "-7");
+        assert_eq!(value(&None), "");
+        assert_eq!(value(&Some(Value::text(""))), "\"\"");
+        assert_eq!(value(&Some(Value::text("open"))), "\"open\"");
     }
 }

@@ -184,7 +184,7 @@ mod tests {
     fn a_link_that_comes_and_goes_is_looked_for_often_and_one_turned_away_seldom() {
         let mut random = StdRng::seed_from_u64(9);
         let timings = Timings::default();
-        let mut patience = Patience::new(timings.clone());
+        let mut patience = Patience::new(timings);
         let away = Parting {
             turned_away: true,
             ..Parting::default()

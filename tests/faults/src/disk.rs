@@ -9,8 +9,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -38,13 +37,14 @@ pub struct Disk {
 #[derive(Debug)]
 pub struct Greed {
     file: PathBuf,
-    enough: Arc<AtomicBool>,
+    /// Until it goes.
+    more: Option<mpsc::Sender<()>>,
     taker: Option<JoinHandle<()>>,
 }
 
 impl Drop for Greed {
     fn drop(&mut self) {
-        self.enough.store(true, Ordering::Relaxed);
+        drop(self.more.take());
         // It ends by itself; that it panicked would show in its own words.
         let _ = self.taker.take().map(JoinHandle::join);
         let _ = std::fs::remove_file(&self.file);
@@ -277,17 +277,17 @@ impl Disk {
     #[must_use]
     pub fn greed(&self) -> Greed {
         let file = self.mount.join("greedy.log");
-        let enough = Arc::new(AtomicBool::new(false));
-        let (stop, path) = (Arc::clone(&enough), file.clone());
+        let (more, enough) = mpsc::channel();
+        let path = file.clone();
         let taker = std::thread::spawn(move || {
-            while !stop.load(Ordering::Relaxed) {
+            let pause = Duration::from_millis(1);
+            while enough.recv_timeout(pause) == Err(mpsc::RecvTimeoutError::Timeout) {
                 swell(&path);
-                std::thread::sleep(Duration::from_millis(1));
             }
         });
         Greed {
             file,
-            enough,
+            more: Some(more),
             taker: Some(taker),
         }
     }

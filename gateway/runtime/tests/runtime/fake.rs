@@ -40,6 +40,9 @@ pub(crate) enum Answer {
     NoRelinquish,
 }
 
+/// What the adapter was given to keep things.
+type Kept = (Arc<dyn Past>, Arc<dyn Memory>);
+
 /// A fake device.
 pub(crate) struct Device {
     pub(crate) name: &'static str,
@@ -52,7 +55,7 @@ pub(crate) struct Device {
     kept: Mutex<Vec<oneshot::Sender<WriteResult>>>,
     up: watch::Sender<Option<(SampleSink, Vec<Slot>)>>,
     registry: Mutex<Option<Arc<dyn PointRegistry>>>,
-    past: Mutex<Option<(Arc<dyn Past>, Arc<dyn Memory>)>>,
+    past: Mutex<Option<Kept>>,
     building: Mutex<Option<Building>>,
     fail: tokio::sync::Notify,
 }

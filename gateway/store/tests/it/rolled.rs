@@ -8,7 +8,10 @@ use riser_wire::cells::Cell;
 use riser_wire::{peek_rollup, read_rollup, read_rollup_point};
 
 /// The minute of noon.
-#[expect(clippy::cast_possible_truncation, reason = "minutes of this century fit")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "minutes of this century fit"
+)]
 const FIRST: u32 = (NOON / MINUTE) as u32;
 
 fn ask(minutes: u32, have: &[(u32, u32)]) -> RollupAsk {

@@ -316,19 +316,11 @@ fn the_first_messages_up_decode_and_are_still_written_so() {
     }
 }
 
-#[test]
-fn the_first_messages_down_decode_and_are_still_written_so() {
+/// What is said of batches.
+fn of_batches() -> Vec<(&'static str, Down)> {
     let epoch = header().epoch;
     let ranges = vec![(12, 14), (20, 20)];
-    let alarm = AlarmId(Uuid::from_u128(1));
-    let acknowledgement = Acknowledgement {
-        by: author(),
-        at: Timestamp(5),
-        comment: "seen".into(),
-    };
-    let paths = vec!["ahu-1/supply_temp".parse().expect("a path")];
-    let address = Some("2001:db8::7".parse().expect("an address"));
-    for (name, down) in [
+    vec![
         (
             "down-durable.bin",
             Down::Durable(Durable {
@@ -351,6 +343,20 @@ fn the_first_messages_down_decode_and_are_still_written_so() {
                 reason: "unreadable".into(),
             },
         ),
+    ]
+}
+
+/// What is asked.
+fn of_requests() -> Vec<(&'static str, Down)> {
+    let alarm = AlarmId(Uuid::from_u128(1));
+    let acknowledgement = Acknowledgement {
+        by: author(),
+        at: Timestamp(5),
+        comment: "seen".into(),
+    };
+    let paths = vec!["ahu-1/supply_temp".parse().expect("a path")];
+    let address = Some("2001:db8::7".parse().expect("an address"));
+    vec![
         ("down-heartbeat.bin", Down::Heartbeat { nonce: 1 << 60 }),
         ("down-command.bin", sent(None)),
         (
@@ -384,7 +390,12 @@ fn the_first_messages_down_decode_and_are_still_written_so() {
             "down-watch.bin",
             Down::Watch(WatchLease { paths, seconds: 30 }),
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn the_first_messages_down_decode_and_are_still_written_so() {
+    for (name, down) in of_batches().into_iter().chain(of_requests()) {
         let payload = down.clone().encode();
         assert_eq!(golden(name, &payload), payload, "{name}");
         assert_eq!(Down::decode(&payload), Ok(down), "{name}");

@@ -57,12 +57,13 @@ async fn trend(rig: &Rig, point: &str, (from, to): (i64, i64)) -> Value {
 }
 
 /// Minutes of a trend that are there whole: a sample a second, each once.
-fn whole(trend: &Value) -> usize {
+fn whole(trend: &Value) -> i64 {
     let buckets = trend["buckets"].as_array().into_iter().flatten();
-    buckets
+    let whole = buckets
         .inspect(|b| assert!(b["count"].as_u64() <= Some(60), "counted twice: {trend}"))
         .filter(|b| b["count"] == 60)
-        .count()
+        .count();
+    i64::try_from(whole).expect("some buckets")
 }
 
 /// Milliseconds of a trend that are rolled up.
@@ -78,7 +79,7 @@ async fn rollups_arrive(rig: &Rig, minutes: (i64, i64)) {
     for point in ["num0/n0", "num1/n29"] {
         let drawn = until("all minutes are drawn", Duration::from_secs(60), || async {
             let trend = trend(rig, point, minutes).await;
-            (whole(&trend) as i64 == MINUTES).then_some(trend)
+            (whole(&trend) == MINUTES).then_some(trend)
         })
         .await;
         let coarse = rolled_up(&drawn);
@@ -98,16 +99,14 @@ async fn rollups_arrive(rig: &Rig, minutes: (i64, i64)) {
     }
     let waiting = rig.link().await["backlog_batches"].clone();
     let metrics = rig.cloud.samples(GATEWAY, "num0/n0").await.len();
+    let metrics = i64::try_from(metrics).expect("some samples");
     eprintln!(
         "{MINUTES} minutes drawn after {:.1?}; {waiting} batches wait, {metrics} single samples of \
          one point are there",
         start.elapsed()
     );
     assert!(waiting.as_u64() > Some(1_000), "raw waits: {waiting}");
-    assert!(
-        (metrics as i64) < MINUTES * 30,
-        "nor is it there: {metrics}"
-    );
+    assert!(metrics < MINUTES * 30, "nor is it there: {metrics}");
 }
 
 async fn an_alarm_does_not_wait(rig: &Rig) {
@@ -162,11 +161,7 @@ async fn raw_replaces_rollups(rig: &Rig, backlog: &Backlog, minutes: (i64, i64))
         );
         assert!(scans.values().all(|n| *n == 1), "{point}: none came twice");
         let trend = trend(rig, point, minutes).await;
-        assert_eq!(
-            (whole(&trend) as i64, rolled_up(&trend)),
-            (MINUTES, 0),
-            "{trend}"
-        );
+        assert_eq!((whole(&trend), rolled_up(&trend)), (MINUTES, 0), "{trend}");
     }
 }
 
