@@ -6,6 +6,8 @@ use riser_model::{
     Alarm, CommandId, CommandRecord, Ledger, PointPath, Sample, Slot, Timestamp, Trend,
 };
 use riser_store::{AlarmFilter, CommandFilter, LedgerFilter, StoreError};
+use std::cmp::Reverse;
+use std::collections::HashSet;
 
 /// Why something could not be looked up.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -103,8 +105,16 @@ impl Runtime {
             path: path.cloned(),
             limit,
         };
-        let commands = self.inner.store.commands(filter).await;
-        commands.map_err(ReadError::store("list the commands"))
+        let stored = self.inner.store.commands(filter).await;
+        let stored = stored.map_err(ReadError::store("list the commands"))?;
+        // What was told to those who listen may not be on the disk yet.
+        let mut all = self.inner.commander.newest(path, limit);
+        let told: HashSet<CommandId> = all.iter().map(|r| r.command.id).collect();
+        let older = |r: &CommandRecord| !told.contains(&r.command.id);
+        all.extend(stored.into_iter().filter(older));
+        all.sort_by_key(|r| Reverse(r.command.issued_at));
+        all.truncate(limit);
+        Ok(all)
     }
 
     /// Part of the loss ledger.

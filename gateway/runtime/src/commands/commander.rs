@@ -125,6 +125,11 @@ impl Commander {
         self.books().recent.get(id).cloned()
     }
 
+    /// Commands seen lately, of one point or of all, the newest first.
+    pub(crate) fn newest(&self, path: Option<&PointPath>, limit: usize) -> Vec<CommandRecord> {
+        self.books().recent.newest(path, limit)
+    }
+
     pub(crate) fn array(&self, slot: Slot) -> Vec<LevelView> {
         self.books()
             .levels

@@ -1,7 +1,8 @@
 //! Commands seen lately, by id. Owns the bound; older ids are known to the store.
 
-use riser_model::{CommandId, CommandRecord};
+use riser_model::{CommandId, CommandRecord, PointPath};
 use rustc_hash::FxHashMap;
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 /// Records remembered. More than can be under way at once, so none of those is ever forgotten.
@@ -17,6 +18,14 @@ pub(crate) struct Recent {
 impl Recent {
     pub(crate) fn get(&self, id: CommandId) -> Option<&CommandRecord> {
         self.records.get(&id)
+    }
+
+    /// Of one point or of all, those issued last first.
+    pub(crate) fn newest(&self, path: Option<&PointPath>, limit: usize) -> Vec<CommandRecord> {
+        let wanted = |r: &&CommandRecord| path.is_none_or(|path| r.command.path == *path);
+        let mut found: Vec<&CommandRecord> = self.records.values().filter(wanted).collect();
+        found.sort_by_key(|r| Reverse(r.command.issued_at));
+        found.into_iter().take(limit).cloned().collect()
     }
 
     /// Every record remembered.

@@ -72,6 +72,31 @@ async fn a_write_is_requested_sent_applied_and_recorded() {
 }
 
 #[tokio::test]
+async fn what_the_feed_tells_the_list_shows_already() {
+    let bench = Bench::new(Setup::default()).await;
+    let mut feed = bench.runtime.command_feed();
+    let valve = path("d/valve");
+    for n in 1..=20 {
+        let command = bench.command(8, Some(20.0));
+        bench.runtime.write(command).await.unwrap();
+        let told = within(async {
+            loop {
+                let record = feed.recv().await.unwrap();
+                if record.outcome.state.is_final() {
+                    return record;
+                }
+            }
+        });
+        let told = told.await;
+        let listed = bench.runtime.commands(Some(&valve), 50).await.unwrap();
+        assert!(listed.contains(&told), "{told:?} in {listed:?}");
+        assert_eq!(listed.len(), n);
+        let one = bench.runtime.commands(Some(&valve), 1).await.unwrap();
+        assert_eq!(one.len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn the_same_id_twice_writes_once() {
     let bench = Bench::new(Setup::default()).await;
     let command = bench.command(8, Some(21.0));
