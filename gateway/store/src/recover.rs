@@ -17,7 +17,14 @@ use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
+
+/// How long a folder may still be taken: a process that ends, or one that was just forked and holds
+/// every file of its parent, lets go within a moment.
+const MOMENT: Duration = Duration::from_secs(1);
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What was found and done at opening.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,12 +57,20 @@ pub(crate) fn lock(config: &StoreConfig) -> Result<File, StoreError> {
         .write(true)
         .open(&path)
         .doing("open the lock file", &path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
-            dir: config.dir.clone(),
-        }),
-        Err(TryLockError::Error(error)) => Err(error).doing("lock", &path),
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < MOMENT => {
+                std::thread::park_timeout(LOOK);
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::InUse {
+                    dir: config.dir.clone(),
+                });
+            }
+            Err(TryLockError::Error(error)) => return Err(error).doing("lock", &path),
+        }
     }
 }
 
