@@ -1,7 +1,5 @@
 //! Every case of `tests/cases`. Their script is played over TCP; a relay carries the datagrams.
 
-mod support;
-
 use riser_adapter::{BuildContext, Built, ConfigError, Kind};
 use std::path::Path;
 
@@ -18,7 +16,7 @@ fn build(table: &toml::Table, context: &BuildContext) -> Result<Built, ConfigErr
         let address = device.get_mut("address");
         let scripted = address.as_ref().and_then(|a| a.as_str()?.parse().ok());
         if let (Some(address), Some(scripted)) = (address, scripted) {
-            *address = support::relay(scripted).to_string().into();
+            *address = crate::support::relay(scripted).to_string().into();
         }
     }
     (riser_bacnet::KIND.build)(&table, context)

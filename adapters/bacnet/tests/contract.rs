@@ -1,12 +1,10 @@
 //! The contract every adapter must pass. The test kit's peer listens on TCP; a relay carries the
 //! datagrams to it, one for one.
 
-mod support;
-
+use crate::support::{Memory, datagram, relay, split};
 use riser_adapter_testkit::contract::{Constant, Subject};
 use riser_adapter_testkit::{Reply, Respond};
 use std::net::SocketAddr;
-use support::{Memory, datagram, relay, split};
 
 fn respond(stubborn: bool) -> Box<dyn Respond> {
     let mut memory = Memory::new(stubborn);

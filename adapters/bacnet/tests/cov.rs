@@ -1,9 +1,6 @@
 //! Subscriptions over hours, on a clock that is advanced: notifications that are lost, a renewal that
 //! is refused, a power cut, with the times every installation has.
 
-#[path = "../benches/rig/mod.rs"]
-mod rig;
-
 use riser_adapter_testkit::Running;
 use riser_model::{Quality, Reason, Value};
 use std::net::SocketAddr;
@@ -14,7 +11,7 @@ use tokio::net::UdpSocket;
 
 /// One device in the runtime of the test, so that its answers and the clock do not race.
 struct Plant {
-    devices: Arc<rig::Devices>,
+    devices: Arc<crate::rig::Devices>,
     socket: Arc<UdpSocket>,
     off: Arc<AtomicBool>,
     at: SocketAddr,
@@ -25,7 +22,7 @@ impl Plant {
         let socket = Arc::new(UdpSocket::bind("127.0.0.1:0").await.expect("a socket"));
         let plant = Self {
             at: socket.local_addr().expect("a socket"),
-            devices: Arc::new(rig::Devices::without_port()),
+            devices: Arc::new(crate::rig::Devices::without_port()),
             off: Arc::default(),
             socket,
         };

@@ -1,9 +1,7 @@
 //! EDE files in and out through the operations: against a device of bacpypes3 where one is needed. A
 //! missing one skips loudly, or fails under `CI`.
 
-mod foreign;
-
-use foreign::Net;
+use crate::foreign::Net;
 use riser_adapter::Operate;
 use riser_adapter_testkit::Running;
 use riser_adapter_testkit::harness::build;

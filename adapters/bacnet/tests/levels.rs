@@ -1,9 +1,7 @@
 //! Levels of both independent stacks: what is held above a write, what is given back below another,
 //! and writes that wait for each other.
 
-mod foreign;
-
-use foreign::{Net, Peer};
+use crate::foreign::{Net, Peer};
 use riser_adapter::{Clock, SystemClock, WriteResult};
 use riser_adapter_testkit::Running;
 use riser_bacnet::client::{Address, Answer, Ask, Client, Patience};

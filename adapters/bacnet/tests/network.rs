@@ -1,9 +1,7 @@
 //! Networks between the gateway and its devices: a real router, requests in parts, finding an object
 //! by its name, a BBMD that leads nowhere, a device on another port.
 
-mod foreign;
-
-use foreign::{Net, Peer};
+use crate::foreign::{Net, Peer};
 use riser_adapter::{DiscoverRequest, Found, WriteResult};
 use riser_adapter_testkit::Running;
 use riser_bacnet::client::{Answer, Ask, Client, Heard, Patience};
@@ -226,19 +224,19 @@ async fn a_search_says_how_the_bbmd_stands_and_why_nothing_was_found() {
         )
     };
     // Nobody is there at all.
-    let alone = search(lane(foreign::free_port(), "")).await;
+    let alone = search(lane(crate::foreign::free_port(), "")).await;
     assert_eq!(alone.len(), 1, "{alone:?}");
     assert!(alone[0].remark.contains("no device answered") && alone[0].config.is_empty());
     // A BBMD that answers nothing, then one that stands alone.
-    let silent = format!("bbmd = \"127.0.0.22:{}\"", foreign::free_port());
-    let missing = search(lane(foreign::free_port(), &silent)).await;
+    let silent = format!("bbmd = \"127.0.0.22:{}\"", crate::foreign::free_port());
+    let missing = search(lane(crate::foreign::free_port(), &silent)).await;
     let words = &missing.last().unwrap().remark;
     assert!(words.starts_with("missing BBMD: 127.0.0.22"), "{words}");
     let Some(_bbmd) = net.rusty(test, &["--bbmd", ""], 21, 2101) else {
         return;
     };
     let bbmd = format!("bbmd = \"127.0.0.21:{}\"", net.port);
-    let behind = search(lane(foreign::free_port(), &bbmd)).await;
+    let behind = search(lane(crate::foreign::free_port(), &bbmd)).await;
     assert!(
         behind.iter().any(|f| f.address.ends_with("instance 2101")),
         "{behind:?}"

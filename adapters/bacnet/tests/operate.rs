@@ -1,9 +1,7 @@
 //! Operations against independent stacks: bacpypes3 and rusty-bacnet hold schedules, calendars,
 //! notification classes, alarms and clocks. A missing one skips loudly, or fails under `CI`.
 
-mod foreign;
-
-use foreign::{Net, Peer};
+use crate::foreign::{Net, Peer};
 use riser_adapter::{Clock, SystemClock};
 use riser_adapter_testkit::Running;
 use riser_model::{ClockState, Quality, Reason, Timestamp, Value};

@@ -1,9 +1,7 @@
 //! Against independent stacks: bacpypes3 and rusty-bacnet as devices. A missing one skips loudly, or
 //! fails under `CI`.
 
-mod foreign;
-
-use foreign::Net;
+use crate::foreign::Net;
 use riser_adapter::{DiscoverRequest, WriteResult};
 use riser_adapter_testkit::{Observed, Running};
 use riser_bacnet::client::{Address, Answer, Ask, Client, Heard, Patience};
@@ -110,7 +108,11 @@ object = "ai:999"
 "#;
 
 /// Starts both stacks and an adapter that reads both.
-fn both(test: &str, net: &Net, rest: &str) -> Option<(foreign::Peer, foreign::Peer, Running)> {
+fn both(
+    test: &str,
+    net: &Net,
+    rest: &str,
+) -> Option<(crate::foreign::Peer, crate::foreign::Peer, Running)> {
     let bp3 = net.bacpypes3(test, &[], &[(11, 1101)])?;
     let rb = net.rusty(test, &["--seg"], 13, 1103)?;
     let config = net.lane("timeout_ms = 500")
@@ -493,7 +495,7 @@ async fn a_foreign_device_finds_what_is_behind_the_bbmd() {
     // Another port: broadcasts of loopback do not reach it, only the BBMD does.
     let config = format!(
         "[[lane]]\nkey = \"main\"\naddress = \"127.0.0.1\"\nport = {}\nbroadcast = [\"127.255.255.255\"]\nbbmd = \"127.0.0.21:{}\"\nbbmd_lifetime_s = 5\ntimeout_ms = 500\n",
-        foreign::free_port(),
+        crate::foreign::free_port(),
         net.port
     ) + &device("rb", "instance = 2101")
         + "[[device.point]]\nkey = \"supply\"\nobject = \"ai:1\"\n";

@@ -1,10 +1,8 @@
 //! Large and ill-mannered: a device of 3,563 objects in three manners of segmentation, sixty devices
 //! found among bad manners, one dead device of a hundred.
 
-mod foreign;
-mod support;
-
-use foreign::{Net, Peer as Program};
+use crate::foreign::{Net, Peer as Program};
+use crate::support::{Memory, datagram};
 use riser_adapter::DiscoverRequest;
 use riser_adapter_testkit::{Running, programs};
 use riser_bacnet::client::{Client, Patience};
@@ -15,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use support::{Memory, datagram};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;

@@ -1,13 +1,10 @@
 //! The server face, judged by independent stacks as a building's management system: bacpypes3, BAC0 and
 //! node-bacnet. A missing one skips loudly, or fails under `CI`.
 
-mod foreign;
-mod shown;
-
-use foreign::{Net, Peer};
+use crate::foreign::{Net, Peer};
+use crate::shown::{Asker, INSTANCE, Plant, SERVER, serve};
 use riser_model::{Quality, Reason, Value};
 use serde_json::{Value as Json, json};
-use shown::{Asker, INSTANCE, Plant, SERVER, serve};
 
 impl Peer {
     /// Gives an order and takes what came of it.

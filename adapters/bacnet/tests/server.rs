@@ -6,10 +6,8 @@
     reason = "a test says what is wrong by failing"
 )]
 
-mod foreign;
-mod shown;
-
-use foreign::Net;
+use crate::foreign::Net;
+use crate::shown::{ALL, Asker, INSTANCE, Plant, SERVER, config, point, serve, serve_with, told};
 use riser_adapter_testkit::Running;
 use riser_adapter_testkit::contract::{Constant, Subject, refuses_unknown_keys};
 use riser_adapter_testkit::harness::{build, run_to_end};
@@ -21,7 +19,6 @@ use riser_bacnet::codec::{
     Apdu, Bits, Bvlc, Datum, Npdu, ObjectId, ObjectType, Payload, PropertyId, Takes,
 };
 use riser_model::{Access, LaneState, Quality, Reason, Value, ValueKind};
-use shown::{ALL, Asker, INSTANCE, Plant, SERVER, config, point, serve, serve_with, told};
 use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;

@@ -1,9 +1,6 @@
 //! Very many subscriptions: 5,000 points of five devices, every notification counted, and what
 //! becomes of those the machine has no room for.
 
-#[path = "../benches/rig/mod.rs"]
-mod rig;
-
 use riser_adapter_testkit::Running;
 use riser_model::Value;
 use std::collections::HashSet;
@@ -20,19 +17,20 @@ const REST: &str =
 /// Values of notifications that came.
 fn told(running: &Running) -> HashSet<u64> {
     let values = running.log.iter().filter_map(|o| match o.value {
-        Some(Value::Float(x)) if x >= f64::from(rig::FIRST) => Some(x.to_bits()),
+        Some(Value::Float(x)) if x >= f64::from(crate::rig::FIRST) => Some(x.to_bits()),
         _ => None,
     });
     values.collect()
 }
 
 /// Devices, and an adapter that has subscribed to every point.
-async fn subscribed() -> (Arc<rig::Devices>, Running) {
+async fn subscribed() -> (Arc<crate::rig::Devices>, Running) {
     let free = UdpSocket::bind("0.0.0.0:0").expect("a free port");
     let port = free.local_addr().expect("it has an address").port();
     drop(free);
-    let devices = Arc::new(rig::Devices::start(port, DEVICES).expect("addresses of loopback"));
-    let config = rig::config("", port, (DEVICES, POINTS), REST);
+    let devices =
+        Arc::new(crate::rig::Devices::start(port, DEVICES).expect("addresses of loopback"));
+    let config = crate::rig::config("", port, (DEVICES, POINTS), REST);
     let mut running = Running::start(&riser_bacnet::KIND, &config);
     running
         .wait_until("a first value of each, and a subscription", |r| {

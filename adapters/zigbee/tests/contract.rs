@@ -2,8 +2,7 @@
 //! line is broker and bridge away, so its devices are unknown and not down; a device is down when
 //! the bridge says so.
 
-mod support;
-
+use crate::support::{House, Near, Shared};
 use riser_adapter_testkit::contract::{Constant, Subject};
 use riser_adapter_testkit::{Mode, Peer, Respond, Running, contract};
 use riser_model::{DeviceState, Quality, Reason, Value};
@@ -11,7 +10,6 @@ use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{House, Near, Shared};
 
 const IEEE: &str = "0x0011223344556677";
 

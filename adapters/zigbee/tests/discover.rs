@@ -1,9 +1,7 @@
 //! What a search finds on a broker and what it says is missing, on the real mosquitto and the real
 //! zigbee2mqtt.
 
-mod foreign;
-
-use foreign::{Broker, DEVICES, House, Setting, until};
+use crate::foreign::{Broker, DEVICES, House, Setting, until};
 use riser_adapter::{Discover, DiscoverRequest, Found};
 use riser_adapter_testkit::{Running, programs};
 use tokio::sync::mpsc;

@@ -1,12 +1,10 @@
 //! A state of an enum keeps its number, whatever zigbee2mqtt adds to what it knows of a model.
 
-mod support;
-
+use crate::support::{House, Near, Shared};
 use riser_adapter_testkit::{Peer, Running};
 use riser_model::Value;
 use serde_json::json;
 use std::sync::{Arc, Mutex};
-use support::{House, Near, Shared};
 
 const IEEE: &str = "0x0011223344556677";
 

@@ -1,9 +1,7 @@
 //! Operations on the real zigbee2mqtt, each with what came of it: scenes, bindings, reporting, groups,
 //! firmware over the air to a pretend device, and what a stick without touchlink says.
 
-mod foreign;
-
-use foreign::{DEVICES, House, Setting, until};
+use crate::foreign::{DEVICES, House, Setting, until};
 use riser_adapter::WriteResult;
 use riser_adapter_testkit::Running;
 use riser_model::{DeviceState, LaneState, Quality, Value};

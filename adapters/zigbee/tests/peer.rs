@@ -1,9 +1,7 @@
 //! Against the real zigbee2mqtt on the real mosquitto: seven models join, become points, and do what
 //! they are told. A missing peer skips loudly, or fails under `CI`.
 
-mod foreign;
-
-use foreign::{DEVICES, House, Setting, join_all, until};
+use crate::foreign::{DEVICES, House, Setting, join_all, until};
 use riser_adapter::WriteResult;
 use riser_adapter_testkit::Running;
 use riser_model::{DeviceState, LaneState, Point, Quality, Value};

@@ -1,9 +1,7 @@
 //! Broker, bridge and adapter restarted in any order, with the real zigbee2mqtt and mosquitto: in the
 //! end everything is right within a minute, and nothing was called offline on the way.
 
-mod foreign;
-
-use foreign::{DEVICES, House, Setting, until};
+use crate::foreign::{DEVICES, House, Setting, until};
 use riser_adapter_testkit::Running;
 use riser_model::{DeviceState, LaneState, Quality, Reason, Value};
 use std::time::{Duration, Instant};

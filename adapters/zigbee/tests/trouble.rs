@@ -1,9 +1,7 @@
 //! What is told when something is missing, on the real mosquitto: no broker, no login, no right to
 //! publish, no bridge, another base topic, a kept word of a bridge long gone.
 
-mod foreign;
-
-use foreign::{Broker, config};
+use crate::foreign::{Broker, config};
 use riser_adapter::DiscoverRequest;
 use riser_adapter_testkit::{Running, programs};
 use riser_model::{DeviceState, LaneState};
@@ -137,7 +135,7 @@ async fn a_kept_word_of_a_bridge_long_gone_is_not_believed() {
     broker
         .publish("zigbee2mqtt/bridge/devices", devices.trim(), true)
         .await;
-    let key = foreign::DEVICES[2].1;
+    let key = crate::foreign::DEVICES[2].1;
     let availability = format!("zigbee2mqtt/{key}/availability");
     broker
         .publish(&availability, r#"{"state":"offline"}"#, true)

@@ -26,6 +26,6 @@ for (const app of ['gateway/web', 'cloud-api/web']) {
 const files = readdirSync(here)
   .filter((name) => name.endsWith('.test.mjs'))
   .map((name) => join(here, name));
-// Two at a time: each has a building and a browser of its own, and mostly waits for them.
-const args = ['--test', '--test-concurrency=2', '--test-reporter=spec', ...process.argv.slice(2), ...files];
+// One after the other: each has a building and a browser of its own.
+const args = ['--test', '--test-concurrency=1', '--test-reporter=spec', ...process.argv.slice(2), ...files];
 spawn(process.execPath, args, { stdio: 'inherit' }).on('close', (code) => process.exit(code ?? 1));

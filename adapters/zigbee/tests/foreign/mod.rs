@@ -1,7 +1,6 @@
 //! Starting what is not ours: the real mosquitto, the real zigbee2mqtt on its own Node, and below it a
 //! pretend stick with seven pretend devices. A network that has been joined once is kept under
 //! `target`, so that a test need not wait for seven interviews.
-#![expect(dead_code, reason = "each test binary uses its part")]
 
 use riser_adapter_testkit::Running;
 use riser_adapter_testkit::programs::{Program, free_port, program, repository, skip};
