@@ -272,7 +272,11 @@ async fn command_a_group(house: &House, running: &mut Running) {
         .write(&format!("{group}/state"), Value::Bool(true))
         .await;
     assert_eq!(applied, WriteResult::Applied(Some(Value::Bool(true))));
-    assert_eq!(house.radio.holds("bulb", [1, 6, 0]), 1);
+    // The bridge tells a group's state when it has sent, not when the lamps have heard.
+    until(running, "the lamp is on", |_| {
+        house.radio.holds("bulb", [1, 6, 0]) == 1
+    })
+    .await;
 }
 
 #[tokio::test]

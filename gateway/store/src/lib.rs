@@ -39,6 +39,7 @@ mod files;
 mod held;
 mod intake;
 mod ledger;
+mod lock;
 mod marks;
 mod octets;
 mod outbox;

@@ -15,16 +15,8 @@ use riser_wire::{Epoch, Stream};
 use rusqlite::{Connection, OptionalExtension, params};
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
 use std::path::Path;
-use std::time::{Duration, Instant};
 use uuid::Uuid;
-
-/// How long a folder may still be taken: a process that ends, or one that was just forked and holds
-/// every file of its parent, lets go within a moment.
-const MOMENT: Duration = Duration::from_secs(1);
-/// How often that is looked at.
-const LOOK: Duration = Duration::from_millis(10);
 
 /// What was found and done at opening.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,34 +37,6 @@ pub struct Recovery {
 
 /// Everything found, the writer's connection, and what to tell.
 pub(crate) type Opened = (Found, State, Recovery);
-
-/// Takes the folder for this process. The lock is held as long as the file is open.
-pub(crate) fn lock(config: &StoreConfig) -> Result<File, StoreError> {
-    let history = config.history_dir();
-    files::make_private(&history)?;
-    let path = config.dir.join("lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .doing("open the lock file", &path)?;
-    let begun = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if begun.elapsed() < MOMENT => {
-                std::thread::park_timeout(LOOK);
-            }
-            Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::InUse {
-                    dir: config.dir.clone(),
-                });
-            }
-            Err(TryLockError::Error(error)) => return Err(error).doing("lock", &path),
-        }
-    }
-}
 
 /// Opens the files and repairs what is left of them.
 pub(crate) fn open(config: &StoreConfig, now: Timestamp) -> Result<Opened, StoreError> {

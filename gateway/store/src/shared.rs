@@ -70,7 +70,7 @@ pub(crate) fn start(
     config: StoreConfig,
     now: Now,
 ) -> Result<(Arc<Shared>, Owner, Recovery), StoreError> {
-    let lock = crate::recover::lock(&config)?;
+    let lock = crate::lock::take(&config)?;
     let opened = match crate::recover::open(&config, now()) {
         Err(error) if error.is_full() && crate::files::give_reserve(&config.dir) => {
             crate::recover::open(&config, now())

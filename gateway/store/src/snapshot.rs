@@ -28,7 +28,7 @@ pub struct Hold {
 /// # Errors
 /// [`StoreError::InUse`] while a store works in it; the folder cannot be written.
 pub fn hold(dir: &Path) -> Result<Hold, StoreError> {
-    let file = crate::recover::lock(&StoreConfig::new(dir))?;
+    let file = crate::lock::take(&StoreConfig::new(dir))?;
     Ok(Hold { _file: file })
 }
 
