@@ -85,16 +85,12 @@ const PLAUSIBLE: i64 = 1_000;
 /// How long a statement waits for another connection, such as a checkpoint for a reader.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// What the index of a log of 16,384 pages takes.
-const INDEX: u64 = 128 << 10;
-
 /// Opens for writing; makes the file and its tables when it is new, upgrades it when it is old.
 pub(crate) fn open_writer(file: &Path, schema: &Schema) -> Result<Connection, StoreError> {
     let mut conn = Connection::open(file).doing("open", file)?;
     settings(&conn).doing("set up", file)?;
     let version: i64 = pragma(&conn, "user_version").doing("read the version", file)?;
     let application: i64 = pragma(&conn, "application_id").doing("read the mark", file)?;
-    back_index(file);
     let fresh = version == 0 && application == 0;
     if !fresh {
         check_mark(file, schema, (application, version))?;
@@ -103,28 +99,6 @@ pub(crate) fn open_writer(file: &Path, schema: &Schema) -> Result<Connection, St
         upgrade(&mut conn, schema, version, fresh).doing("upgrade the tables", file)?;
     }
     Ok(conn)
-}
-
-/// Gives the index of the log (`-shm`) its room on the disk now. It is mapped into memory, and a part
-/// of it that gets no room when it is first touched ends the process (SIGBUS). SQLite writes one octet
-/// of each of its pages for that, which is enough only where a block of the file system is a page.
-fn back_index(file: &Path) {
-    let mut name = file.as_os_str().to_owned();
-    name.push("-shm");
-    let allocate = |octets| -> std::io::Result<()> {
-        let index = std::fs::File::options().write(true).open(&name)?;
-        Ok(rustix::fs::fallocate(
-            &index,
-            rustix::fs::FallocateFlags::empty(),
-            0,
-            octets,
-        )?)
-    };
-    // All of it, or at least what a log of 4,096 pages needs. On a full disk a store must open
-    // nevertheless, and some file systems cannot allocate.
-    if let Err(error) = allocate(INDEX).or_else(|_| allocate(INDEX / 4)) {
-        tracing::debug!(file = %file.display(), %error, "no room set aside for the index of the log");
-    }
 }
 
 /// Refuses files of another kind and of newer versions.
@@ -319,15 +293,6 @@ mod tests {
             ))
         });
         rows.unwrap().map(Result::unwrap).collect()
-    }
-
-    #[test]
-    fn the_index_of_the_log_has_its_room_from_the_beginning() {
-        use std::os::unix::fs::MetadataExt;
-        let dir = tempfile::tempdir().unwrap();
-        let _open = open_writer(&dir.path().join("a.db"), &STATE).unwrap();
-        let index = std::fs::metadata(dir.path().join("a.db-shm")).unwrap();
-        assert!(index.blocks() * 512 >= INDEX, "{index:?}");
     }
 
     #[test]

@@ -188,7 +188,17 @@ impl Disk {
         must("truncate", &["-s", &format!("{megabytes}M"), &text(&image)]);
         must(
             "mkfs.ext4",
-            &["-q", "-F", "-E", "lazy_itable_init=0", &text(&image)],
+            // Blocks as on every medium of more than 512 MB. Of smaller ones a page of SQLite's
+            // memory-mapped index may find a part without room, which ends the process (SIGBUS).
+            &[
+                "-q",
+                "-F",
+                "-b",
+                "4096",
+                "-E",
+                "lazy_itable_init=0",
+                &text(&image),
+            ],
         );
         std::fs::create_dir(&mount).expect("a folder to mount on");
         Self {

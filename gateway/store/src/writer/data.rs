@@ -55,10 +55,7 @@ impl Writer {
     /// After a failed write the file is opened anew, so that nothing rests on what the operating
     /// system believes to have written.
     pub(crate) fn history_failed(&mut self, error: StoreError) {
-        let day = self.day.take();
-        let open = day.as_ref().map(|day| day.name.clone());
-        let before = day.or(self.left_open.take());
-        self.left_open = before.filter(|_| error.is_full());
+        let open = self.day.take().map(|day| day.name);
         if error.is_damage() && error.is_of(&self.shared.config.state_file()) {
             self.state_is_damaged(&error);
         } else if error.is_damage() && error.is_of(&self.shared.config.held_file()) {
@@ -171,7 +168,6 @@ impl Writer {
         self.shared.keeper.interrupt();
         // The file is made before it is listed: one that is listed and not there is a loss.
         let next = DayWriter::open(&name, &path, self.committed_head())?;
-        self.left_open = None;
         let newest = self.shared.catalog().files().last().map(|f| f.name.clone());
         if newest.as_deref() != Some(name.as_str()) {
             self.list_day(&name)?;

@@ -27,9 +27,6 @@ pub(crate) struct Writer {
     /// `None` only between losing the file and opening another.
     state: Option<State>,
     day: Option<DayWriter>,
-    /// The file a full disk refused to write to, until it is open anew: the index of its log keeps
-    /// its room on the disk as long as one connection uses it.
-    left_open: Option<DayWriter>,
     /// What waits until the time is known, where anything ever did.
     pub(crate) held: Option<HeldFile>,
     /// Whether some of it may go.
@@ -64,7 +61,6 @@ pub(crate) fn start(shared: Arc<Shared>, state: State, lock: File) -> Result<(),
         shared,
         state: Some(state),
         day: None,
-        left_open: None,
         held: None,
         moving: false,
         data_head,
