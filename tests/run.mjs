@@ -234,9 +234,12 @@ async function faults() {
 async function nightly() {
   await setup();
   await setupPython('tests/peers/nightly');
+  await ui();
   await build();
   const isField = (binary) => dirname(binary.folder) === join(root, 'adapters') || binary.package === 'riser-e2e';
   await rustTests('adapters and all of them in one gateway, the long set', { only: isField, args: LONG });
+  const page = ['run', '--silent', 'e2e', '--', 'adding-homeassistant.test.mjs'];
+  await webTest('browser tests of Home Assistant', page, readNodeTest);
   conclude();
 }
 

@@ -1,5 +1,5 @@
 // Runs the browser tests, or says loudly why it cannot: without a browser they are skipped on a laptop
-// and a failure in CI. Everything after the script's name goes to node --test.
+// and a failure in CI. Names of files after the script's run those alone; everything else goes to node --test.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -23,9 +23,15 @@ for (const app of ['gateway/web', 'cloud-api/web']) {
   process.exit(1);
 }
 
-const files = readdirSync(here)
-  .filter((name) => name.endsWith('.test.mjs'))
-  .map((name) => join(here, name));
+const isTest = (name) => name.endsWith('.test.mjs');
+const given = process.argv.slice(2);
+const files = (given.some(isTest) ? given : readdirSync(here)).filter(isTest).map((name) => join(here, name));
 // One after the other: each has a building and a browser of its own.
-const args = ['--test', '--test-concurrency=1', '--test-reporter=spec', ...process.argv.slice(2), ...files];
+const args = [
+  '--test',
+  '--test-concurrency=1',
+  '--test-reporter=spec',
+  ...given.filter((arg) => !isTest(arg)),
+  ...files,
+];
 spawn(process.execPath, args, { stdio: 'inherit' }).on('close', (code) => process.exit(code ?? 1));
