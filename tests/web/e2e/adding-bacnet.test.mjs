@@ -72,11 +72,12 @@ if (!runnable(PYTHON)) {
     await search({ 'How long to look, in seconds': 2, 'UDP port': own });
     await found().getByText('Nothing was found').waitFor({ timeout: 30_000 });
     await found().getByText('BBMD', { exact: false }).first().waitFor();
+    await find(`UDP port ${own}`).getByText('no device answered', { exact: false }).waitFor();
   });
 
   test('through the BBMD of their network they are found, and a doubled instance is said', async () => {
     await search({ 'How long to look, in seconds': 6, 'BBMD of another network': `127.0.0.21:${field}` });
-    await found().getByText('Finished: 3 devices found.').waitFor({ timeout: 60_000 });
+    await found().getByText('Finished: 3 devices found', { exact: false }).waitFor({ timeout: 60_000 });
     await find('2101').getByText('RB-2101').waitFor();
     await finds().getByText('duplicate device id', { exact: false }).first().waitFor();
     for (const scheme of ['light', 'dark']) assert.deepEqual(await violations(page, scheme), []);

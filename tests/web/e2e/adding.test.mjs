@@ -86,7 +86,7 @@ if (!runnable(PYTHON)) {
     await finds()
       .getByText(/in use by lane/)
       .waitFor();
-    await finds().getByText('Cannot be added').waitFor();
+    await finds().getByText('Pointed out').waitFor();
   });
 
   test('devices are found with what they say, and with the profile that fits', async () => {

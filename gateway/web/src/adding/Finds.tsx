@@ -37,7 +37,9 @@ export function Finds({ search, profiles, choices, onChoose }: FindsProps) {
       flush
     >
       {search.state === 'failed' && <ErrorState what="The search failed" message={search.words} />}
-      {!running && search.state !== 'failed' && search.finds.length === 0 && <Nothing kind={search.kind} />}
+      {!running && search.state !== 'failed' && search.finds.every(isPointedOut) && (
+        <Nothing kind={search.kind} />
+      )}
       {running && search.finds.length === 0 && (
         <p className={css.waiting}>What answers appears here at once; you can choose while it goes on.</p>
       )}
@@ -68,6 +70,9 @@ export function Finds({ search, profiles, choices, onChoose }: FindsProps) {
     </Panel>
   );
 }
+
+/** No device, but a place where something stands against finding one. */
+const isPointedOut = (find: Find) => !find.addable && !find.known;
 
 function Nothing({ kind }: { kind: string }) {
   return (
@@ -118,7 +123,7 @@ function Entry({ find, profiles, chosen, onTick, onChange }: EntryProps) {
         <div className={css.plain}>
           <strong>{find.address}</strong>
           <span className={css.mark}>
-            {find.known ? `Known already, as ${find.known.device || find.known.adapter}` : 'Cannot be added'}
+            {find.known ? `Known already, as ${find.known.device || find.known.adapter}` : 'Pointed out'}
           </span>
           {facts}
         </div>

@@ -13,7 +13,7 @@ export const DESK = { width: 1440, height: 900 };
 export const PHONE = { width: 390, height: 844 };
 
 /** Longest wait for anything on a page that has no time of its own; two busy cores are slow. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 60_000;
 
 export const openBrowser = () => chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
 

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 const LOOK_EVERY_MS = 50;
 
 /** The first truthy answer of `look`; after `ms` an error that says what was waited for and seen last. */
-export async function until(what, look, ms = 10_000) {
+export async function until(what, look, ms = 45_000) {
   const deadline = Date.now() + ms;
   for (;;) {
     const seen = await look();
