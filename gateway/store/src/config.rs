@@ -97,3 +97,14 @@ fn free_space(path: &Path) -> Option<u64> {
     let s = rustix::fs::statvfs(path).ok()?;
     s.f_bavail.checked_mul(s.f_frsize)
 }
+
+/// The least size of a block, in octets, on which a full disk cannot end the process: SQLite keeps the
+/// index of its journal in memory-mapped pages of this size, and a page of several blocks may find no
+/// room for the last of them when it is written to (SIGBUS).
+pub const LEAST_BLOCK: u64 = 4096;
+
+/// The size of the blocks of the file system that holds a path, in octets, after `statvfs(3)`.
+#[must_use]
+pub fn block_size(path: &Path) -> Option<u64> {
+    Some(rustix::fs::statvfs(path).ok()?.f_frsize)
+}

@@ -69,7 +69,7 @@ pub use audit::{
     AuditBreak, AuditFilter, AuditReport, BreakTaken, Note, Trace, list_audit, verify_audit,
 };
 pub use check::{CheckReport, check};
-pub use config::{FreeSpace, Now, StoreConfig};
+pub use config::{FreeSpace, LEAST_BLOCK, Now, StoreConfig, block_size};
 pub use configurations::{
     ConfigurationDocument, ConfigurationStanding, Deed, NewConfiguration, read_configurations,
 };

@@ -18,6 +18,7 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
         )];
     }
     let mut findings = vec![writable(dir, &place), space(config, &place)];
+    findings.extend(riser_store::block_size(dir).and_then(|octets| blocks(octets, &place)));
     if dir.join("state.db").exists() {
         findings.extend(store(dir, &place));
     }
@@ -65,6 +66,21 @@ fn space(config: &Config, place: &str) -> Finding {
     }
 }
 
+/// Something to say when the blocks of the file system are small.
+fn blocks(octets: u64, place: &str) -> Option<Finding> {
+    (octets < riser_store::LEAST_BLOCK).then(|| {
+        Finding::doubtful(
+            "blocks",
+            place,
+            &format!(
+                "the file system has blocks of {octets} octets: a disk that is full to the last of them ends riserd \
+                 (SIGBUS), which loses what it had not written yet"
+            ),
+            "make the file system anew with blocks of 4096 octets (mkfs.ext4 -b 4096)",
+        )
+    })
+}
+
 fn store(dir: &Path, place: &str) -> Vec<Finding> {
     match riser_store::check(dir) {
         Ok(report) if report.problems.is_empty() => vec![Finding::good(
@@ -91,5 +107,20 @@ fn store(dir: &Path, place: &str) -> Vec<Finding> {
             &riser_model::chain(&error),
             "run this as the user of riserd",
         )],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::finding::Verdict;
+
+    #[test]
+    fn small_blocks_are_spoken_of_and_common_ones_are_not() {
+        let finding = blocks(1024, "/data").unwrap();
+        assert_eq!(finding.verdict, Verdict::Doubtful);
+        assert!(finding.to_string().contains("mkfs.ext4 -b 4096"));
+        assert_eq!(blocks(4096, "/data"), None);
+        assert_eq!(blocks(131_072, "/data"), None);
     }
 }
