@@ -15,7 +15,6 @@ pub mod entity;
 mod outbox;
 mod report;
 mod shown;
-mod trouble;
 mod units;
 
 use riser_adapter::{BuildContext, Built, ConfigError, Kind};

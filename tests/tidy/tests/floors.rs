@@ -11,11 +11,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("riser-rules", &["riser-model"]),
     ("riser-wire", &["riser-model"]),
     ("riser-adapter-testkit", &["riser-model", "riser-adapter"]),
-    ("riser-homeassistant", &["riser-model", "riser-adapter"]),
+    ("riser-mqtt", &[]),
+    (
+        "riser-homeassistant",
+        &["riser-model", "riser-adapter", "riser-mqtt"],
+    ),
     ("riser-modbus", &["riser-model", "riser-adapter"]),
     ("riser-bacnet", &["riser-model", "riser-adapter"]),
     ("riser-tuya", &["riser-model", "riser-adapter"]),
-    ("riser-zigbee", &["riser-model", "riser-adapter"]),
+    (
+        "riser-zigbee",
+        &["riser-model", "riser-adapter", "riser-mqtt"],
+    ),
     ("riser-store", &["riser-model", "riser-wire"]),
     (
         "riser-runtime",
@@ -185,6 +192,7 @@ fn only_its_owner_names_a_guarded_crate() {
             &[
                 "sync/link/",
                 "adapters/homeassistant/src/face/",
+                "adapters/mqtt/",
                 "adapters/zigbee/",
                 "cloud-api/server/src/ingest/",
                 // A broker by itself is a limit, and a fleet is two thousand clients.

@@ -77,7 +77,12 @@ fn adapters() -> Vec<std::path::PathBuf> {
         .flatten()
         .flatten()
         .map(|e| e.path())
-        .filter(|p| p.is_dir() && !p.ends_with("contract") && !p.ends_with("testkit"))
+        .filter(|p| {
+            p.is_dir()
+                && !["contract", "testkit", "mqtt"]
+                    .iter()
+                    .any(|name| p.ends_with(name))
+        })
         .collect()
 }
 

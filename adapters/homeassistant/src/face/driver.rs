@@ -4,8 +4,8 @@
 //! connection, so nothing of a broken one is carried over.
 
 use super::config::{Broker, Names};
-use super::trouble::{self, Place, Trouble};
 use futures_util::FutureExt;
+use riser_mqtt::{Place, Trouble, describe};
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
     ConnectProperties, LastWill, Packet, PubAckReason, SubscribeReasonCode,
@@ -110,7 +110,7 @@ async fn drive(mut event_loop: EventLoop, reports: mpsc::Sender<Heard>, place: P
         // The client has a few unwraps of its own; one of them must not end more than itself.
         let heard = match AssertUnwindSafe(event_loop.poll()).catch_unwind().await {
             Ok(Ok(event)) => translate(event),
-            Ok(Err(error)) => Some(Heard::Ended(trouble::describe(&error, &place))),
+            Ok(Err(error)) => Some(Heard::Ended(describe(&error, &place))),
             Err(_) => Some(anew("the MQTT client failed: connecting anew")),
         };
         let Some(heard) = heard else { continue };

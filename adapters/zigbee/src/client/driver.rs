@@ -3,10 +3,10 @@
 //! loses the packet it had taken on. A new client is built for every connection, so nothing of a
 //! broken one is carried over.
 
-use super::trouble;
 use crate::config::BrokerConfig;
 use bytes::Bytes;
 use futures_util::FutureExt;
+use riser_mqtt::{Place, Trouble, describe};
 use rumqttc::v5::mqttbytes::v5::{ConnectProperties, Packet, PubAckReason, SubscribeReasonCode};
 use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
 use rumqttc::{NetworkOptions, Outgoing, TlsConfiguration, Transport};
@@ -52,7 +52,7 @@ pub(crate) enum Heard {
         retained: bool,
     },
     /// The connection is over.
-    Ended(trouble::Trouble),
+    Ended(Trouble),
 }
 
 /// Why a message was not taken.
@@ -85,7 +85,7 @@ pub(crate) fn start(config: &BrokerConfig, client_id: &str) -> (AsyncClient, Dri
     let (reports, heard) = mpsc::channel(REPORTS);
     let place = format!("{}:{}", config.host, config.port);
     let user = config.login.as_ref().map(|(user, _)| user.clone());
-    let task = tokio::spawn(drive(event_loop, reports, trouble::Place { place, user }));
+    let task = tokio::spawn(drive(event_loop, reports, Place { place, user }));
     (client, Driver { heard, task })
 }
 
@@ -112,12 +112,12 @@ fn options(config: &BrokerConfig, client_id: &str) -> MqttOptions {
     options
 }
 
-async fn drive(mut event_loop: EventLoop, reports: mpsc::Sender<Heard>, place: trouble::Place) {
+async fn drive(mut event_loop: EventLoop, reports: mpsc::Sender<Heard>, place: Place) {
     loop {
         // The client has a few unwraps of its own; one of them must not end more than itself.
         let heard = match AssertUnwindSafe(event_loop.poll()).catch_unwind().await {
             Ok(Ok(event)) => translate(event),
-            Ok(Err(error)) => Some(Heard::Ended(trouble::describe(&error, &place))),
+            Ok(Err(error)) => Some(Heard::Ended(describe(&error, &place))),
             Err(_) => Some(anew("the MQTT client failed: connecting anew")),
         };
         let Some(heard) = heard else { continue };
@@ -130,7 +130,7 @@ async fn drive(mut event_loop: EventLoop, reports: mpsc::Sender<Heard>, place: t
 
 /// The connection is to be made anew, for this reason.
 pub(crate) fn anew(reason: &str) -> Heard {
-    Heard::Ended(trouble::Trouble {
+    Heard::Ended(Trouble {
         words: reason.to_owned(),
         turned_away: false,
     })

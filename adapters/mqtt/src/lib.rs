@@ -1,5 +1,6 @@
-//! What went wrong with a connection, in words a technician can act on. Owns the mapping from MQTT
-//! reason codes, TLS and socket errors to text.
+//! What went wrong with a connection to an MQTT broker, in words a technician can act on, for every
+//! adapter that uses one. Owns the mapping from MQTT 5 reason codes (clauses 3.2.2.2 and 3.14.2.1),
+//! TLS and socket errors to text; knows nothing of what is said over the connection.
 
 use rumqttc::v5::mqttbytes::Error as PacketError;
 use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, DisconnectReasonCode};
@@ -9,24 +10,26 @@ use std::error::Error;
 use std::io;
 
 /// Where the connection goes, and as whom.
-pub(super) struct Place {
+#[derive(Debug, Clone)]
+pub struct Place {
     /// Host and port.
-    pub(super) place: String,
+    pub place: String,
     /// User, if there is one.
-    pub(super) user: Option<String>,
+    pub user: Option<String>,
 }
 
 /// Why there is no connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Trouble {
+pub struct Trouble {
     /// In words.
-    pub(super) words: String,
+    pub words: String,
     /// The broker was reached and does not want this client: hurrying back is no use.
-    pub(super) turned_away: bool,
+    pub turned_away: bool,
 }
 
 /// The words for an error of the client.
-pub(super) fn describe(error: &ConnectionError, place: &Place) -> Trouble {
+#[must_use]
+pub fn describe(error: &ConnectionError, place: &Place) -> Trouble {
     let at = &place.place;
     let (words, turned_away) = match error {
         ConnectionError::Timeout(_) => (
