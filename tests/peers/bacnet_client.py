@@ -10,50 +10,19 @@ Says READY, takes one order a line and answers each with one line "DONE" and JSO
 Every notification is a line "TOLD" and JSON: [object, property, value]. What the device refuses is
 {"refused": "..."}.
 """
-import asyncio, json, socket, sys
+import asyncio, json, sys
 
-import bacpypes3.ipv4 as ipv4
+import bacnet_loopback
 from bacpypes3.apdu import AbortPDU, ErrorPDU, ErrorRejectAbortNack, RejectPDU
 from bacpypes3.app import Application
 from bacpypes3.local.device import DeviceObject
 from bacpypes3.local.networkport import NetworkPortObject
-from bacpypes3.pdu import Address, IPv4Address, LocalBroadcast
+from bacpypes3.pdu import Address
 from bacpypes3.basetypes import ErrorType
 from bacpypes3.primitivedata import Null, ObjectIdentifier
 
 
-# bacpypes3 takes every unicast to 127.x with its own port for one to itself: on loopback no request would leave.
-async def _indication(self, pdu):
-    if self._transport_tasks:
-        await asyncio.gather(*self._transport_tasks)
-        self._transport_tasks = []
-    if isinstance(pdu.pduDestination, LocalBroadcast):
-        to = self.broadcast_address
-    else:
-        to = pdu.pduDestination
-        to = (to if isinstance(to, IPv4Address) else IPv4Address(to)).addrTuple
-    await self._local_transport_ready.wait()
-    self.local_transport.sendto(pdu.pduData, to)
-
-
-# bacpypes3 sets SO_REUSEPORT only; Riser sets both on the broadcast address they share.
-async def _endpoint(self, loop, addr, bind_socket=None):
-    k = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT, socket.SO_BROADCAST):
-        k.setsockopt(socket.SOL_SOCKET, option, 1)
-    k.setblocking(False)
-    k.bind(addr)
-
-    def factory():
-        protocol = ipv4.IPv4DatagramProtocol()
-        protocol.server = self
-        return protocol
-
-    return await loop.create_datagram_endpoint(factory, sock=k)
-
-
-ipv4.IPv4DatagramServer.indication = _indication
-ipv4.IPv4DatagramServer.retrying_create_datagram_endpoint = _endpoint
+bacnet_loopback.install()
 
 
 def plain(value):

@@ -10,8 +10,9 @@ that long, "mute SECONDS" sends no notification, "refuse SECONDS" refuses subscr
 forgets subscriptions, "set ai:1 23.5" sets a value, "subscriptions" says how many there are,
 "requests" how many confirmed requests came, "writes" how many of them wrote.
 """
-import argparse, asyncio, json, math, socket, sys, time
+import argparse, asyncio, json, math, sys, time
 
+import bacnet_loopback
 import bacpypes3.ipv4 as ipv4
 from bacpypes3.apdu import AbortReason, ComplexAckPDU, ReadRangeACK, UnconfirmedRequestPDU
 from bacpypes3.app import Application
@@ -28,42 +29,13 @@ from bacpypes3.local.networkport import NetworkPortObject
 from bacpypes3.local.object import Object as LocalObject
 from bacpypes3.local.schedule import ScheduleObject
 from bacpypes3.object import CalendarObject as _Calendar, TrendLogObject as _TrendLog
-from bacpypes3.pdu import IPv4Address, LocalBroadcast
+from bacpypes3.pdu import IPv4Address
 from bacpypes3.primitivedata import ObjectIdentifier, Real
 
 STATE = dict(off=0.0, mute=0.0, refuse=0.0, requests=0, writes=0, claims=False)
 
 
-# bacpypes3 takes every unicast to 127.x with its own port for one to itself: on loopback no answer would leave.
-async def _indication(self, pdu):
-    if self._transport_tasks:
-        await asyncio.gather(*self._transport_tasks)
-        self._transport_tasks = []
-    if isinstance(pdu.pduDestination, LocalBroadcast):
-        to = self.broadcast_address
-    else:
-        to = pdu.pduDestination
-        to = (to if isinstance(to, IPv4Address) else IPv4Address(to)).addrTuple
-    await self._local_transport_ready.wait()
-    if time.monotonic() >= STATE["off"]:
-        self.local_transport.sendto(pdu.pduData, to)
-
-
-# bacpypes3 sets SO_REUSEPORT only and other stacks SO_REUSEADDR only; with both set they share an address.
-async def _endpoint(self, loop, addr, bind_socket=None):
-    k = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT, socket.SO_BROADCAST):
-        k.setsockopt(socket.SOL_SOCKET, option, 1)
-    k.setblocking(False)
-    k.bind(addr)
-
-    def factory():
-        protocol = ipv4.IPv4DatagramProtocol()
-        protocol.server = self
-        return protocol
-
-    return await loop.create_datagram_endpoint(factory, sock=k)
-
+bacnet_loopback.install(lambda: time.monotonic() >= STATE["off"])
 
 _received = ipv4.IPv4DatagramProtocol.datagram_received
 
@@ -73,8 +45,6 @@ def _datagram_received(self, data, addr):
         _received(self, data, addr)
 
 
-ipv4.IPv4DatagramServer.indication = _indication
-ipv4.IPv4DatagramServer.retrying_create_datagram_endpoint = _endpoint
 ipv4.IPv4DatagramProtocol.datagram_received = _datagram_received
 
 
