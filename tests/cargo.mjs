@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { dirname } from 'node:path';
 
 /** How many binaries run beside each other. */
-const BESIDE = 3;
+const BESIDE = 2;
 
 /** Packages whose tests judge timing, or keep both cores busy: one binary at a time, after the others. */
 const ALONE = new Set(['riser-faults', 'riser-e2e', 'riser-store']);

@@ -246,7 +246,7 @@ async fn pymodbus_over_tcp_register_by_register() {
     };
     let mut running = Running::start(
         &riser_modbus::KIND,
-        &(tcp_lane("tcp", peer.port, "") + &everything(1)),
+        &(tcp_lane("tcp", peer.port, "timeout_ms = 15000") + &everything(1)),
     );
     compare_all(&mut running).await;
     write_all(&mut running).await;

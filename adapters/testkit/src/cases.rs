@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// How long a case may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs every case of a folder and fails with all that went wrong. Returns how many there were.
 pub async fn run_all(kind: &Kind, folder: &Path) -> usize {

@@ -342,8 +342,13 @@ async fn a_silent_device_is_offline_and_one_back_from_a_power_cut_is_compared() 
         good(r, &bulb).is_some() && up(r)
     })
     .await;
-    let off = running.write(&bulb, Value::Bool(false)).await;
-    assert_eq!(off, WriteResult::Applied(Some(Value::Bool(false))));
+    // On first: one that is off shows what it is told to be before it has heard it, and would hear it
+    // after its power came back.
+    for told in [true, false] {
+        let told = Value::Bool(told);
+        let done = running.write(&bulb, told.clone()).await;
+        assert_eq!(done, WriteResult::Applied(Some(told)));
+    }
     // Power away and back: it is on, as lamps are, though it was told to be off.
     house
         .radio

@@ -373,7 +373,7 @@ pub(crate) fn request(
 
 /// Waits for a condition, up to ten seconds.
 pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !holds() {
         assert!(Instant::now() < deadline, "{what}: not within 10 s");
         sleep(Duration::from_millis(5)).await;

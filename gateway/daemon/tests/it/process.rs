@@ -109,9 +109,9 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Waits for a log line with this message, at most ten seconds.
+    /// Waits for a log line with this message, at most a minute.
     pub(crate) fn line(&mut self, message: &str) -> Value {
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + Duration::from_secs(60);
         while let Ok(line) = self
             .lines
             .recv_timeout(end.saturating_duration_since(Instant::now()))
@@ -142,16 +142,20 @@ impl Daemon {
         self.child.wait().unwrap();
     }
 
-    /// Waits for the end, at most ten seconds; says how long it took.
+    /// Waits for the end, at most a minute; says how long it took.
     pub(crate) fn ended(&mut self) -> (ExitStatus, Duration) {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                self.said.extend(self.lines.try_iter());
-                return (status, start.elapsed());
+                let took = start.elapsed();
+                // To the end of the pipe: the thread that reads it may lag behind.
+                while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(10)) {
+                    self.said.push(line);
+                }
+                return (status, took);
             }
             assert!(
-                start.elapsed() < Duration::from_secs(10),
+                start.elapsed() < Duration::from_secs(60),
                 "does not end: {:#?}",
                 self.said
             );

@@ -6,7 +6,7 @@ use crate::process::{Daemon, Site};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Settling that suits a test.
 const SOON: &str = "[configuration]\nsettle_seconds = 3\nlink_seconds = 3\n";

@@ -235,13 +235,11 @@ async fn the_open_day_file_that_vanishes_is_begun_anew() {
     close(store).await;
 }
 
-#[tokio::test]
-async fn without_a_cloud_a_damaged_day_says_nothing_of_the_others() {
-    let dir = tempfile::tempdir().unwrap();
-    let hands = Hands::new(NOON);
+/// 600 samples of a day that is folded, and 3 of the next, on a gateway on its own.
+async fn a_folded_day_without_a_cloud(dir: &Path, hands: &Hands) -> StoreConfig {
     let alone = StoreConfig {
         keep_unsent: false,
-        ..config(dir.path())
+        ..config(dir)
     };
     let (store, _) = Store::open(alone.clone(), hands.now()).unwrap();
     let slots = declare(&store).await;
@@ -255,6 +253,14 @@ async fn without_a_cloud_a_damaged_day_says_nothing_of_the_others() {
     store.settle().await.unwrap();
     assert_eq!(store.compact().await.unwrap(), 1);
     close(store).await;
+    alone
+}
+
+#[tokio::test]
+async fn without_a_cloud_a_damaged_day_says_nothing_of_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::new(NOON);
+    let alone = a_folded_day_without_a_cloud(dir.path(), &hands).await;
     std::fs::write(day(dir.path(), "2026-11-22"), vec![0x5a; 8192]).unwrap();
     let (store, recovery) = Store::open(alone, hands.now()).unwrap();
     assert_eq!(recovery.set_aside.len(), 1);
@@ -268,22 +274,7 @@ async fn without_a_cloud_a_damaged_day_says_nothing_of_the_others() {
 async fn what_was_folded_before_there_was_a_cloud_is_explained_to_it() {
     let dir = tempfile::tempdir().unwrap();
     let hands = Hands::new(NOON);
-    let alone = StoreConfig {
-        keep_unsent: false,
-        ..config(dir.path())
-    };
-    let (store, _) = Store::open(alone, hands.now()).unwrap();
-    let slots = declare(&store).await;
-    for n in 0..200 {
-        store.collected(&scan(NOON + n, &slots));
-        crate::common::append(&store, vec![scan(NOON + n, &slots)]);
-    }
-    store.settle().await.unwrap();
-    hands.forward(DAY);
-    batch(&store, scan(hands.get(), &slots)).await;
-    store.settle().await.unwrap();
-    assert_eq!(store.compact().await.unwrap(), 1);
-    close(store).await;
+    a_folded_day_without_a_cloud(dir.path(), &hands).await;
     hands.forward(3 * HOUR);
     // Twice: what is explained once is not explained again.
     for _ in 0..2 {

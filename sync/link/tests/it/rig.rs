@@ -29,7 +29,7 @@ pub(crate) async fn until(what: &str, condition: impl FnMut() -> bool) {
 }
 
 async fn soon(mut condition: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !condition() {
         if Instant::now() > deadline {
             return false;
