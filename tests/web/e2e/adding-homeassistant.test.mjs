@@ -88,8 +88,12 @@ if (!runnable(PYTHON)) {
     await button('Preview').click();
     await button('Apply on trial').click();
     await trial().waitFor();
-    const answer = async () => (await page.request.get('/api/v1/adapters')).text();
-    await until('the wrong token is said', async () => /token/.test(await answer()), 60_000);
+    const answer = async () => (await page.request.get('/api/v1/lanes')).text();
+    await until(
+      'the wrong token is said',
+      async () => (await answer()).includes('refuses the access token'),
+      60_000,
+    );
     await trial().getByRole('button', { name: 'Take it back' }).click();
     await trial().waitFor({ state: 'detached' });
   });

@@ -45,8 +45,8 @@ export function Preview({ addition, finds, blocked, busy, onKey, onApply }: Prev
         {problems.length > 0 && (
           <ul className={css.problems} aria-label="What stands against it">
             {problems.map((problem) => (
-              <li key={`${problem.id ?? ''}${problem.text}`} role="alert">
-                <span>
+              <li key={`${problem.id ?? ''}${problem.text}`}>
+                <span role="alert">
                   {finds.find((f) => f.id === problem.id)?.address && (
                     <strong>{finds.find((f) => f.id === problem.id)?.address}: </strong>
                   )}
