@@ -36,7 +36,7 @@ impl Broker {
         let port = free_port();
         let lines = lines(folder.path());
         // Of more than a thousand messages that wait for a slow watcher mosquitto drops the rest.
-        let config = format!("max_queued_messages 0\nlistener {port} 127.0.0.1\n{lines}");
+        let config = format!("max_queued_messages 100000\nlistener {port} 127.0.0.1\n{lines}");
         std::fs::write(folder.path().join("mosquitto.conf"), config).expect("a file");
         let mut broker = Self {
             program: None,
