@@ -210,11 +210,16 @@ async function setup() {
   await setupNpm();
 }
 
-async function all() {
-  await setup();
+/** What waits for a network goes beside what waits for the compiler, which needs the pages and gcc only. */
+async function buildBesideSetup() {
+  await setupPackages();
   await ui();
+  await Promise.all([build(), setup()]);
   await webTest('web unit tests', ['test', '--silent'], readVitest);
-  await build();
+}
+
+async function all() {
+  await buildBesideSetup();
   await rustTests('unit, contract, peer, fault and end-to-end tests');
   await cargoTest('examples in the documentation', ['--doc', ...workspace]);
   await webTest('browser tests', ['run', '--silent', 'e2e'], readNodeTest);
