@@ -12,7 +12,7 @@ import {
   TermsFields,
   useAnnounce,
 } from '@riser/kit';
-import { useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { applyConfiguration, checkConfiguration, type ConfigurationAnswer } from '../api/calls';
 import { effectSentence } from './effects';
 import css from './configuration.module.css';
@@ -39,7 +39,16 @@ export function Editor({ running, blocked, onDone }: EditorProps) {
     setChecked(null);
     setProblems('');
   };
+  // A button that is busy loses the focus; whoever works by keyboard goes on where they were.
+  const held = useRef(false);
+  useEffect(() => {
+    if (busy || !held.current) return;
+    held.current = false;
+    const lost = document.activeElement === null || document.activeElement === document.body;
+    if (lost) next.current?.focus({ preventScroll: true });
+  }, [busy]);
   const work = (asked: Promise<ConfigurationAnswer>, then: (answer: ConfigurationAnswer) => unknown) => {
+    held.current = document.activeElement === next.current;
     setBusy(true);
     setProblems('');
     asked
@@ -47,13 +56,7 @@ export function Editor({ running, blocked, onDone }: EditorProps) {
         setChecked(null);
         setProblems(messageOf(reason));
       })
-      .finally(() => {
-        setBusy(false);
-        // A button that is busy loses the focus; whoever works by keyboard goes on where they were.
-        requestAnimationFrame(() => {
-          if (document.activeElement === document.body) next.current?.focus({ preventScroll: true });
-        });
-      });
+      .finally(() => setBusy(false));
   };
   const check = () => work(checkConfiguration(text), setChecked);
   const apply = () =>
