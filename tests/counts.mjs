@@ -13,5 +13,5 @@ export const readVitest = (output) => ({
 export const readNodeTest = (output) => ({
   passed: number(output, /^\S+ pass (\d+)$/gm),
   failed: number(output, /^\S+ (?:fail|cancelled) (\d+)$/gm),
-  skipped: number(output, /^\S+ skipped (\d+)$/gm) + (output.match(/^SKIPPED browser tests\b/gm) ?? []).length,
+  skipped: number(output, /^\S+ skipped (\d+)$/gm) + (output.match(/^SKIPPED browser tests:/gm) ?? []).length,
 });

@@ -88,16 +88,12 @@ async function build() {
   await must('build', 'cargo', ['build', ...workspace, '--bins', '--tests', '--quiet']);
 }
 
-/** What waits for a network goes beside what waits for the compiler, which needs the pages and gcc only. */
-async function buildBesideSetup() {
+async function all() {
   await setupPackages();
   await ui();
+  // What waits for a network goes beside what waits for the compiler, which needs the pages and gcc only.
   await Promise.all([build(), setup()]);
   await webTest('web unit tests', ['test', '--silent'], readVitest);
-}
-
-async function all() {
-  await buildBesideSetup();
   await rustTests('unit, contract, peer, fault and end-to-end tests');
   await cargoTest('examples in the documentation', ['--doc', ...workspace]);
   await webTest('browser tests', ['run', '--silent', 'e2e'], readNodeTest);

@@ -7,6 +7,7 @@ import { createSocket } from 'node:dgram';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { scrollsSideways, violations } from './support/access.mjs';
+import { searchFor } from './support/adding.mjs';
 import { ROOT, runnable } from './support/programs.mjs';
 import { scene } from './support/scene.mjs';
 import { claim, presentValue, visit } from './support/steps.mjs';
@@ -49,12 +50,7 @@ if (!runnable(PYTHON)) {
     await until(`device ${instance} listens`, () => said.includes('READY'), 30_000);
   }
 
-  async function search(fields) {
-    const form = page.getByRole('region', { name: 'Where to look' });
-    for (const [label, value] of Object.entries(fields))
-      await form.getByRole('textbox', { name: label }).fill(String(value));
-    await form.getByRole('button', { name: /^Search/ }).click();
-  }
+  const search = (fields) => searchFor(page, fields);
 
   before(async () => {
     field = await freePort();

@@ -4,11 +4,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { scrollsSideways, violations } from './support/access.mjs';
+import { searchFor } from './support/adding.mjs';
+import { freePort } from './support/building.mjs';
 import { ROOT, runnable } from './support/programs.mjs';
 import { scene } from './support/scene.mjs';
 import { claim, presentValue, visit, writeApplied } from './support/steps.mjs';
@@ -35,20 +36,10 @@ if (!runnable(PYTHON)) {
   const against = () => page.getByRole('list', { name: 'What stands against it' });
   const points = async () => (await (await page.request.get('/api/v1/points?search=setpoint')).json()).points;
 
-  async function search(fields) {
-    const form = page.getByRole('region', { name: 'Where to look' });
-    for (const [label, value] of Object.entries(fields))
-      await form.getByRole('textbox', { name: label }).fill(String(value));
-    await form.getByRole('button', { name: /^Search/ }).click();
-  }
+  const search = (fields) => searchFor(page, fields);
 
   before(async () => {
-    port = await new Promise((resolve) => {
-      const server = createServer().listen(0, '127.0.0.1', () => {
-        const { port: free } = server.address();
-        server.close(() => resolve(free));
-      });
-    });
+    port = await freePort();
     house = spawn(PYTHON, [join(ROOT, 'tests/peers/homeassistant_peer.py'), String(port), folder, '1']);
     let said = '';
     house.stdout.on('data', (chunk) => (said += chunk));

@@ -2,10 +2,11 @@
 // try, see live values, keep. Without the peer it is skipped, loudly; where CI is set that fails.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { scrollsSideways, violations } from './support/access.mjs';
+import { searchFor } from './support/adding.mjs';
+import { freePort } from './support/building.mjs';
 import { ROOT, runnable } from './support/programs.mjs';
 import { scene } from './support/scene.mjs';
 import { claim, presentValue, visit } from './support/steps.mjs';
@@ -32,20 +33,10 @@ if (!runnable(PYTHON)) {
       .filter({ hasText: `:${port} unit ${unit}` });
   const found = () => page.getByRole('region', { name: 'Found' });
 
-  async function search(fields) {
-    const form = page.getByRole('region', { name: 'Where to look' });
-    for (const [label, value] of Object.entries(fields))
-      await form.getByRole('textbox', { name: label }).fill(String(value));
-    await form.getByRole('button', { name: /^Search/ }).click();
-  }
+  const search = (fields) => searchFor(page, fields);
 
   before(async () => {
-    port = await new Promise((resolve) => {
-      const server = createServer().listen(0, '127.0.0.1', () => {
-        const { port: free } = server.address();
-        server.close(() => resolve(free));
-      });
-    });
+    port = await freePort();
     peer = spawn(PYTHON, [join(ROOT, 'tests/peers/modbus_meter.py'), String(port)]);
     let said = '';
     peer.stdout.on('data', (chunk) => (said += chunk));

@@ -11,7 +11,7 @@ import { until } from './until.mjs';
 /** What the demo starts. */
 const PROGRAMS = ['riser-sim', 'riser-cloud', 'riserd'];
 
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer().on('error', reject);
     server.listen(0, '127.0.0.1', () => {
