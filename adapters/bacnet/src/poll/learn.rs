@@ -88,13 +88,15 @@ impl Peer {
         }
         let read = self.read_many(&wanted, NAME_OCTETS).await?;
         let mut rest = wanted.iter().zip(&read);
-        Ok(objects
+        let mut all: Vec<Learned> = objects
             .into_iter()
             .map(|object| {
                 let own = rest.by_ref().take(details(object.kind()).len());
                 learned(object, &own.collect::<Vec<_>>())
             })
-            .collect())
+            .collect();
+        self.learn_schedules(&mut all).await?;
+        Ok(all)
     }
 }
 
@@ -145,7 +147,7 @@ fn details(kind: ObjectType) -> &'static [PropertyId] {
 }
 
 /// The kind of a value that may be of any; `None` for one that tells nothing.
-fn kind_by_value(value: &Datum) -> Option<ValueKind> {
+pub(super) fn kind_by_value(value: &Datum) -> Option<ValueKind> {
     Some(match value {
         Datum::Real(_) | Datum::Double(_) => ValueKind::Float,
         Datum::Boolean(_) => ValueKind::Bool,

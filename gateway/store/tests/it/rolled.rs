@@ -201,3 +201,44 @@ async fn many_points_come_in_several_frames() {
     }
     close(store).await;
 }
+
+/// A batch that was begun before midnight is in the file of the day after, with the last samples of a
+/// minute whose first are in the file of the day before.
+#[tokio::test]
+async fn a_minute_in_two_day_files_is_rolled_up_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let midnight = NOON + 12 * 60 * MINUTE;
+    let hands = Hands::new(midnight - 2 * MINUTE);
+    let (store, _) = open(dir.path(), &hands);
+    for n in 0..11 {
+        append(&store, vec![scan(hands.get(), n)]);
+        store.settle().await.unwrap();
+        hands.forward(10_000);
+    }
+    let begun = hands.get();
+    hands.set(midnight);
+    append(&store, vec![scan(begun, 11), scan(midnight, 12)]);
+    store.settle().await.unwrap();
+    hands.forward(10_000);
+    collect(&store, &hands, 1).await;
+
+    let midnight = FIRST + 12 * 60;
+    let mut have = vec![(midnight, midnight)];
+    for (minute, newest) in [(midnight - 1, 11.0), (midnight - 2, 5.0)] {
+        let next = claim(&store, ask(1, &have)).await.unwrap();
+        let points = cell(&next, 0);
+        assert_eq!(
+            (next.minute, points.count, points.max, points.last),
+            (minute, 6, newest, newest)
+        );
+        have.push((minute, minute));
+    }
+    assert_eq!(claim(&store, ask(1, &have)).await, None);
+    // The quarter before midnight is over though nothing came after its last minutes.
+    let quarter = claim(&store, ask(15, &[])).await.unwrap();
+    assert_eq!(
+        (quarter.minute, cell(&quarter, 1).count),
+        (midnight - 15, 12)
+    );
+    close(store).await;
+}
