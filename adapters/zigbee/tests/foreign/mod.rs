@@ -241,7 +241,8 @@ impl Bridge {
         std::fs::create_dir_all(&folder).expect("a folder");
         for name in ["database.db", "state.json", "coordinator_backup.json"] {
             if let Some(saved) = saved.map(|s| s.join(name)).filter(|f| f.is_file()) {
-                std::fs::copy(saved, folder.join(name)).expect("a copy");
+                let text = std::fs::read_to_string(saved).expect("a saved file");
+                std::fs::write(folder.join(name), seen_just_now(&text)).expect("a copy");
             }
         }
         let mut text = configuration(broker, radio, setting);
@@ -397,6 +398,19 @@ async fn saved() -> PathBuf {
     }
     std::fs::write(home.join("done"), "").expect("a mark");
     home
+}
+
+/// The devices of a saved database as if they had joined just now: one that was saved days ago would
+/// be of devices nobody has heard for as long.
+fn seen_just_now(database: &str) -> String {
+    const MARK: &str = "\"lastSeen\":";
+    let now = riser_adapter::Clock::now(&riser_adapter::SystemClock).0;
+    let mut parts = database.split(MARK);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        text + MARK + &now.to_string() + rest
+    })
 }
 
 /// Lets the seven devices join, through the adapter.
