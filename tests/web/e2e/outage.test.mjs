@@ -6,10 +6,12 @@ import { scene } from './support/scene.mjs';
 import {
   acknowledge,
   alarmRow,
+  ALL_ANSWER,
   claim,
   cloudHop,
   linkBecomes,
   logInToCloud,
+  NONE_ANSWERS,
   secondsOld,
   valueBecomes,
   valueChanges,
@@ -24,9 +26,6 @@ const TOLD_AT_ONCE_MS = 5000;
 const TOLD_BY_HEARTBEAT_MS = 45_000;
 /** Four units in turn behind one lane, each given up after three time-outs; then a probe every 10 s. */
 const FIELD_MS = 45_000;
-/** Of the devices of every protocol. */
-const ALL_ANSWER = /^(\d+) of \1 devices answer\.$/;
-const NONE_ANSWERS = /^0 of \d+ devices answer\.$/;
 /** The longest wait before a retry is 60 s; then the backlog has to go. */
 const BACK_WITHIN_MS = 75_000;
 

@@ -5,6 +5,10 @@ import { until } from './until.mjs';
 /** The account the tests make on a gateway. */
 export const OWNER = { user: 'anna', password: 'seven wet boots' };
 
+/** What the first page says of the devices of every protocol. */
+export const ALL_ANSWER = /^(\d+) of \1 devices answer\.$/;
+export const NONE_ANSWERS = /^0 of \d+ devices answer\.$/;
+
 export async function claim(page, building) {
   await page.goto('/');
   await page.getByRole('heading', { name: 'Claim this gateway' }).waitFor();
