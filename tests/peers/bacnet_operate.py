@@ -113,7 +113,8 @@ def device(addr, inst, kind):
         location="Keller")
     port = NetworkPortObject(addr, objectIdentifier=("network-port", 1), objectName="NetworkPort-1")
     usual = dict(statusFlags=[0, 0, 0, 0], eventState="normal", outOfService=False)
-    day = DailySchedule(daySchedule=[TimeValue(time=(6, 0, 0, 0), value=Real(21.0)),
+    day = DailySchedule(daySchedule=[TimeValue(time=(0, 0, 0, 0), value=Real(17.0)),
+                                     TimeValue(time=(6, 0, 0, 0), value=Real(21.0)),
                                      TimeValue(time=(20, 0, 0, 0), value=Real(17.0))])
     target = DeviceObjectPropertyReference(objectIdentifier=("analog-value", 1), propertyIdentifier="present-value")
     more = dict(priorityForWriting=16, outOfService=False, reliability="noFaultDetected", statusFlags=[0, 0, 0, 0],

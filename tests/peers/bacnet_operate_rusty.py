@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """BACnet/IP device on rusty-bacnet 0.14.0 with what is operated: a schedule, one that switches nothing
-yet, calendars, a notification class, and an analog input that watches its limits.
+yet, one whose time is over, calendars, a notification class, and an analog input that watches its limits.
   bacnet_operate_rusty.py ADDR INSTANCE [--port 47808] [--lost]   one object's notification class is not there
 Says READY, and takes lines on standard input: "set 40" sets the watched input."""
 import argparse, asyncio, sys
@@ -21,8 +21,11 @@ async def main():
     s.add_analog_value(1, "Sollwert", 62)
     s.add_notification_class(1, "Alarme", 1)
     s.add_calendar(1, "Feiertage", date_list=[{"kind": "date", "date": (2026, 12, 25, 255)}])
-    s.add_schedule(1, "Wochenprogramm", weekly_schedule=[[((6, 0, 0, 0), V.real(21.0)), ((20, 0, 0, 0), V.real(17.0))]] * 7)
+    day = [((0, 0, 0, 0), V.real(17.0)), ((6, 0, 0, 0), V.real(21.0)), ((20, 0, 0, 0), V.real(17.0))]
+    s.add_schedule(1, "Wochenprogramm", weekly_schedule=[day] * 7)
     s.add_schedule(2, "Leer")
+    # Its time is over and it has no default: it shows nothing, at any hour.
+    s.add_schedule(3, "Altes Programm", weekly_schedule=[day] * 7, effective_period=((2020, 1, 1, 3), (2020, 12, 31, 4)))
     await s.start()
     ai = OID(T.ANALOG_INPUT, 1)
 

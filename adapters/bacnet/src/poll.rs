@@ -1,6 +1,6 @@
 //! Reading many properties of a device in as few requests as it bears. `ladder` is the way down from
 //! large answers to single properties, `peer` the device as it is asked, `learn` its whole object list,
-//! `schedules` what of them its object list does not tell.
+//! `schedules` the kinds of its schedules' values.
 
 pub mod ladder;
 pub mod learn;

@@ -89,15 +89,11 @@ async fn schedules_of_both_stacks_are_shown_and_changed() {
     };
     let mut running = start(&config).await;
     for device in ["bp3", "rb"] {
-        // What it shows now is a point of the kind its values have. That of rusty-bacnet has no
-        // default: until six in the morning it shows nothing.
+        // What it shows now is a point of the kind its values have.
         let path = format!("{device}/sch-1");
         let shows = |r: &Running| {
-            r.latest.get(&path).is_some_and(|o| match o.value {
-                Some(Value::Float(_)) => o.quality.is_good(),
-                None => device == "rb" && o.quality == Quality::bad(Reason::NotAvailable),
-                Some(_) => false,
-            })
+            let shown = r.latest.get(&path);
+            shown.is_some_and(|o| o.quality.is_good() && matches!(o.value, Some(Value::Float(_))))
         };
         running.wait_until("a schedule's value", shows).await;
         let whole = done(&running, "schedule_read", &format!("device = '{device}'")).await;
@@ -107,7 +103,7 @@ async fn schedules_of_both_stacks_are_shown_and_changed() {
         let shown = done(&running, "schedule_read", &one).await;
         assert_eq!(
             text(&shown, "weekly"),
-            "Mon-Sun 06:00 21, 20:00 17",
+            "Mon-Sun 00:00 17, 06:00 21, 20:00 17",
             "{device}"
         );
         assert_eq!(text(&shown, "exceptions"), "none");
@@ -122,7 +118,7 @@ async fn schedules_of_both_stacks_are_shown_and_changed() {
         .await;
         assert_eq!(
             text(&changed, "weekly"),
-            "Mon-Fri 06:00 21, 20:00 17; Sat-Sun 08:00 19.5, 22:00 16"
+            "Mon-Fri 00:00 17, 06:00 21, 20:00 17; Sat-Sun 08:00 19.5, 22:00 16"
         );
         // What another question shows is what was written.
         let again = done(&running, "schedule_read", &one).await;
@@ -137,6 +133,29 @@ async fn schedules_of_both_stacks_are_shown_and_changed() {
         assert_eq!(text(&again, "default"), "18");
         assert_eq!(text(&again, "targets"), "analog-value:1");
     }
+    running.stop().await;
+}
+
+/// It is a point from the beginning, of the kind of what is in its week.
+#[tokio::test]
+async fn a_schedule_that_shows_nothing_yet_is_learned() {
+    let net = Net::new();
+    let test = "a_schedule_that_shows_nothing_yet_is_learned";
+    let Some((_bp3, _rb, config)) = both(test, &net, false, "learn = true") else {
+        return;
+    };
+    let mut running = start(&config).await;
+    let nothing = |r: &Running| {
+        let shown = r.latest.get("rb/sch-3");
+        shown.is_some_and(|o| o.value.is_none() && o.quality == Quality::bad(Reason::NotAvailable))
+    };
+    running
+        .wait_until("a schedule without a value", nothing)
+        .await;
+    let again = "device = 'rb'\nobject = 'schedule:3'\nperiod = '2020-01-01..2099-12-31'\n\
+                 weekly = 'Mon-Sun 00:00 19.5'";
+    done(&running, "schedule_write", again).await;
+    running.wait_value("rb/sch-3", &Value::Float(19.5)).await;
     running.stop().await;
 }
 
