@@ -103,17 +103,6 @@ impl DayFile {
         }
     }
 
-    /// Where it is and how much is in it, without its numbers.
-    pub(crate) fn bare(&self) -> Self {
-        Self {
-            name: self.name.clone(),
-            path: self.path.clone(),
-            runs: Vec::new(),
-            segments: Vec::new(),
-            ..*self
-        }
-    }
-
     /// Counts what was committed.
     pub(crate) fn add(&mut self, entry: &Entry) {
         self.first_at = self.first_at.min(entry.first_at);
@@ -258,7 +247,14 @@ impl Catalog {
     /// Files that hold source times of `[from, to)`.
     pub(crate) fn overlapping(&self, from: Timestamp, to: Timestamp) -> Vec<DayFile> {
         let holds = |f: &&DayFile| f.last_at >= from && f.first_at < to;
-        self.files.iter().filter(holds).map(DayFile::bare).collect()
+        let bare = |f: &DayFile| DayFile {
+            name: f.name.clone(),
+            path: f.path.clone(),
+            runs: Vec::new(),
+            segments: Vec::new(),
+            ..*f
+        };
+        self.files.iter().filter(holds).map(bare).collect()
     }
 
     /// The last number of an epoch; 0 when no file has it.

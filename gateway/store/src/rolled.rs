@@ -2,7 +2,6 @@
 //! are reduced already. Owns which stretch comes next (the newest) and how it is cut into frames. A
 //! rollup settles nothing: its batches go on waiting.
 
-use crate::catalog::DayFile;
 use crate::cells::{self, Cell, GROUP};
 use crate::error::Doing;
 use crate::intake::Urgent;
@@ -71,8 +70,6 @@ struct File {
     path: PathBuf,
     conn: Connection,
     end: SpanEnd,
-    /// Its day is over: all of it is reduced.
-    sealed: bool,
 }
 
 /// A file that could not be read.
@@ -82,8 +79,7 @@ struct Failed {
 }
 
 impl File {
-    fn open(listed: &DayFile) -> Result<Self, Failed> {
-        let (name, path) = (listed.name.clone(), listed.path.clone());
+    fn open((name, path): (String, PathBuf)) -> Result<Self, Failed> {
         let open = || {
             let conn = crate::sqlite::open_reader(&path)?;
             conn.execute_batch("BEGIN").doing("begin reading", &path)?;
@@ -96,7 +92,6 @@ impl File {
                 path,
                 conn,
                 end,
-                sealed: listed.sealed,
             }),
             Err(error) => Err(Failed { name, error }),
         }
@@ -109,8 +104,8 @@ impl File {
         }
     }
 
-    /// Whether what the file holds of these minutes is reduced. Samples that came late are not:
-    /// within a minute they will be.
+    /// Whether what the file holds of these minutes is reduced; of a sealed file all is. Samples that
+    /// came late are not: within a minute they will be.
     fn has_reduced(&self, (minute, minutes): (u32, u32)) -> Result<bool, StoreError> {
         let from = i64::from(minute) * Timestamp::MINUTE;
         let to = from + i64::from(minutes) * Timestamp::MINUTE;
@@ -122,7 +117,7 @@ impl File {
             .and_then(|mut q| q.query_row([self.end.last_id, to, from], |r| r.get(0)))
             .doing("look for late samples", &self.path)?;
         let over = i64::from(minute) + i64::from(minutes) <= self.end.rolled_to;
-        Ok(!late && (over || self.sealed))
+        Ok(!late && over)
     }
 
     /// The first group of points from this one on.
@@ -190,8 +185,8 @@ fn claim(reader: &mut Reader, ask: &RollupAsk) -> Result<Option<RolledUp>, Store
     for (first, last) in &ask.have {
         have.insert(*first, *last);
     }
-    for listed in waiting(reader) {
-        let file = File::open(&listed);
+    for named in waiting(reader) {
+        let file = File::open(named);
         match file.and_then(|file| newest(reader, &file, ask.minutes.max(1), &have)) {
             Ok(Some((minute, rows))) => return Ok(Some(cut(reader, minute, rows, ask))),
             Ok(None) => {}
@@ -202,11 +197,11 @@ fn claim(reader: &mut Reader, ask: &RollupAsk) -> Result<Option<RolledUp>, Store
 }
 
 /// Day files with something the cloud does not have, newest first.
-fn waiting(reader: &Reader) -> Vec<DayFile> {
+fn waiting(reader: &Reader) -> Vec<(String, PathBuf)> {
     let (catalog, marks) = (reader.shared.catalog(), reader.shared.marks());
     let files = catalog.files().iter().rev();
     let waiting = files.filter(|f| !f.segments.is_empty() && !f.is_settled(&marks));
-    waiting.map(DayFile::bare).collect()
+    waiting.map(|f| (f.name.clone(), f.path.clone())).collect()
 }
 
 /// Day files other than this one with samples of a stretch: a batch that was begun before midnight is
@@ -223,8 +218,8 @@ fn beside(
         .catalog()
         .overlapping(at(minute), at(minute.saturating_add(minutes)));
     let mut others = Vec::new();
-    for listed in overlapping.iter().filter(|l| l.name != file.name) {
-        match File::open(listed) {
+    for listed in overlapping.into_iter().filter(|l| l.name != file.name) {
+        match File::open((listed.name, listed.path)) {
             Ok(other) => others.push(other),
             Err(failed) => failed.leave_out(reader)?,
         }

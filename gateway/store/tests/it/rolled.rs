@@ -241,18 +241,3 @@ async fn a_minute_in_two_day_files_is_rolled_up_whole() {
     );
     close(store).await;
 }
-
-/// A gateway that was switched off within a quarter of an hour has an end of it that nobody collected.
-#[tokio::test]
-async fn a_quarter_that_ended_early_is_rolled_up_once_its_day_is_over() {
-    let dir = tempfile::tempdir().unwrap();
-    let hands = Hands::new(NOON);
-    let (store, _) = open(dir.path(), &hands);
-    collect(&store, &hands, 3).await;
-    assert_eq!(claim(&store, ask(15, &[])).await, None, "it is not over");
-    hands.set(NOON + 24 * 60 * MINUTE);
-    collect(&store, &hands, 1).await;
-    let quarter = claim(&store, ask(15, &[])).await.unwrap();
-    assert_eq!((quarter.minute, cell(&quarter, 1).count), (FIRST, 20));
-    close(store).await;
-}
